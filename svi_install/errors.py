@@ -1,0 +1,28 @@
+"""The one error class of the package; the command line turns it into an exit code and a few plain lines."""
+
+from __future__ import annotations
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_NO_CHECKOUT = 3
+EXIT_UNSUPPORTED = 4
+EXIT_DOWNLOAD = 5
+
+
+class SviError(Exception):
+    """A failure that a person can act on.
+
+    Args:
+        code: short stable identifier for programs, in kebab-case, such as ``no-checkout``.
+        message: what happened, to which file, why, and what was left untouched.
+        hint: the next command or action, empty when there is none.
+        exit_code: exit status of the process, one of the EXIT_ constants.
+    """
+
+    def __init__(self, code: str, message: str, hint: str = "", exit_code: int = EXIT_FAILED) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.exit_code = exit_code
