@@ -1,0 +1,256 @@
+"""Makes svi-install's own Python environment, outside WanGP's, and runs svi-install in it.
+
+``install.sh`` and ``install.bat`` run this file with any Python 3.10 or newer: ``python -I bootstrap.py ARGS``.
+Standard library only; it imports nothing of the package, which is not installed yet when this runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+OLDEST = (3, 10)
+SOURCE = Path(__file__).resolve().parent.parent
+STAMP = "svi-install.stamp"
+# What ends up in the installed package; everything else may change without a new installation.
+INGREDIENTS = ("pyproject.toml", "LICENSE", "svi_install", "patches", "profiles")
+_SKIPPED = {".pyc", ".pyo"}
+
+
+class BootstrapError(Exception):
+    """The environment cannot be made; the text says why and what to do."""
+
+
+def data_folder(platform: str, env: Mapping[str, str], home: Path) -> Path:
+    """Return the folder for svi-install's own data, where this platform keeps such things.
+
+    Args:
+        platform: a value of ``sys.platform``.
+        env: environment variables.
+        home: the person's home folder.
+
+    Returns:
+        ``%LOCALAPPDATA%\\svi-install`` on Windows, ``~/Library/Application Support/svi-install`` on macOS, else
+        ``$XDG_DATA_HOME/svi-install`` or ``~/.local/share/svi-install``. ``SVI_INSTALL_HOME`` overrides all of them.
+    """
+    if env.get("SVI_INSTALL_HOME"):
+        return Path(env["SVI_INSTALL_HOME"])
+    if platform == "win32":
+        return Path(env.get("LOCALAPPDATA") or home / "AppData" / "Local") / "svi-install"
+    if platform == "darwin":
+        return home / "Library" / "Application Support" / "svi-install"
+    return Path(env.get("XDG_DATA_HOME") or home / ".local" / "share") / "svi-install"
+
+
+def interpreter(venv: Path) -> Path:
+    """Return the Python of an environment."""
+    return venv / "Scripts" / "python.exe" if sys.platform == "win32" else venv / "bin" / "python"
+
+
+def fingerprint(source: Path) -> str:
+    """Hash the sources that an installation is made from.
+
+    Args:
+        source: the folder that holds ``pyproject.toml``.
+
+    Returns:
+        A hexadecimal digest that changes when any of them changes.
+    """
+    digest = hashlib.sha256()
+    for name in INGREDIENTS:
+        top = source / name
+        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
+            if path.suffix in _SKIPPED or not path.is_file():
+                continue
+            data = path.read_bytes()
+            digest.update(f"{path.relative_to(source).as_posix()}\0{len(data)}\0".encode())
+            digest.update(data)
+    return digest.hexdigest()
+
+
+def pip_trouble(output: str) -> str:
+    """Turn the output of a failed pip into the one thing a person can do about it.
+
+    Args:
+        output: what pip printed.
+
+    Returns:
+        One or two sentences.
+    """
+    lowered = output.lower()
+    if "no space left" in lowered:
+        return "The disk is full. Free about 200 MB and run the same command again."
+    if "certificate_verify_failed" in lowered or "sslerror" in lowered:
+        return (
+            "The secure connection to the Python package index was refused (certificate). "
+            "Behind a company proxy or a virus scanner, set PIP_CERT to its certificate and try again."
+        )
+    if "proxy" in lowered:
+        return "The proxy refused the connection. Check HTTPS_PROXY and run the same command again."
+    offline = ("name resolution", "getaddrinfo", "newconnectionerror", "connecttimeout", "retrying", "network is")
+    if any(sign in lowered for sign in offline):
+        return (
+            "There is no connection to the Python package index (pypi.org). "
+            "Connect this computer to the internet (or set HTTPS_PROXY) and run the same command again."
+        )
+    if "permission denied" in lowered or "permissionerror" in lowered or "winerror 5" in lowered:
+        return "A file could not be written. Close other svi-install windows and check the folder's permissions."
+    return "The lines above say what pip did not like."
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prepare the environment if needed, then run svi-install in it.
+
+    Args:
+        arguments: passed through to svi-install.
+
+    Returns:
+        The exit code of svi-install, or 1 when the environment cannot be made.
+    """
+    try:
+        if sys.version_info < OLDEST:
+            raise BootstrapError(
+                f"svi-install needs Python {OLDEST[0]}.{OLDEST[1]} or newer; {sys.executable} is "
+                f"{sys.version.split()[0]}.\nInstall a newer Python from https://www.python.org/downloads/ "
+                "or set SVI_INSTALL_PYTHON to one."
+            )
+        venv = data_folder(sys.platform, os.environ, Path.home()) / "venv"
+        wanted = fingerprint(SOURCE)
+        if not is_ready(venv, wanted):
+            prepare(venv, wanted)
+    except BootstrapError as error:
+        print(f"svi-install: {error}\nNothing was changed in WanGP.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("svi-install: stopped. Nothing was changed in WanGP.", file=sys.stderr)
+        return 130
+    command = [str(interpreter(venv)), "-I", "-m", "svi_install", *arguments]
+    os.environ["SVI_INSTALL_SOURCE"] = str(SOURCE)
+    if os.name == "posix":
+        os.execv(command[0], command)
+    with subprocess.Popen(command) as process:
+        while True:
+            # Ctrl-C reaches svi-install too: it cleans up and its exit code counts.
+            with contextlib.suppress(KeyboardInterrupt):
+                return process.wait()
+
+
+def is_ready(venv: Path, wanted: str) -> bool:
+    """Tell whether an environment exists, runs, and holds the wanted sources."""
+    try:
+        return interpreter(venv).exists() and (venv / STAMP).read_text("utf-8") == wanted
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def prepare(venv: Path, wanted: str) -> None:
+    """Make the environment anew and install the package into it; the stamp is written last.
+
+    Args:
+        venv: where it goes; an unfinished or outdated one there is replaced.
+        wanted: fingerprint to remember.
+
+    Raises:
+        BootstrapError: the environment cannot be made or pip failed.
+    """
+    note = "once, about half a minute" if not venv.exists() else "its files changed"
+    print(f"svi-install: preparing its own Python environment in {venv} ({note})", file=sys.stderr, flush=True)
+    try:
+        venv.parent.mkdir(parents=True, exist_ok=True)
+        (venv / STAMP).unlink(missing_ok=True)
+    except OSError as error:
+        raise BootstrapError(
+            f"{venv} cannot be written: {error.strerror}.\nSet SVI_INSTALL_HOME to a folder that can be written."
+        ) from error
+    if not runs(venv):
+        shutil.rmtree(venv, ignore_errors=True)
+        python = [sys.executable, "-I", "-m", "venv", str(venv)]
+        code, output = run_with_progress(python, "making the environment")
+        if code or not interpreter(venv).exists():
+            shutil.rmtree(venv, ignore_errors=True)
+            raise BootstrapError(venv_trouble(output))
+    pip = [str(interpreter(venv)), "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    code, output = run_with_progress([*pip, str(SOURCE)], "downloading and installing packages")
+    if code:
+        raise BootstrapError(f"its packages cannot be installed.\n{_tail(output)}\n{pip_trouble(output)}")
+    (venv / STAMP).write_text(wanted, "utf-8")
+
+
+def runs(venv: Path) -> bool:
+    """Tell whether an environment is complete and has the version of the Python that runs this file."""
+    check = f"import sys, pip; sys.exit(sys.version_info[:2] != {tuple(sys.version_info[:2])})"
+    try:
+        return not subprocess.run(
+            [str(interpreter(venv)), "-I", "-c", check], check=False, capture_output=True
+        ).returncode
+    except OSError:
+        return False
+
+
+def venv_trouble(output: str) -> str:
+    """Say why ``python -m venv`` failed and what to do about it."""
+    if "ensurepip" in output or "No module named venv" in output:
+        package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+        return (
+            f"this Python ({sys.executable}) cannot make environments: its venv or ensurepip module is missing.\n"
+            f"On Debian and Ubuntu: sudo apt install {package}\n"
+            "Elsewhere: install Python from https://www.python.org/downloads/ or set SVI_INSTALL_PYTHON to another one."
+        )
+    return f"its Python environment cannot be made.\n{_tail(output)}"
+
+
+def run_with_progress(command: Sequence[str], what: str) -> tuple[int, str]:
+    """Run a command silently, showing on a terminal that time passes.
+
+    Args:
+        command: program and arguments.
+        what: said to the person.
+
+    Returns:
+        Exit code and everything the command printed.
+    """
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    start = time.monotonic()
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment
+    ) as process:
+        done = threading.Event()
+        ticker = threading.Thread(target=_tick, args=(what, start, done), daemon=True)
+        ticker.start()
+        try:
+            output = process.communicate()[0].decode("utf-8", "replace")
+        except KeyboardInterrupt:
+            process.terminate()
+            raise
+        finally:
+            done.set()
+            ticker.join()
+    return process.returncode, output
+
+
+def _tick(what: str, start: float, done: threading.Event) -> None:
+    if not sys.stderr.isatty():
+        print(f"  {what}", file=sys.stderr, flush=True)
+        return
+    while True:
+        print(f"\r  {what} ... {time.monotonic() - start:.0f} s", end="", file=sys.stderr, flush=True)
+        if done.wait(1):
+            print(f"\r  {what}: {time.monotonic() - start:.0f} s    ", file=sys.stderr, flush=True)
+            return
+
+
+def _tail(output: str, lines: int = 8) -> str:
+    kept = [line for line in output.splitlines() if line.strip()][-lines:]
+    return "\n".join(f"  {line}" for line in kept)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,54 @@
+"""Where the package keeps what it installs: in the source tree, or in the wheel's data folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .errors import SviError
+
+_PACKAGE = Path(__file__).resolve().parent
+RUNTIME_FOLDER = "svi_wangp"
+
+
+def data_folder(name: str) -> Path:
+    """Return one of the package's data folders.
+
+    Args:
+        name: ``patches`` or ``profiles``.
+
+    Returns:
+        The folder; a wheel carries it inside the package, a source tree beside the package.
+
+    Raises:
+        SviError: the package is damaged.
+    """
+    for folder in (_PACKAGE / "_data" / name, _PACKAGE.parent / name):
+        if folder.is_dir():
+            return folder
+    raise SviError(
+        "damaged-package",
+        f"svi-install itself is incomplete: its folder {name} is missing in {_PACKAGE}. Nothing was changed.",
+        "Install svi-install again.",
+    )
+
+
+def runtime_files() -> dict[str, bytes]:
+    """Return what an install adds for the hooks to call.
+
+    Returns:
+        Bytes by path relative to the checkout, in the order in which they are written: the module that WanGP imports
+        comes last.
+    """
+    folder = _PACKAGE / "runtime"
+    names = sorted((path.name for path in folder.glob("*.py")), key=lambda name: (name == "__init__.py", name))
+    return {f"{RUNTIME_FOLDER}/{name}": (folder / name).read_bytes() for name in names}
+
+
+def profile_files() -> dict[str, bytes]:
+    """Return the profiles.
+
+    Returns:
+        Bytes by path relative to the checkout, sorted by path.
+    """
+    folder = data_folder("profiles")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.json"))}

@@ -1,0 +1,65 @@
+"""What a command returns; `report` alone turns it into text or JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .checkout import Checkout
+
+SCHEMA = 1
+
+Status = Literal["done", "unchanged", "planned"]
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """One file that a command changed or would change, with sha256 sums; None stands for a file that is not there."""
+
+    path: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True)
+class HookPlace:
+    """Where a hook is: file, line, how it was placed, and how far from the place that the patch names."""
+
+    path: str
+    hook: str
+    line: int
+    how: str = "exact"
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command did.
+
+    Args:
+        command: its name.
+        status: ``done``, ``unchanged`` when there was nothing to do, ``planned`` for a dry run.
+        headline: one line for a person.
+        checkout: the WanGP folder, None for commands without one.
+        state: state of the checkout after the command.
+        changes: the files, in the order of writing.
+        hooks: where the hooks are.
+        notes: what a person should know, one line each.
+        todo: what is left to do, one line each.
+        next_command: the one command that a person may want next.
+        diff: unified diff of a dry run.
+        extra: further values for the JSON object, by key.
+    """
+
+    command: str
+    status: Status
+    headline: str
+    checkout: Checkout | None = None
+    state: str = ""
+    changes: tuple[FileChange, ...] = ()
+    hooks: tuple[HookPlace, ...] = ()
+    notes: tuple[str, ...] = ()
+    todo: tuple[str, ...] = ()
+    next_command: str = ""
+    diff: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
