@@ -1,0 +1,15 @@
+"""SVI for WanGP: what the hook lines that svi-install adds to WanGP call.
+
+This folder is copied into a WanGP checkout as ``svi_wangp``. It uses nothing but the standard library and the torch
+that WanGP itself has loaded. When SVI is off, every function here hands its input through untouched.
+"""
+
+from __future__ import annotations
+
+from .console import say
+from .lora_keys import lora_keys
+from .run import attach, stitch
+from .version import __version__
+from .wgp import install
+
+__all__ = ["__version__", "attach", "install", "lora_keys", "say", "stitch"]

@@ -1,0 +1,207 @@
+"""What a person can choose about SVI, and how it is written in WanGP's settings.
+
+Two channels carry the choice. From WanGP 10.80 it is the model definition's ``custom_settings``: fields that WanGP
+shows, checks, queues and saves by itself. Before that, and in older files, it is a handful of settings keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# Wan 2.1 and Wan 2.2 image-to-video; every other architecture is left alone.
+ARCHITECTURES = ("i2v", "i2v_2_2")
+# WanGP's own SVI 2 Pro keeps its algorithm and gains only a seed for each clip.
+PRO_ARCHITECTURE = "i2v_2_2_svi2pro"
+
+SEED_STRIDE = 42
+
+MODE = "svi_mode"
+VARIANT = "svi_variant"
+MOTION_FRAMES = "svi_num_motion_frames"
+PADDING = "svi_ref_pad_num"
+MASK_ALL = "svi_ref_pad_cfg"
+SIGMAS = "svi_official_sigmas"
+CLIP_SEEDS = "svi_clip_seeds"
+PROOF = "svi"
+
+KEYS = (MODE, VARIANT, MOTION_FRAMES, PADDING, MASK_ALL, SIGMAS, CLIP_SEEDS)
+OFF, CUSTOM = "off", "custom"
+ON_WORDS, OFF_WORDS = ("on", "yes", "true", "1"), ("off", "no", "false", "0")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Label and official numbers of one SVI variant.
+
+    ``motion_frames`` decoded frames are handed from clip to clip; ``padding`` is the number of reference frames behind
+    them, -1 for all that fit. Source: the authors' test scripts for each variant.
+    """
+
+    label: str
+    motion_frames: int
+    padding: int
+
+
+VARIANTS = {
+    "shot": Variant("SVI-Shot", 1, -1),
+    "2.0": Variant("SVI-2.0", 5, -1),
+    "film": Variant("SVI-Film", 5, 0),
+    "tom": Variant("SVI-Tom", 1, 0),
+    CUSTOM: Variant("custom", 1, -1),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """One person's choice for one generation.
+
+    Attributes:
+        variant: key of VARIANTS.
+        motion_frames: decoded frames handed from clip to clip, at least 1.
+        padding: reference frames behind them: -1 all, 0 none, k the first k.
+        mask_all: mark all motion frames as known, not only the first (the authors' ``ref_pad_cfg``).
+        official_sigmas: use the authors' noise schedule where the solver is ``euler``.
+    """
+
+    variant: str
+    motion_frames: int
+    padding: int
+    mask_all: bool = False
+    official_sigmas: bool = False
+
+    @property
+    def label(self) -> str:
+        """The variant as its authors write it."""
+        return VARIANTS[self.variant].label
+
+    def keys(self) -> dict[str, Any]:
+        """The choice as settings keys, for a file's metadata and for releases before 10.80."""
+        return {
+            MODE: True,
+            VARIANT: self.variant,
+            MOTION_FRAMES: self.motion_frames,
+            PADDING: self.padding,
+            MASK_ALL: self.mask_all,
+            SIGMAS: self.official_sigmas,
+        }
+
+    def fields(self, architecture: str) -> dict[str, Any]:
+        """The choice as values of the form's fields, for releases from 10.80 on.
+
+        Numbers that are the variant's own stay empty, so that choosing another variant in the form is all it takes.
+        """
+        fields: dict[str, Any] = {VARIANT: self.variant, SIGMAS: "on" if self.official_sigmas else OFF}
+        motion, padding = official_numbers(self.variant, architecture)
+        if self.motion_frames != motion:
+            fields[MOTION_FRAMES] = self.motion_frames
+        if self.padding != padding:
+            fields[PADDING] = self.padding
+        return fields
+
+
+def official_numbers(variant: str, architecture: str) -> tuple[int, int]:
+    """Motion frames and reference padding as the authors run this variant on this architecture."""
+    if variant == "2.0" and architecture == "i2v_2_2":
+        return 1, -1
+    return VARIANTS[variant].motion_frames, VARIANTS[variant].padding
+
+
+def resolve(keys: Mapping[str, Any], fields: Mapping[str, Any] | None, architecture: str) -> Options | None:
+    """Reads the choice from both channels; the form's fields win where they say anything.
+
+    Args:
+        keys: settings by name; only the svi keys are looked at.
+        fields: values of ``custom_settings``, None where the release has none.
+        architecture: WanGP's name of the model's architecture; Wan 2.2 has one motion frame in SVI-2.0.
+
+    Returns:
+        The choice, None when SVI is off.
+
+    Raises:
+        ValueError: a value that means nothing; the message names it in plain words.
+    """
+    merged: dict[str, Any] = {name: value for name, value in keys.items() if name in KEYS and not _empty(value)}
+    written = {name: value for name, value in (fields or {}).items() if name in KEYS and not _empty(value)}
+    if VARIANT in written:
+        if _variant(written[VARIANT]) == OFF:
+            return None
+        merged = {MODE: True, **({MASK_ALL: merged[MASK_ALL]} if MASK_ALL in merged else {}), **written}
+    if MODE in merged:
+        wanted = flag(merged[MODE], MODE)
+    else:
+        wanted = VARIANT in merged and _variant(merged[VARIANT]) != OFF
+    if not wanted:
+        return None
+    variant = _variant(merged[VARIANT]) if VARIANT in merged else CUSTOM
+    if variant == OFF:
+        return None
+    motion, padding = official_numbers(variant, architecture)
+    motion = _whole(merged.get(MOTION_FRAMES, motion), MOTION_FRAMES, 1)
+    padding = _whole(merged.get(PADDING, padding), PADDING, -1)
+    return Options(
+        variant if VARIANT in merged else _name(motion, padding, architecture),
+        motion,
+        padding,
+        flag(merged.get(MASK_ALL, False), MASK_ALL),
+        flag(merged.get(SIGMAS, False), SIGMAS),
+    )
+
+
+def clip_seeds_wanted(keys: Mapping[str, Any], fields: Mapping[str, Any] | None) -> bool:
+    """Whether WanGP's own SVI 2 Pro is to use a new seed for every clip.
+
+    Raises:
+        ValueError: the value is neither on nor off.
+    """
+    for source in (fields or {}, keys):
+        if not _empty(source.get(CLIP_SEEDS)):
+            return flag(source[CLIP_SEEDS], CLIP_SEEDS)
+    return False
+
+
+def flag(value: Any, name: str) -> bool:
+    """True or False for on, off and their synonyms.
+
+    Raises:
+        ValueError: neither.
+    """
+    word = str(value).strip().lower()
+    if word in ON_WORDS:
+        return True
+    if word in OFF_WORDS:
+        return False
+    raise ValueError(f"{name} is {value!r}, but it can only be on or off")
+
+
+def _name(motion_frames: int, padding: int, architecture: str) -> str:
+    """Files of older patch sets name no variant; their numbers may still be those of one."""
+    for variant in ("2.0", "shot", "film", "tom") if architecture == "i2v_2_2" else ("shot", "2.0", "film", "tom"):
+        if official_numbers(variant, architecture) == (motion_frames, padding):
+            return variant
+    return CUSTOM
+
+
+def _variant(value: Any) -> str:
+    word = str(value).strip().lower()
+    for name, variant in VARIANTS.items():
+        if word in (name, variant.label.lower()):
+            return name
+    if word in ("", "none", "stock", *OFF_WORDS):
+        return OFF
+    raise ValueError(f"SVI is set to {value!r}, but it can only be {OFF}, {', '.join(VARIANTS)}")
+
+
+def _whole(value: Any, name: str, least: int) -> int:
+    try:
+        number = int(str(value).strip())
+    except ValueError:
+        raise ValueError(f"{name} is {value!r}, but it has to be a whole number") from None
+    if number < least:
+        raise ValueError(f"{name} is {number}, but it has to be at least {least}")
+    return number
+
+
+def _empty(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())

@@ -1,0 +1,301 @@
+"""Installs the runtime into a running WanGP: wraps functions of wgp.py, touches no file."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from pathlib import Path
+from typing import Any
+
+from . import form, length, options, settings
+from .console import say
+from .run import ProRun, Run, begin, current
+from .version import __version__
+
+Namespace = MutableMapping[str, Any]
+
+GENERATE = ("generate_media", "generate_video")
+NEEDED = ("get_function_arguments", "get_model_def", "get_base_model_type")
+MARK = "_svi_installed"
+
+# What each file must still hold for SVI to be what it says; checked when a generation with SVI starts.
+HOOKS = {
+    "wgp.py": ("svi.attach(", "svi.stitch("),
+    "models/wan/any2video.py": ('bbargs["svi"].condition(', 'bbargs["svi"].first_frame_only(', 'bbargs["svi"].schedule('),
+}
+
+
+class Refusal(Exception):
+    """SVI cannot do what the settings ask for; the message is for the person."""
+
+
+def install(namespace: Namespace) -> None:
+    """Hook at the end of wgp.py.
+
+    WanGP imports wgp.py a second time under another name in releases before 10.80: each copy is wrapped once.
+
+    Args:
+        namespace: the module's globals; functions in it are replaced by wrappers.
+    """
+    if namespace.get(MARK):
+        return
+    name = next((name for name in GENERATE if callable(namespace.get(name))), None)
+    missing = [needed for needed in NEEDED if not callable(namespace.get(needed))]
+    if name is None or missing:
+        say(f"off: this WanGP has no function {', '.join(missing) or ' or '.join(GENERATE)}; run svi-install again")
+        return
+    namespace[MARK] = True
+    namespace[name] = _wrap_generate(namespace, namespace[name])
+    namespace["get_function_arguments"] = _wrap_function_arguments(namespace, namespace["get_function_arguments"])
+    if callable(namespace.get("validate_settings")):
+        namespace["validate_settings"] = _wrap_validate(namespace, namespace["validate_settings"])
+    settings.wrap(namespace)
+    if settings.has_form_fields(namespace):
+        namespace["get_model_def"] = _wrap_model_def(namespace, namespace["get_model_def"])
+        for model_type in list(namespace.get("models_def") or ()):
+            namespace["get_model_def"](model_type)
+    _allow_keys()
+
+
+def missing_hooks(root: Path) -> str | None:
+    """The first file that has lost one of svi-install's lines, None when all are there."""
+    for path, lines in HOOKS.items():
+        text = (root / path).read_text("utf-8", "replace")
+        if any(line not in text for line in lines):
+            return path
+    return None
+
+
+def _wrap_generate(namespace: Namespace, original: Callable[..., Any]) -> Callable[..., Any]:
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def generate(*args: Any, **kwargs: Any) -> Any:
+        known = signature.parameters
+        keys = {key: kwargs.pop(key) for key in (*options.KEYS, options.PROOF) if key in kwargs and key not in known}
+        bound = signature.bind_partial(*args, **kwargs)
+        try:
+            run = _prepare(namespace, bound.arguments, keys)
+        except Refusal as refusal:
+            say(f"not started: {refusal}")
+            bound.arguments["send_cmd"]("error", f"SVI: {refusal}")
+            return False
+        except Exception as error:  # noqa: BLE001  (WanGP must generate, with or without SVI)
+            say(f"off, WanGP goes on without it: {type(error).__name__}: {error}")
+            run = None
+        if run is None:
+            return original(*args, **kwargs)
+        begin(run)
+        try:
+            return original(*bound.args, **bound.kwargs)
+        finally:
+            begin(None)
+
+    # WanGP drops every setting that is not a parameter of this function.
+    generate.__signature__ = _with_keys(signature)  # type: ignore[attr-defined]
+    generate.svi_original = original  # type: ignore[attr-defined]
+    return generate
+
+
+def _with_keys(signature: inspect.Signature) -> inspect.Signature:
+    parameters = list(signature.parameters.values())
+    rest = [parameters.pop()] if parameters and parameters[-1].kind is inspect.Parameter.VAR_KEYWORD else []
+    added = [
+        inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=None)
+        for key in options.KEYS
+        if key not in signature.parameters
+    ]
+    return signature.replace(parameters=[*parameters, *added, *rest])
+
+
+def _prepare(namespace: Namespace, arguments: MutableMapping[str, Any], keys: Mapping[str, Any]) -> Run | ProRun | None:
+    """Decides on SVI for one generation and changes WanGP's arguments for it.
+
+    Raises:
+        Refusal: SVI is on, but cannot do this.
+    """
+    if str(arguments.get("mode") or "").startswith("edit_") or arguments.get("image_mode", 0) > 0:
+        return None
+    architecture = namespace["get_base_model_type"](arguments.get("model_type"))
+    fields = arguments.get("custom_settings")
+    fields = fields if isinstance(fields, dict) else None
+    if architecture == options.PRO_ARCHITECTURE:
+        return ProRun(__version__) if _asked(options.clip_seeds_wanted, keys, fields) else None
+    chosen = _chosen(keys, fields, architecture)
+    if chosen is None:
+        return None
+    lengths = check(namespace, chosen, arguments)
+    lost = missing_hooks(Path(__file__).resolve().parent.parent)
+    if lost is not None:
+        say(f"off, WanGP goes on without it: {lost} has lost a line of svi-install; run svi-install again")
+        return None
+    changed = {
+        "video_length": lengths.wangp_frames,
+        "sliding_window_overlap": lengths.overlap,
+        "sliding_window_discard_last_frames": 0,
+        "sliding_window_overlap_noise": 0,
+        "sliding_window_color_correction_strength": 0,
+    }
+    arguments.update({name: value for name, value in changed.items() if name in arguments})
+    loras = settings.svi_loras(arguments.get("activated_loras"))
+    run = Run(chosen, lengths, loras, __version__)
+    run.announce()
+    if not loras:
+        say("no LoRA with SVI in its name is chosen; without one the video drifts")
+    return run
+
+
+def check(namespace: Namespace, chosen: options.Options, arguments: Mapping[str, Any]) -> length.Lengths:
+    """Frame counts of the video that the settings ask for.
+
+    Raises:
+        Refusal: SVI cannot make that video; the message says what to change.
+    """
+    kinds = str(arguments.get("image_prompt_type") or "")
+    continues = "V" in kinds or "L" in kinds
+    if "E" in kinds and arguments.get("image_end"):
+        raise Refusal("it cannot end on an image. Remove the End Image, or set SVI to off.")
+    if not continues and not arguments.get("image_start"):
+        raise Refusal("it needs a Start Image, or a video to continue.")
+    slashes = namespace.get("has_slash_commands")
+    prompts = [line.strip() for line in str(arguments.get("prompt") or "").splitlines()]
+    if callable(slashes) and any(line.startswith("/") for line in prompts) and slashes(prompts):
+        raise Refusal("it plans the windows itself. Remove the lines' commands that start with /, or set SVI to off.")
+    try:
+        return length.plan(
+            int(arguments["video_length"]), int(arguments["sliding_window_size"]), chosen.motion_frames, continues
+        )
+    except ValueError as error:
+        raise Refusal(f"{error}.") from None
+
+
+def _chosen(keys: Mapping[str, Any], fields: Mapping[str, Any] | None, architecture: str | None) -> options.Options | None:
+    if architecture not in options.ARCHITECTURES:
+        return None
+    return _asked(lambda *sources: options.resolve(*sources, architecture), keys, fields)
+
+
+def _asked(read: Callable[..., Any], *sources: Any) -> Any:
+    try:
+        return read(*sources)
+    except ValueError as error:
+        raise Refusal(f"{error}.") from None
+
+
+def _wrap_function_arguments(namespace: Namespace, original: Callable[..., Any]) -> Callable[..., Any]:
+    """WanGP turns its local variables into the metadata of the video here."""
+
+    @functools.wraps(original)
+    def get_function_arguments(func: Any, local_variables: Mapping[str, Any]) -> Any:
+        unwrapped = getattr(func, "svi_original", None)
+        if unwrapped is None:
+            return original(func, local_variables)
+        inputs = original(unwrapped, local_variables)
+        run = current()
+        if isinstance(run, ProRun):
+            inputs.update({options.CLIP_SEEDS: True, options.PROOF: run.proof()})
+        elif isinstance(run, Run):
+            architecture = namespace["get_base_model_type"](inputs.get("model_type"))
+            inputs.update(run.options.keys())
+            inputs[options.PROOF] = run.proof()
+            inputs["video_length"] = run.lengths.total
+            inputs["sliding_window_overlap"] = _stock_overlap(namespace, inputs.get("model_type"))
+            if settings.has_form_fields(namespace):
+                inputs["custom_settings"] = {
+                    **(inputs.get("custom_settings") or {}), **run.options.fields(architecture)
+                }
+        return inputs
+
+    return get_function_arguments
+
+
+def _stock_overlap(namespace: Namespace, model_type: Any) -> int:
+    """An overlap that the form of this model accepts, for settings that are loaded again later."""
+    model_def = namespace["get_model_def"](model_type) or {}
+    return int((model_def.get("sliding_window_defaults") or {}).get("overlap_default", 1))
+
+
+def _wrap_validate(namespace: Namespace, original: Callable[..., Any]) -> Callable[..., Any]:
+    """WanGP's check of a request: says what SVI cannot do, and does not mind the overlap that SVI sets itself."""
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def validate_settings(*args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(*args, **kwargs)
+        inputs = bound.arguments["inputs"]
+        silent = bool(bound.arguments.get("silent"))
+        try:
+            chosen = _of_inputs(namespace, bound.arguments["model_type"], inputs)
+        except Refusal as refusal:
+            return _refuse(namespace, str(refusal), silent)
+        except Exception as error:  # noqa: BLE001  (WanGP must generate, with or without SVI)
+            say(f"could not check these settings: {type(error).__name__}: {error}")
+            chosen = None
+        if chosen is None:
+            return original(*args, **kwargs)
+        own = {name: inputs[name] for name in ("sliding_window_overlap",) if name in inputs}
+        if own:
+            inputs["sliding_window_overlap"] = _stock_overlap(namespace, bound.arguments["model_type"])
+        result = original(*args, **kwargs)
+        accepted = result[0] if isinstance(result, tuple) and result else None
+        for settings_of_task in (inputs, accepted):
+            if isinstance(settings_of_task, dict):
+                settings_of_task.update(own)
+        if accepted is None:
+            return result
+        try:
+            lengths = check(namespace, chosen, {**inputs, **accepted})
+        except Refusal as refusal:
+            return _refuse(namespace, str(refusal), silent, len(result))
+        if not silent:
+            _tell(namespace, f"SVI makes {lengths.clips} clips of {lengths.clip_frames} frames, {lengths.total} in all")
+        return result
+
+    return validate_settings
+
+
+def _of_inputs(namespace: Namespace, model_type: Any, inputs: Mapping[str, Any]) -> options.Options | None:
+    if str(inputs.get("mode") or "").startswith("edit_") or inputs.get("image_mode", 0) > 0:
+        return None
+    fields = inputs.get("custom_settings")
+    fields = fields if isinstance(fields, dict) else None
+    return _chosen(inputs, fields, namespace["get_base_model_type"](model_type))
+
+
+def _refuse(namespace: Namespace, message: str, silent: bool, width: int | None = None) -> tuple[Any, ...]:
+    """What WanGP's own check returns for a request that it refuses: Nones, then the message where it wants one."""
+    say(f"not started: {message}")
+    if not silent:
+        _tell(namespace, f"SVI: {message}")
+    if width is None:
+        width = 5 if "silent" in inspect.signature(namespace["validate_settings"]).parameters else 4
+    return (None,) * 4 + (f"SVI: {message}",) * (width - 4)
+
+
+def _tell(namespace: Namespace, message: str) -> None:
+    gradio = namespace.get("gr")
+    if gradio is not None:
+        gradio.Info(message)
+
+
+def _wrap_model_def(namespace: Namespace, original: Callable[..., Any]) -> Callable[..., Any]:
+    dropdowns = "dropdown" in (namespace.get("CUSTOM_SETTING_TYPES") or ())
+    room = int(namespace.get("CUSTOM_SETTINGS_MAX") or 0)
+
+    @functools.wraps(original)
+    def get_model_def(model_type: Any) -> Any:
+        model_def = original(model_type)
+        form.declare(model_def, dropdowns, room)
+        return model_def
+
+    return get_model_def
+
+
+def _allow_keys() -> None:
+    """From 13.14 on WanGP refuses settings that it does not know, and has a list of exceptions."""
+    module = sys.modules.get("shared.utils.setting_names")
+    allowed: Iterable[str] | None = getattr(module, "NON_SETTING_KEYS", None)
+    if allowed is not None:
+        module.NON_SETTING_KEYS = type(allowed)({*allowed, *options.KEYS, options.PROOF})  # type: ignore[union-attr,call-arg]
