@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .checkout import Checkout
+from .errors import EXIT_DONE
 
 SCHEMA = 1
 
@@ -49,6 +50,7 @@ class Result:
         next_command: the one command that a person may want next.
         diff: unified diff of a dry run.
         extra: further values for the JSON object, by key.
+        exit_code: exit code of the process.
     """
 
     command: str
@@ -63,3 +65,4 @@ class Result:
     next_command: str = ""
     diff: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
+    exit_code: int = EXIT_DONE

@@ -1,0 +1,56 @@
+"""``status VIDEO``: how a video was made with SVI, from the settings that WanGP keeps in it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..errors import SviError
+from ..mp4 import comment
+from ..result import Result
+
+KEY = "svi"
+
+
+def video_status(path: Path) -> Result:
+    """Read how a video was made.
+
+    Args:
+        path: an MP4 file.
+
+    Returns:
+        The values that the SVI runtime left in it; ``extra["video"]`` holds them for programs.
+
+    Raises:
+        SviError: the file cannot be read, or nothing in it is from SVI.
+    """
+    values = _settings(path).get(KEY)
+    if not isinstance(values, dict):
+        raise SviError(
+            "no-svi-in-video",
+            f"{path} was not made with SVI, or its settings were removed by another program.",
+            "Give a video that WanGP saved, not one that was cut or converted since.",
+        )
+    notes = tuple(f"{name.replace('_', ' ')}: {_text(value)}" for name, value in values.items())
+    return Result(
+        "status",
+        "done",
+        f"{path} was made with SVI.",
+        notes=notes,
+        extra={"video": {"path": str(path), KEY: values}},
+    )
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    try:
+        settings = json.loads(comment(path) or "{}")
+    except ValueError:
+        return {}
+    return settings if isinstance(settings, dict) else {}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_text(item) for item in value)
+    return value if isinstance(value, str) else json.dumps(value)
