@@ -1,0 +1,135 @@
+"""Runs a WanGP tree on the weights and inputs of golden runs of the official SVI program and compares each clip.
+
+Two ways to feed a run:
+
+own     the clips are conditioned on the frames that WanGP itself chains; also checks the stitched video
+golden  from the second clip on the golden frames and seed are put in their place, so that one level of difference
+        in the chained frames cannot hide or excuse anything else
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab import tools
+from lab.generate import Report, generate
+
+GOLDEN = tools.FOLDER / "data/public.npz"
+PADDING = {"svi-shot": -1, "svi-2.0": -1}  # the only value of a case that its arrays do not show
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: own_sigmas leaves the noise schedule of the tree instead of putting in the official one."""
+
+    case: str
+    feed: str = "own"
+    own_sigmas: bool = True
+    padding: int | None = None
+    overlap: int | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.case}-{self.feed}{'' if self.own_sigmas else '-official-sigmas'}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """The rows of one job: dictionaries with clip, quantity, value, limit, ok and detail."""
+
+    job: Job
+    rows: tuple[dict[str, Any], ...]
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.rows) and all(row["ok"] for row in self.rows)
+
+    def table(self, everything: bool = True) -> str:
+        return "\n".join(line(row) for row in self.rows if everything or not row["ok"])
+
+
+def line(row: dict[str, Any]) -> str:
+    value = "-" if row["value"] is None else f"{row['value']:.3g}"
+    where = "run   " if row["clip"] == "all" else f"clip {row['clip']}"
+    mark = "ok  " if row["ok"] else "FAIL"
+    return f"  {mark} {where} {row['quantity']:<20} {value:>9}  limit {row['limit']:<7g} {row['detail'][:110]}"
+
+
+def in_environment(environment: Path, *arguments: object) -> Any:
+    command = [str(tools.python_of(environment)), str(Path(__file__).with_name("compare.py")), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip())
+    return json.loads(done.stdout)
+
+
+def settings_of(job: Job, case: dict[str, Any], start: Path) -> dict[str, Any]:
+    """The WanGP settings of a case: everything off that the official program does not have."""
+    off = ("cfg_star_switch", "apg_switch", "slg_switch", "perturbation_switch", "pause_seconds")
+    return {
+        **dict.fromkeys(off, 0),
+        "model_type": "i2v",
+        "settings_version": 2.5,
+        "prompt": "\n".join(f"p{i}" for i in range(case["clips"])),
+        "multi_prompts_gen_type": 1,
+        "negative_prompt": case["negative"],
+        "image_start": [str(start)],
+        "image_prompt_type": "S",
+        "resolution": f"{case['width']}x{case['height']}",
+        "video_length": case["total"],
+        "sliding_window_size": case["frames"],
+        "sliding_window_overlap": case["motion"] if job.overlap is None else job.overlap,
+        "sliding_window_color_correction_strength": 0,
+        "sliding_window_discard_last_frames": 0,
+        "seed": 0,
+        "num_inference_steps": case["steps"],
+        "guidance_phases": 1,
+        "guidance_scale": case["cfg"],
+        "flow_shift": case["shift"],
+        "sample_solver": "euler",
+        "NAG_scale": 1,
+        "RIFLEx_setting": 2,
+        "svi_mode": True,
+        "svi_ref_pad_num": PADDING[job.case] if job.padding is None else job.padding,
+        "svi_num_motion_frames": case["motion"],
+        "svi_ref_pad_cfg": False,
+        "svi_official_sigmas": True,
+    }
+
+
+def measure(
+    tree: Path, environment: Path, jobs: Sequence[Job], out: Path, golden: Path = GOLDEN
+) -> tuple[Report, list[Result]]:
+    """Runs the jobs, one generation each, in one WanGP process."""
+    out.mkdir(parents=True, exist_ok=True)
+    tasks = []
+    for job in jobs:
+        start = out / f"start-{job.case}.png"
+        tasks.append(settings_of(job, in_environment(environment, "describe", golden, job.case, start), start))
+    list_file = out / "parity.json"
+    runs = [
+        {
+            "case": job.case,
+            "feed": job.feed == "golden",
+            "own_sigmas": job.own_sigmas,
+            "record": str(out / f"{job.name}.npz"),
+        }
+        for job in jobs
+    ]
+    for run in runs:
+        Path(run["record"]).unlink(missing_ok=True)
+    list_file.write_text(json.dumps({"golden": str(golden), "runs": runs}), "utf-8")
+    report = generate(tree, environment, tasks, out, parity=list_file)
+    rows = in_environment(environment, "compare", golden, list_file)
+    return report, [Result(job, tuple(each)) for job, each in zip(jobs, rows, strict=True)]
+
+
+def show(results: Iterable[Result]) -> None:
+    for result in results:
+        print(f"== {result.job.name}: {'PASS' if result.ok else 'FAIL'}")
+        print(result.table())

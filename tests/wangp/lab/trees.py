@@ -1,0 +1,63 @@
+"""Ready WanGP trees: extracted once per release into a cache, then copied for each test that changes them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+from lab import checkout, tools
+
+
+def cache_folder() -> Path:
+    """LAB_CACHE, else the user's cache folder; never inside the repository."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("LAB_CACHE") or Path(home, "svi-install", "wangp-lab"))
+
+
+def cached(version: str, git_dir: Path, environment: Path) -> Path:
+    """The untouched tree of a release with its tiny checkpoints, made on first need.
+
+    What makes checkpoints is part of the folder's name, so that a change of it makes new ones.
+    """
+    commit = checkout.RELEASES[version]
+    makers = ("tiny.py", "tiny_model.py", "tiny_checkpoints.py")
+    recipe = hashlib.sha256(b"".join((tools.SHIM / name).read_bytes() for name in makers)).hexdigest()
+    folder = cache_folder() / f"{version}-{commit[:8]}-{recipe[:8]}"
+    if folder.is_dir():
+        return folder
+    partial = folder.with_name(f"{folder.name}.{os.getpid()}")
+    shutil.rmtree(partial, ignore_errors=True)
+    checkout.extract(git_dir, commit, partial)
+    tools.prepare(partial, environment, parity=True)
+    for compiled in partial.rglob("__pycache__"):
+        shutil.rmtree(compiled)
+    partial.rename(folder)
+    return folder
+
+
+def copy(source: Path, destination: Path) -> Path:
+    """Copies a tree; the checkpoints, which nobody changes, are linked."""
+
+    def link(old: str, new: str) -> str:
+        try:
+            os.link(old, new)
+        except OSError:
+            shutil.copy2(old, new)
+        return new
+
+    shutil.copytree(
+        source, destination, ignore=lambda folder, _: {"ckpts"} if Path(folder) == source else set(), symlinks=True
+    )
+    shutil.copytree(source / "ckpts", destination / "ckpts", copy_function=link)
+    return destination
+
+
+def contents(tree: Path) -> dict[str, bytes]:
+    """Path and content hash of every file but the checkpoints."""
+    return {
+        path.relative_to(tree).as_posix(): hashlib.sha256(path.read_bytes()).digest()
+        for path in tree.rglob("*")
+        if path.is_file() and path.relative_to(tree).parts[0] != "ckpts"
+    }
