@@ -58,7 +58,7 @@ class Variant:
 class PatchSet:
     """All diffs, by file in the order in which an install writes them.
 
-    ``commits`` holds the known releases in the order of their dates, ``since`` the first release with a function's name.
+    ``commits`` holds the known releases by date, ``since`` the first release with a function's name.
     """
 
     version: str

@@ -1,0 +1,173 @@
+"""Finds and removes the hook lines in a file, and recognises the traces of other patch sets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from .errors import EXIT_UNSUPPORTED, SviError
+from .patchset import Variant
+
+# Whatever of a hook line survives an edit: the mark, or a call into the runtime.
+_TRACE = re.compile(rb"svi(?:-install|_wangp|\.(?:install|attach|stitch)\(|[\"']\])")
+_OURS = re.compile(rb"#\s*svi-install\s*$|\bsvi_wangp\b|\bsvi\.(?:install|attach|stitch)\(|\bbbargs\[[\"']svi[\"']\]")
+_CONFLICT = re.compile(rb"^(?:<<<<<<<|>>>>>>>) ", re.MULTILINE)
+_WAN2GP_SVI = {
+    "wgp.py": (b"svi_ref_pad_num", b"svi_num_motion_frames"),
+    "models/wan/any2video.py": (b"svi_random_ref_frame", b"bbargs.get('svi_mode'"),
+    "models/wan/modules/model.py": (b"SVI/DiffSynth LoRA format",),
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is there of one hook; ``lines`` are 1-based and name the first line of each complete copy."""
+
+    hook: str
+    lines: tuple[int, ...]
+    state: Literal["ours", "edited", "missing"]
+
+
+@dataclass(frozen=True)
+class _Line:
+    start: int
+    end: int
+    number: int
+    text: str
+
+
+def find_hooks(variants: tuple[Variant, ...], path: str, data: bytes) -> tuple[Found, ...]:
+    """Say for each hook of a file whether it is there as we wrote it.
+
+    Args:
+        variants: the diffs of the file.
+        path: the file, relative to the checkout.
+        data: its bytes.
+
+    Returns:
+        One entry per hook in file order; ``edited`` also when a hook is there twice or in part.
+    """
+    ours = list(_our_lines(data))
+    hooks = {hunk.hook: _stripped(hunk.added) for variant in variants for hunk in variant.hunks}
+    known = _known(variants)
+    edited = {_closest(line.text, hooks) for line in ours if line.text not in known}
+    return tuple(_found(name, added, ours, name in edited) for name, added in hooks.items())
+
+
+def edited_lines(variants: tuple[Variant, ...], data: bytes) -> tuple[tuple[int, str], ...]:
+    """List the lines that were hook lines once and were changed by somebody.
+
+    Args:
+        variants: the diffs of the file.
+        data: its bytes.
+
+    Returns:
+        Their 1-based numbers and what they say now, without indentation.
+    """
+    known = _known(variants)
+    return tuple((line.number, line.text) for line in _our_lines(data) if line.text not in known)
+
+
+def remove_hooks(variants: tuple[Variant, ...], path: str, data: bytes) -> bytes:
+    """Take every hook line of this and of older svi-installs out of a file; the opposite of ``place``.
+
+    Args:
+        variants: the diffs of the file.
+        path: the file, relative to the checkout.
+        data: its bytes.
+
+    Returns:
+        The bytes without the hook lines, otherwise unchanged.
+
+    Raises:
+        SviError: a hook line was changed by somebody, so that it is not ours to remove.
+    """
+    changed = edited_lines(variants, data)
+    if changed:
+        number, text = changed[0]
+        raise SviError(
+            "edited-hook",
+            f"{path}, line {number}: somebody changed a line of svi-install, so it was left alone: {text}",
+            f"Take that line out of {path} (or put it back as it was) and run svi-install again.",
+            EXIT_UNSUPPORTED,
+        )
+    kept: list[bytes] = []
+    done = 0
+    for line in _our_lines(data):
+        kept.append(data[done : line.start])
+        done = line.end
+    rest = b"".join([*kept, data[done:]])
+    if done == len(data) and not data.endswith(b"\n"):
+        # A hook at the very end took over the missing newline from the line above.
+        return rest.removesuffix(b"\n").removesuffix(b"\r")
+    return rest
+
+
+def foreign(data: bytes, path: str) -> str | None:
+    """Recognise another SVI patch set in a file.
+
+    Args:
+        data: the bytes of the file.
+        path: the file, relative to the checkout.
+
+    Returns:
+        The name of the patch set, None when there is no trace of one.
+    """
+    return "wan2gp-svi" if any(trace in data for trace in _WAN2GP_SVI.get(path, ())) else None
+
+
+def conflict_line(data: bytes) -> int:
+    """Find what an unfinished merge leaves behind.
+
+    Args:
+        data: the bytes of the file.
+
+    Returns:
+        The 1-based number of the first conflict marker, 0 when there is none.
+    """
+    match = _CONFLICT.search(data)
+    return data.count(b"\n", 0, match.start()) + 1 if match else 0
+
+
+def _known(variants: tuple[Variant, ...]) -> set[str]:
+    current = {line for variant in variants for hunk in variant.hunks for line in _stripped(hunk.added)}
+    return current.union(*(_stripped(variant.retired) for variant in variants))
+
+
+def _stripped(lines: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(line.strip() for line in lines)
+
+
+def _our_lines(data: bytes) -> Iterator[_Line]:
+    end = number = 0
+    for match in _TRACE.finditer(data):
+        if match.start() < end:
+            continue
+        start = data.rfind(b"\n", 0, match.start()) + 1
+        number += data.count(b"\n", end, start) + 1
+        end = data.find(b"\n", start) + 1 or len(data)
+        text = data[start:end].strip()
+        if _OURS.search(text):
+            yield _Line(start, end, number, text.decode("utf-8", "replace"))
+
+
+def _closest(text: str, hooks: dict[str, tuple[str, ...]]) -> str:
+    import difflib
+
+    def likeness(name: str) -> float:
+        return max(difflib.SequenceMatcher(None, text, line, autojunk=False).ratio() for line in hooks[name])
+
+    return max(hooks, key=likeness)
+
+
+def _found(name: str, added: tuple[str, ...], ours: list[_Line], edited: bool) -> Found:
+    by_number = {line.number: line.text for line in ours}
+    complete = tuple(
+        first for first in by_number if all(by_number.get(first + i) == line for i, line in enumerate(added))
+    )
+    pieces = sum(text in added for text in by_number.values())
+    if edited or pieces not in (0, len(added)) or (pieces and not complete):
+        return Found(name, complete, "edited")
+    return Found(name, complete, "ours" if complete else "missing")
