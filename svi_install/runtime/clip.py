@@ -20,20 +20,14 @@ class Clip:
         options: the person's choice.
         reference: start image at the video's size, (3, 1, height, width), float, -1..1.
         motion_frames: frames that are known in this clip; 1 in the first clip of a start image.
-        steps: number of denoising steps.
-        shift: the noise schedule's shift.
-        euler: whether the solver is ``euler``, the only one with official sigmas.
+        solver: WanGP's name of the solver and the noise schedule's shift.
     """
 
-    def __init__(
-        self, options: Options, reference: Tensor, motion_frames: int, steps: int, shift: float, euler: bool
-    ) -> None:
+    def __init__(self, options: Options, reference: Tensor, motion_frames: int, solver: tuple[str, float]) -> None:
         self._options = options
         self._reference = reference
         self._motion_frames = motion_frames
-        self._steps = steps
-        self._shift = shift
-        self._euler = euler
+        self._solver, self._shift = solver
         self.conditioned = self.masked = False
 
     def condition(self, frames: Tensor) -> Tensor:
@@ -79,11 +73,11 @@ class Clip:
             timesteps: WanGP's, (n,), 1000..0.
             scheduler: WanGP's scheduler object, None in releases that step by themselves. Gets the same timesteps.
         """
-        if not (self._options.official_sigmas and self._euler):
+        if not (self._options.official_sigmas and self._solver == "euler"):
             return timesteps
-        import torch  # noqa: PLC0415  (WanGP has loaded it; tests of other modules do without)
+        import torch
 
-        sigmas = torch.linspace(1.0, 0.0, self._steps + 1)[:-1]
+        sigmas = torch.linspace(1.0, 0.0, len(timesteps) + 1)[:-1]
         sigmas = self._shift * sigmas / (1 + (self._shift - 1) * sigmas)
         official = (sigmas * 1000).to(timesteps)
         if scheduler is not None:

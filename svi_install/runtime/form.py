@@ -36,7 +36,7 @@ def declare(model_def: MutableMapping[str, Any] | None, dropdowns: bool, room: i
 
 def _clip_fields(dropdowns: bool) -> list[dict[str, Any]]:
     names = [["Off", options.OFF], *([variant.label, name] for name, variant in options.VARIANTS.items())]
-    variant = {
+    variant: dict[str, Any] = {
         "id": options.VARIANT,
         "name": options.VARIANT,
         "label": "SVI endless video: needs the SVI LoRA of the same name, makes whole clips of the Sliding Window size",

@@ -15,16 +15,22 @@ class Lengths:
     Attributes:
         clips: number of clips.
         clip_frames: frames of a clip.
-        total: frames of the stitched video (without the frames of a video that is continued).
+        total: frames of the stitched video; None when a video is continued, because releases differ in how many of
+            its frames the first clip shares.
         overlap: overlap to give to WanGP, the next 4k+1 from the motion frames on.
         wangp_frames: ``video_length`` to give to WanGP.
     """
 
     clips: int
     clip_frames: int
-    total: int
+    total: int | None
     overlap: int
     wangp_frames: int
+
+    def describe(self) -> str:
+        """The numbers in plain words."""
+        clips = f"{self.clips} clip{'s' if self.clips > 1 else ''} of {self.clip_frames} frames"
+        return f"{clips} behind the video" if self.total is None else f"{clips} = {self.total} frames"
 
 
 def plan(frames: int, window: int, motion_frames: int, continues: bool) -> Lengths:
@@ -50,11 +56,11 @@ def plan(frames: int, window: int, motion_frames: int, continues: bool) -> Lengt
     # WanGP adds overlap - 1 to the length when it continues a video.
     if frames + known - 1 <= window:
         single = _whole_latents(frames + known - 1)
-        return Lengths(1, single, single - (motion_frames if continues else 0), overlap, single - known + 1)
+        return Lengths(1, single, None if continues else single, overlap, single - known + 1)
     asked = frames - 1 if continues else frames - motion_frames
     # A half rounds up: a person would rather have more than less.
     clips = max(1, (2 * asked + step) // (2 * step))
-    total = clips * step + (0 if continues else motion_frames)
+    total = None if continues else clips * step + motion_frames
     return Lengths(clips, window, total, overlap, window + (clips - 1) * (window - overlap) - known + 1)
 
 

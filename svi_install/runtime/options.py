@@ -128,20 +128,14 @@ def resolve(keys: Mapping[str, Any], fields: Mapping[str, Any] | None, architect
         if _variant(written[VARIANT]) == OFF:
             return None
         merged = {MODE: True, **({MASK_ALL: merged[MASK_ALL]} if MASK_ALL in merged else {}), **written}
-    if MODE in merged:
-        wanted = flag(merged[MODE], MODE)
-    else:
-        wanted = VARIANT in merged and _variant(merged[VARIANT]) != OFF
-    if not wanted:
+    variant = _variant(merged[VARIANT]) if VARIANT in merged else None
+    if variant == OFF or not flag(merged.get(MODE, variant is not None), MODE):
         return None
-    variant = _variant(merged[VARIANT]) if VARIANT in merged else CUSTOM
-    if variant == OFF:
-        return None
-    motion, padding = official_numbers(variant, architecture)
+    motion, padding = official_numbers(variant or CUSTOM, architecture)
     motion = _whole(merged.get(MOTION_FRAMES, motion), MOTION_FRAMES, 1)
     padding = _whole(merged.get(PADDING, padding), PADDING, -1)
     return Options(
-        variant if VARIANT in merged else _name(motion, padding, architecture),
+        variant or _name(motion, padding, architecture),
         motion,
         padding,
         flag(merged.get(MASK_ALL, False), MASK_ALL),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import length, options
@@ -27,40 +28,60 @@ def begin(run: Run | ProRun | None) -> None:
     _local.run = run
 
 
-def attach(model: Any, scope: Mapping[str, Any]) -> None:
+def attach(model: Any, prompts: Sequence[str], source: Tensor | None) -> None:
     """Hook before WanGP's call of ``wan_model.generate``: lets the current run change the arguments of that one call.
 
     Args:
         model: WanGP's pipeline object.
-        scope: local variables of WanGP's function; only read.
+        prompts: the prompts of all clips.
+        source: start image or video that is continued, (3, n, height, width), float -1..1 or uint8; WanGP has it
+            in the first window only.
     """
     run = current()
     if run is None:
         return
+    # A view of one frame: the closure must not keep a whole video alive.
+    first = None if source is None else source[:, :1]
 
-    def generate(**arguments: Any) -> Any:
+    def generate(*args: Any, **arguments: Any) -> Any:
         # An attribute of the object hides the method of its class until it is taken away again.
         del model.generate
-        return run.clip(model.generate, arguments, scope)
+        method = functools.partial(model.generate, *args)
+        # An error before WanGP's call leaves the attribute behind for a later generation, which is none of ours.
+        return run.clip(method, arguments, prompts, first) if current() is run else method(**arguments)
 
     model.generate = generate
 
 
-def stitch(scope: Mapping[str, Any]) -> None:
+def stitch(done: Tensor | list[Tensor], sample: Tensor, overlap: int, processed: Any) -> None:
     """Hook where WanGP drops the head of a new clip: the old tail goes, the regenerated head stays.
 
     Writes the head over the tail in place, so nothing is copied and WanGP's own counting stays right.
 
     Args:
-        scope: local variables of WanGP's function: ``sample`` (3, F, height, width), the new clip;
-            ``frames_already_processed``, one tensor or a list of tensors; ``reuse_frames``, the overlap.
+        done: the video so far, (3, frames, height, width), or a list of its parts. Changed in place.
+        sample: the new clip, (3, F, height, width).
+        overlap: frames at the head of the clip that are the tail of the video.
+        processed: whether the video so far is upsampled or grained already. The head is not, so the old tail stays.
     """
     run = current()
-    if isinstance(run, Run):
-        try:
-            run.stitch(scope)
-        except Exception as error:  # noqa: BLE001  (a seam is not worth a lost video)
-            say(f"kept WanGP's own seam between two clips: {type(error).__name__}: {error}")
+    if not isinstance(run, Run) or run.broken or processed:
+        return
+    try:
+        _keep_head(done if isinstance(done, list) else [done], sample, overlap)
+    except Exception as error:  # noqa: BLE001  (a seam is not worth a lost video)
+        say(f"kept WanGP's own seam between two clips: {type(error).__name__}: {error}")
+
+
+def _keep_head(parts: list[Tensor], sample: Tensor, overlap: int) -> None:
+    left = overlap
+    for part in reversed(parts):
+        count = min(left, part.shape[1])
+        if count:
+            part[:, part.shape[1] - count :] = _like(sample[:, left - count : left], part)
+        left -= count
+        if left == 0:
+            return
 
 
 class Run:
@@ -74,16 +95,14 @@ class Run:
         self._reference: Tensor | None = None
         self._base_seed = 0
         self._seeds: list[int] = []
-        self._broken = False
+        self.broken = False
 
     def announce(self) -> None:
         """Says on the console that SVI is on, and with what."""
-        count, padding = self.options.motion_frames, self.options.padding
-        words = {-1: "all", 0: "none"}.get(padding, str(padding))
-        clips, frames = self.lengths.clips, self.lengths.clip_frames
+        padding = {-1: "all", 0: "none"}.get(self.options.padding, str(self.options.padding))
         say(
-            f"on: {self.options.label}, {count} motion frame{'s' if count > 1 else ''}, reference padding {words}, "
-            f"{clips} clip{'s' if clips > 1 else ''} of {frames} frames = {self.lengths.total} frames"
+            f"on: {self.options.label}, {_count(self.options.motion_frames, 'motion frame')}, "
+            f"reference padding {padding}, {self.lengths.describe()}"
         )
 
     def proof(self) -> dict[str, Any]:
@@ -98,21 +117,24 @@ class Run:
             "loras": self._loras,
         }
 
-    def clip(self, generate: Callable[..., Any], arguments: dict[str, Any], scope: Mapping[str, Any]) -> Any:
+    def clip(
+        self, generate: Callable[..., Any], arguments: dict[str, Any], prompts: Sequence[str], first: Tensor | None
+    ) -> Any:
         """Makes one clip.
 
         Args:
             generate: WanGP's method.
             arguments: its keyword arguments, as WanGP calls it.
-            scope: local variables of WanGP's function.
+            prompts: the prompts of all clips.
+            first: first frame of the start image or the continued video, (3, 1, height, width); first window only.
 
         Returns:
             What WanGP's method returns, led by the frames that WanGP counts as overlap but SVI does not hand on.
         """
-        if self._broken:
+        if self.broken:
             return generate(**arguments)
         try:
-            changed = self._prepare(dict(arguments), scope)
+            changed = self._prepare(dict(arguments), prompts, first)
         except Exception as error:  # noqa: BLE001  (WanGP must generate, with or without SVI)
             self._step_aside(f"{type(error).__name__}: {error}")
             return generate(**arguments)
@@ -124,38 +146,15 @@ class Run:
             self._step_aside("models/wan/any2video.py has lost a line of svi-install; run svi-install again")
         return self._lead(result, arguments["input_video"], changed["input_video"].shape[1])
 
-    def stitch(self, scope: Mapping[str, Any]) -> None:
-        """See the function of that name."""
-        if self._broken:
-            return
-        if scope.get("temporal_upsampling") or scope.get("spatial_upsampling") or scope.get("film_grain_intensity"):
-            # The frames so far are upsampled or grained already and the head is not yet: the old tail stays.
-            return
-        sample, overlap = scope["sample"], scope["reuse_frames"]
-        done = scope["frames_already_processed"]
-        chunks = done if isinstance(done, list) else [done]
-        left = overlap
-        for chunk in reversed(chunks):
-            count = min(left, chunk.shape[1])
-            if count:
-                head = sample[:, left - count : left]
-                chunk[:, chunk.shape[1] - count :] = _like(head, chunk)
-            left -= count
-            if left == 0:
-                break
-
-    def _prepare(self, arguments: dict[str, Any], scope: Mapping[str, Any]) -> dict[str, Any]:
+    def _prepare(self, arguments: dict[str, Any], prompts: Sequence[str], first: Tensor | None) -> dict[str, Any]:
         number = arguments["window_no"]
         known = arguments["input_video"]
         if number == 1:
             self._base_seed, self._seeds = int(arguments["seed"]), []
-            prefix = scope.get("prefix_video")
-            first = known[:, :1] if prefix is None else prefix[:, :1]
-            self._reference = _signed(first).clone()
+            self._reference = _signed(known[:, :1] if first is None else first).clone()
         motion = min(self.options.motion_frames, known.shape[1])
         known = official_frames(_signed(known)[:, -motion:])
         seed = self._base_seed + options.SEED_STRIDE * (number - 1)
-        prompts = scope.get("prompts") or []
         if len(prompts) > 1:
             # WanGP repeats the last prompt when there are more clips than prompts; the authors begin again.
             arguments["input_prompt"] = prompts[(number - 1) % len(prompts)]
@@ -170,9 +169,7 @@ class Run:
                 self.options,
                 self._reference,
                 motion,
-                int(arguments["sampling_steps"]),
-                float(arguments["shift"]),
-                arguments["sample_solver"] == "euler",
+                (arguments["sample_solver"], float(arguments["shift"])),
             ),
         )
         self._seeds.append(seed)
@@ -186,13 +183,13 @@ class Run:
         if missing == 0:
             return result
         frames = result["x"] if isinstance(result, dict) else result
-        import torch  # noqa: PLC0415
+        import torch
 
         led = torch.cat([_like(given[:, :missing], frames), frames], dim=1)
         return {**result, "x": led} if isinstance(result, dict) else led
 
     def _step_aside(self, reason: str) -> None:
-        self._broken = True
+        self.broken = True
         say(f"off for the rest of this video, WanGP goes on without it: {reason}")
 
 
@@ -208,8 +205,10 @@ class ProRun:
         """What was done, for the metadata of the video."""
         return {"runtime": self._version, "variant": "2.0 Pro", "seeds": list(self._seeds)}
 
-    def clip(self, generate: Callable[..., Any], arguments: dict[str, Any], scope: Mapping[str, Any]) -> Any:
-        """Makes one clip with its own seed."""
+    def clip(
+        self, generate: Callable[..., Any], arguments: dict[str, Any], prompts: Sequence[str], first: Tensor | None
+    ) -> Any:
+        """Makes one clip with its own seed; for the arguments see Run.clip."""
         number = arguments["window_no"]
         if number == 1:
             self._base_seed, self._seeds = int(arguments["seed"]), []
@@ -233,6 +232,10 @@ def _like(frames: Tensor, target: Tensor) -> Tensor:
     elif not frames.is_floating_point() and target.is_floating_point():
         frames = _signed(frames)
     return frames.to(target)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _short(prompt: str, width: int = 60) -> str:

@@ -88,12 +88,11 @@ def _from_form(namespace: Namespace, original: Callable[..., Any]) -> Callable[.
         kept: Settings = {}
         if target in FORM_TARGETS and not has_form_fields(namespace):
             state = inputs.get("state")
-            source = _edited(state) if target == "edit_state" else _stored(namespace, state)
-            kept = {key: value for key, value in (source or {}).items() if key in options.KEYS}
+            source = (_edited(state) if target == "edit_state" else _stored(namespace, state)) or {}
+            kept = {key: value for key, value in source.items() if key in options.KEYS}
             if kept.get(options.MODE) and not svi_loras(inputs.get("loras_choices") or inputs.get("activated_loras")):
                 say("off: no SVI LoRA is chosen any more")
-                for key in options.KEYS if source is not None else ():
-                    source.pop(key, None)
+                _take(source)
                 kept = {}
         result = original(target, inputs, *args, **kwargs)
         if kept and isinstance(result, dict):

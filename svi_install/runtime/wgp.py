@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from . import form, length, options, settings
+from . import form, length, metadata, options, settings
 from .console import say
-from .run import ProRun, Run, begin, current
+from .run import ProRun, Run, begin
 from .version import __version__
 
 Namespace = MutableMapping[str, Any]
@@ -23,11 +22,15 @@ MARK = "_svi_installed"
 # What each file must still hold for SVI to be what it says; checked when a generation with SVI starts.
 HOOKS = {
     "wgp.py": ("svi.attach(", "svi.stitch("),
-    "models/wan/any2video.py": ('bbargs["svi"].condition(', 'bbargs["svi"].first_frame_only(', 'bbargs["svi"].schedule('),
+    "models/wan/any2video.py": (
+        'bbargs["svi"].condition(',
+        'bbargs["svi"].first_frame_only(',
+        'bbargs["svi"].schedule(',
+    ),
 }
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """SVI cannot do what the settings ask for; the message is for the person."""
 
 
@@ -48,15 +51,14 @@ def install(namespace: Namespace) -> None:
         return
     namespace[MARK] = True
     namespace[name] = _wrap_generate(namespace, namespace[name])
-    namespace["get_function_arguments"] = _wrap_function_arguments(namespace, namespace["get_function_arguments"])
+    namespace["get_function_arguments"] = _wrap_function_arguments(namespace["get_function_arguments"])
     if callable(namespace.get("validate_settings")):
         namespace["validate_settings"] = _wrap_validate(namespace, namespace["validate_settings"])
     settings.wrap(namespace)
+    metadata.wrap(namespace)
     if settings.has_form_fields(namespace):
-        namespace["get_model_def"] = _wrap_model_def(namespace, namespace["get_model_def"])
-        for model_type in list(namespace.get("models_def") or ()):
-            namespace["get_model_def"](model_type)
-    _allow_keys()
+        _add_fields(namespace)
+    metadata.allow_keys()
 
 
 def missing_hooks(root: Path) -> str | None:
@@ -78,7 +80,7 @@ def _wrap_generate(namespace: Namespace, original: Callable[..., Any]) -> Callab
         bound = signature.bind_partial(*args, **kwargs)
         try:
             run = _prepare(namespace, bound.arguments, keys)
-        except Refusal as refusal:
+        except RefusalError as refusal:
             say(f"not started: {refusal}")
             bound.arguments["send_cmd"]("error", f"SVI: {refusal}")
             return False
@@ -114,7 +116,7 @@ def _prepare(namespace: Namespace, arguments: MutableMapping[str, Any], keys: Ma
     """Decides on SVI for one generation and changes WanGP's arguments for it.
 
     Raises:
-        Refusal: SVI is on, but cannot do this.
+        RefusalError: SVI is on, but cannot do this.
     """
     if str(arguments.get("mode") or "").startswith("edit_") or arguments.get("image_mode", 0) > 0:
         return None
@@ -122,7 +124,10 @@ def _prepare(namespace: Namespace, arguments: MutableMapping[str, Any], keys: Ma
     fields = arguments.get("custom_settings")
     fields = fields if isinstance(fields, dict) else None
     if architecture == options.PRO_ARCHITECTURE:
-        return ProRun(__version__) if _asked(options.clip_seeds_wanted, keys, fields) else None
+        try:
+            return ProRun(__version__) if options.clip_seeds_wanted(keys, fields) else None
+        except ValueError as error:
+            raise RefusalError(f"{error}.") from None
     chosen = _chosen(keys, fields, architecture)
     if chosen is None:
         return None
@@ -151,70 +156,47 @@ def check(namespace: Namespace, chosen: options.Options, arguments: Mapping[str,
     """Frame counts of the video that the settings ask for.
 
     Raises:
-        Refusal: SVI cannot make that video; the message says what to change.
+        RefusalError: SVI cannot make that video; the message says what to change.
     """
     kinds = str(arguments.get("image_prompt_type") or "")
     continues = "V" in kinds or "L" in kinds
     if "E" in kinds and arguments.get("image_end"):
-        raise Refusal("it cannot end on an image. Remove the End Image, or set SVI to off.")
+        raise RefusalError("it cannot end on an image. Remove the End Image, or set SVI to off.")
     if not continues and not arguments.get("image_start"):
-        raise Refusal("it needs a Start Image, or a video to continue.")
+        raise RefusalError("it needs a Start Image, or a video to continue.")
     slashes = namespace.get("has_slash_commands")
     prompts = [line.strip() for line in str(arguments.get("prompt") or "").splitlines()]
     if callable(slashes) and any(line.startswith("/") for line in prompts) and slashes(prompts):
-        raise Refusal("it plans the windows itself. Remove the lines' commands that start with /, or set SVI to off.")
+        raise RefusalError(
+            "it plans the windows itself. Remove the lines' commands that start with /, or set SVI to off."
+        )
     try:
         return length.plan(
             int(arguments["video_length"]), int(arguments["sliding_window_size"]), chosen.motion_frames, continues
         )
     except ValueError as error:
-        raise Refusal(f"{error}.") from None
+        raise RefusalError(f"{error}.") from None
 
 
-def _chosen(keys: Mapping[str, Any], fields: Mapping[str, Any] | None, architecture: str | None) -> options.Options | None:
+def _chosen(
+    keys: Mapping[str, Any], fields: Mapping[str, Any] | None, architecture: str | None
+) -> options.Options | None:
     if architecture not in options.ARCHITECTURES:
         return None
-    return _asked(lambda *sources: options.resolve(*sources, architecture), keys, fields)
-
-
-def _asked(read: Callable[..., Any], *sources: Any) -> Any:
     try:
-        return read(*sources)
+        return options.resolve(keys, fields, architecture)
     except ValueError as error:
-        raise Refusal(f"{error}.") from None
+        raise RefusalError(f"{error}.") from None
 
 
-def _wrap_function_arguments(namespace: Namespace, original: Callable[..., Any]) -> Callable[..., Any]:
-    """WanGP turns its local variables into the metadata of the video here."""
+def _wrap_function_arguments(original: Callable[..., Any]) -> Callable[..., Any]:
+    """WanGP looks up every parameter of its function among that function's local variables, which lack ours."""
 
     @functools.wraps(original)
     def get_function_arguments(func: Any, local_variables: Mapping[str, Any]) -> Any:
-        unwrapped = getattr(func, "svi_original", None)
-        if unwrapped is None:
-            return original(func, local_variables)
-        inputs = original(unwrapped, local_variables)
-        run = current()
-        if isinstance(run, ProRun):
-            inputs.update({options.CLIP_SEEDS: True, options.PROOF: run.proof()})
-        elif isinstance(run, Run):
-            architecture = namespace["get_base_model_type"](inputs.get("model_type"))
-            inputs.update(run.options.keys())
-            inputs[options.PROOF] = run.proof()
-            inputs["video_length"] = run.lengths.total
-            inputs["sliding_window_overlap"] = _stock_overlap(namespace, inputs.get("model_type"))
-            if settings.has_form_fields(namespace):
-                inputs["custom_settings"] = {
-                    **(inputs.get("custom_settings") or {}), **run.options.fields(architecture)
-                }
-        return inputs
+        return original(getattr(func, "svi_original", func), local_variables)
 
     return get_function_arguments
-
-
-def _stock_overlap(namespace: Namespace, model_type: Any) -> int:
-    """An overlap that the form of this model accepts, for settings that are loaded again later."""
-    model_def = namespace["get_model_def"](model_type) or {}
-    return int((model_def.get("sliding_window_defaults") or {}).get("overlap_default", 1))
 
 
 def _wrap_validate(namespace: Namespace, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -228,7 +210,7 @@ def _wrap_validate(namespace: Namespace, original: Callable[..., Any]) -> Callab
         silent = bool(bound.arguments.get("silent"))
         try:
             chosen = _of_inputs(namespace, bound.arguments["model_type"], inputs)
-        except Refusal as refusal:
+        except RefusalError as refusal:
             return _refuse(namespace, str(refusal), silent)
         except Exception as error:  # noqa: BLE001  (WanGP must generate, with or without SVI)
             say(f"could not check these settings: {type(error).__name__}: {error}")
@@ -237,7 +219,7 @@ def _wrap_validate(namespace: Namespace, original: Callable[..., Any]) -> Callab
             return original(*args, **kwargs)
         own = {name: inputs[name] for name in ("sliding_window_overlap",) if name in inputs}
         if own:
-            inputs["sliding_window_overlap"] = _stock_overlap(namespace, bound.arguments["model_type"])
+            inputs["sliding_window_overlap"] = metadata.stock_overlap(namespace, bound.arguments["model_type"])
         result = original(*args, **kwargs)
         accepted = result[0] if isinstance(result, tuple) and result else None
         for settings_of_task in (inputs, accepted):
@@ -247,7 +229,7 @@ def _wrap_validate(namespace: Namespace, original: Callable[..., Any]) -> Callab
             return result
         try:
             lengths = check(namespace, chosen, {**inputs, **accepted})
-        except Refusal as refusal:
+        except RefusalError as refusal:
             return _refuse(namespace, str(refusal), silent, len(result))
         if not silent:
             _tell(namespace, f"SVI makes {lengths.clips} clips of {lengths.clip_frames} frames, {lengths.total} in all")
@@ -280,22 +262,25 @@ def _tell(namespace: Namespace, message: str) -> None:
         gradio.Info(message)
 
 
-def _wrap_model_def(namespace: Namespace, original: Callable[..., Any]) -> Callable[..., Any]:
+def _add_fields(namespace: Namespace) -> None:
+    """Declares SVI's form fields in all model definitions, and again whenever WanGP makes new ones."""
     dropdowns = "dropdown" in (namespace.get("CUSTOM_SETTING_TYPES") or ())
     room = int(namespace.get("CUSTOM_SETTINGS_MAX") or 0)
 
-    @functools.wraps(original)
-    def get_model_def(model_type: Any) -> Any:
-        model_def = original(model_type)
-        form.declare(model_def, dropdowns, room)
-        return model_def
+    def declare_all() -> None:
+        for model_def in (namespace.get("models_def") or {}).values():
+            form.declare(model_def, dropdowns, room)
 
-    return get_model_def
+    def again(original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def with_fields(*args: Any, **kwargs: Any) -> Any:
+            result = original(*args, **kwargs)
+            declare_all()
+            return result
 
+        return with_fields
 
-def _allow_keys() -> None:
-    """From 13.14 on WanGP refuses settings that it does not know, and has a list of exceptions."""
-    module = sys.modules.get("shared.utils.setting_names")
-    allowed: Iterable[str] | None = getattr(module, "NON_SETTING_KEYS", None)
-    if allowed is not None:
-        module.NON_SETTING_KEYS = type(allowed)({*allowed, *options.KEYS, options.PROOF})  # type: ignore[union-attr,call-arg]
+    declare_all()
+    for name in ("refresh_model_defs", "init_model_def"):
+        if callable(namespace.get(name)):
+            namespace[name] = again(namespace[name])
