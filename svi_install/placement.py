@@ -1,7 +1,7 @@
 """Decides where each hunk goes in one source text, or refuses; pure functions of bytes.
 
 A hunk goes where its whole text stands exactly once: at its own line (exact) or at another one (moved). When that text
-is not there, outer context lines are dropped one by one, then the indentation of the anchor (reduced); the anchor is never
+is not there, outer context lines are dropped one by one, then the anchor's indentation (reduced); the anchor is never
 dropped, what is left must stand exactly once, and Python itself must say that the place lies in the function that the
 hunk names.
 """
