@@ -7,13 +7,21 @@ set "svi_here=%~dp0"
 set "svi_check=import sys; sys.exit(sys.version_info < (3, 10))"
 set "svi_code=1"
 
-rem Explorer starts a double-clicked file as: cmd /c ""C:\...\install.bat" "
-set "svi_hold="
+rem The window stays open after a double click: Explorer starts that as cmd /c ""C:\...\install.bat" "
+rem For a shortcut or a file dropped on this one, set SVI_INSTALL_HOLD=1.
+set "svi_hold=%SVI_INSTALL_HOLD%"
 setlocal EnableDelayedExpansion
-set "svi_line=!CMDCMDLINE:"=#!"
-if "!svi_line:~-3!"=="# #" endlocal & set "svi_hold=1"
-if not defined svi_hold endlocal
+set svi_mark=" "
+set svi_tail=!CMDCMDLINE:~-3!
+if !svi_tail!==!svi_mark! goto held
+endlocal
+goto search
 
+:held
+endlocal
+set "svi_hold=1"
+
+:search
 if not defined SVI_INSTALL_PYTHON goto launcher
 "%SVI_INSTALL_PYTHON%" -I -c "%svi_check%" >nul 2>&1
 if errorlevel 1 goto launcher

@@ -1,0 +1,147 @@
+"""install.bat: its rules are checked everywhere; it runs under Windows, or under wine where that is installed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPT = ROOT / "install.bat"
+STUB = Path(__file__).parent / "windows" / "fake_python.c"
+COMPILER = "x86_64-w64-mingw32-gcc"
+
+
+def lines() -> list[str]:
+    return SCRIPT.read_bytes().decode("ascii").splitlines()
+
+
+def test_line_ends_are_those_of_windows() -> None:
+    data = SCRIPT.read_bytes()
+    assert data.count(b"\n") == data.count(b"\r\n") > 0
+
+
+def test_no_block_can_be_ended_by_a_bracket_in_a_path() -> None:
+    assert not [line for line in lines() if re.search(r"\(\s*$|^\s*\)", line)]
+
+
+def test_paths_are_quoted_and_every_run_passes_all_arguments() -> None:
+    runs = [line for line in lines() if "bootstrap.py" in line and not line.startswith("rem")]
+    assert len(runs) == 4
+    for line in runs:
+        assert line.endswith(r'"%svi_here%svi_install\bootstrap.py" %*')
+    assert 'set "svi_here=%~dp0"' in lines()
+
+
+def test_every_jump_has_its_label() -> None:
+    jumps = set(re.findall(r"goto (\w+)", "\n".join(lines())))
+    labels = [line[1:] for line in lines() if line.startswith(":")]
+    assert jumps == set(labels)
+    assert len(labels) == len(jumps)
+
+
+def test_the_script_ends_with_the_real_exit_code() -> None:
+    assert lines()[-1] == "exit /b %svi_code%"
+    assert [line for line in lines() if line.strip() == 'set "svi_code=%ERRORLEVEL%"']
+
+
+@pytest.fixture(scope="session")
+def fake_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if sys.platform != "win32" and shutil.which("wine") is None:
+        pytest.skip("install.bat cannot run here: neither Windows nor wine")
+    compiler = shutil.which(COMPILER)
+    if compiler is None:
+        pytest.skip(f"install.bat cannot be tried here: no {COMPILER} to build the stand-in for python.exe")
+    target = tmp_path_factory.mktemp("fake python") / "python.exe"
+    subprocess.run([compiler, "-municode", "-o", str(target), str(STUB)], check=True)
+    return target
+
+
+@pytest.fixture(scope="session")
+def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wine folder of this test session; filled once, because that takes seconds."""
+    return tmp_path_factory.mktemp("wine")
+
+
+def run(folder: Path, prefix: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    shutil.copy(SCRIPT, folder / "install.bat")
+    environment = {**os.environ, "WINEPREFIX": str(prefix), "WINEDEBUG": "-all", "LC_ALL": "C.UTF-8", **variables}
+    environment.pop("DISPLAY", None)
+    wine = [] if sys.platform == "win32" else ["wine"]
+    return subprocess.run(
+        [*wine, "cmd", "/c", "install.bat", *arguments],
+        cwd=folder,
+        env=environment,
+        check=False,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=180,
+    )
+
+
+def windows_path(path: Path) -> str:
+    return str(path) if sys.platform == "win32" else "Z:" + str(path).replace("/", "\\")
+
+
+def printed(result: subprocess.CompletedProcess[str]) -> list[str]:
+    return re.findall(r"^<(.*)>\r?$", result.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["plain", "with space", "a & b (x86)", "Zoë Müller", "now!", "a^b,c;d=e"])
+def test_any_folder_name(tmp_path: Path, fake_python: Path, prefix: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    result = run(folder, prefix, SVI_INSTALL_PYTHON=windows_path(fake_python))
+    assert printed(result) == ["-I", windows_path(folder / "svi_install" / "bootstrap.py")]
+    assert result.returncode == 0
+
+
+def test_every_argument_is_passed_on(tmp_path: Path, fake_python: Path, prefix: Path) -> None:
+    arguments = [r"D:\My Videos\Wan2GP", "--dry-run", "wow!", "a(b)", "ä"]
+    result = run(tmp_path, prefix, *arguments, SVI_INSTALL_PYTHON=windows_path(fake_python))
+    assert printed(result)[2:] == arguments
+
+
+@pytest.mark.parametrize("code", [0, 1, 3, 130])
+def test_the_exit_code_is_passed_on(tmp_path: Path, fake_python: Path, prefix: Path, code: int) -> None:
+    result = run(tmp_path, prefix, SVI_INSTALL_PYTHON=windows_path(fake_python), FAKE_CODE=str(code))
+    assert result.returncode == code
+
+
+def test_python_is_found_on_the_path(tmp_path: Path, fake_python: Path, prefix: Path) -> None:
+    shutil.copy(fake_python, tmp_path / "python.exe")
+    result = run(tmp_path, prefix, "one")
+    assert printed(result)[-1] == "one"
+
+
+def test_without_a_python_it_says_what_to_do(tmp_path: Path, fake_python: Path, prefix: Path) -> None:
+    result = run(tmp_path, prefix, SVI_INSTALL_PYTHON=windows_path(fake_python), FAKE_CHECK="1")
+    assert result.returncode == 1
+    assert "no Python 3.10 or newer was found" in result.stderr
+    assert "python.org" in result.stderr
+
+
+@pytest.mark.parametrize(("hold", "holds"), [("1", True), ("", False)])
+def test_the_window_stays_open_only_when_asked(
+    tmp_path: Path, fake_python: Path, prefix: Path, hold: str, holds: bool
+) -> None:
+    result = run(tmp_path, prefix, SVI_INSTALL_PYTHON=windows_path(fake_python), SVI_INSTALL_HOLD=hold, FAKE_CODE="4")
+    assert ("any key" in result.stdout) is holds
+    assert result.returncode == 4
+
+
+def test_a_double_click_keeps_the_window_open() -> None:
+    """Explorer ends the command line with a quote, a space and a quote; only real Windows has that variable."""
+    text = "\n".join(lines())
+    compare = 'set svi_mark=" "\nset svi_tail=!CMDCMDLINE:~-3!\nif !svi_tail!==!svi_mark! goto held\n'
+    assert f"setlocal EnableDelayedExpansion\n{compare}endlocal\n" in text
+    assert ':held\nendlocal\nset "svi_hold=1"\n' in text
+    assert "if defined svi_hold pause\nexit /b %svi_code%" in text
