@@ -95,7 +95,7 @@ def pip_trouble(output: str) -> str:
         )
     if "proxy" in lowered:
         return "The proxy refused the connection. Check HTTPS_PROXY and run the same command again."
-    offline = ("name resolution", "getaddrinfo", "newconnectionerror", "connecttimeout", "retrying", "network is")
+    offline = ("name resolution", "getaddrinfo", "newconnection", "timeout", "retrying", "no matching distribution")
     if any(sign in lowered for sign in offline):
         return (
             "There is no connection to the Python package index (pypi.org). "
@@ -134,13 +134,18 @@ def main(arguments: Sequence[str]) -> int:
         return 130
     command = [str(interpreter(venv)), "-I", "-m", "svi_install", *arguments]
     os.environ["SVI_INSTALL_SOURCE"] = str(SOURCE)
-    if os.name == "posix":
+    if replaces_itself():
         os.execv(command[0], command)
     with subprocess.Popen(command) as process:
         while True:
             # Ctrl-C reaches svi-install too: it cleans up and its exit code counts.
             with contextlib.suppress(KeyboardInterrupt):
                 return process.wait()
+
+
+def replaces_itself() -> bool:
+    """Tell whether a process can become another program here; on Windows the caller would not wait for it."""
+    return os.name == "posix"
 
 
 def is_ready(venv: Path, wanted: str) -> bool:
@@ -247,9 +252,11 @@ def _tick(what: str, start: float, done: threading.Event) -> None:
             return
 
 
-def _tail(output: str, lines: int = 8) -> str:
-    kept = [line for line in output.splitlines() if line.strip()][-lines:]
-    return "\n".join(f"  {line}" for line in kept)
+def _tail(output: str, lines: int = 6) -> str:
+    """Keep the last lines; where pip marks errors, those, because it ends with notes about itself."""
+    kept = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in kept if line.startswith("ERROR")]
+    return "\n".join(f"  {line}" for line in (errors or kept)[-lines:])
 
 
 if __name__ == "__main__":
