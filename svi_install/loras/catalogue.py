@@ -1,0 +1,281 @@
+"""The LoRAs that profiles name: which file, from where, for which folder of WanGP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
+
+from ..errors import EXIT_USAGE, SviError
+
+CATALOGUE = Path(__file__).with_name("catalogue.json")
+HUB = "https://huggingface.co"
+
+Folder = Literal["wan_i2v", "wan"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """One address of a file on a hub.
+
+    Args:
+        repository: ``owner/name`` on the hub.
+        path: path of the file inside the repository.
+    """
+
+    repository: str
+    path: str
+
+    def url(self, revision: str = "main", endpoint: str = HUB) -> str:
+        """Give the address that a hub resolves to the file.
+
+        Args:
+            revision: branch or commit.
+            endpoint: address of the hub or of a mirror of it.
+
+        Returns:
+            The address, in the form WanGP's profiles use.
+        """
+        return f"{endpoint.rstrip('/')}/{self.repository}/resolve/{revision or 'main'}/{self.path}"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which tensors a LoRA must have.
+
+    Args:
+        tensors: how many there are.
+        rank: rank of every pair.
+        blocks: transformer blocks of the model.
+        width: model width.
+        inner: width inside the feed-forward layers.
+    """
+
+    tensors: int
+    rank: int
+    blocks: int
+    width: int
+    inner: int
+
+
+@dataclass(frozen=True)
+class LoraFile:
+    """One file of a LoRA. What nobody has seen yet is empty or None.
+
+    Args:
+        precision: ``fp32``, ``fp16``, ``bf16``, or empty when it is not known.
+        place: where the file is published.
+        mirrors: other places that publish it under the same base name.
+        licence: licence that its repository states.
+        commit: pinned commit of the repository.
+        size: bytes of the pinned file.
+        sha256: hash of the pinned file.
+        tensor_bytes: bytes of its tensors, without the header; the file is slightly larger.
+    """
+
+    precision: str
+    place: Place
+    mirrors: tuple[Place, ...] = ()
+    licence: str = ""
+    commit: str = ""
+    size: int | None = None
+    sha256: str = ""
+    tensor_bytes: int | None = None
+
+    @property
+    def filename(self) -> str:
+        """The base name, which is what WanGP looks for in its LoRA folder."""
+        return self.place.path.rsplit("/", 1)[-1]
+
+    @property
+    def url(self) -> str:
+        """The address that a profile names."""
+        return self.place.url()
+
+
+@dataclass(frozen=True)
+class Lora:
+    """One LoRA and its files.
+
+    Args:
+        name: what a person types.
+        group: name that selects it together with its other half; empty when it stands alone.
+        title: one line for people.
+        folder: WanGP's LoRA folder for the model it belongs to.
+        variant: SVI version, or ``accelerator``.
+        layout: which tensors it must have; None when nothing is known about them.
+        files: one per precision, the originals first.
+    """
+
+    name: str
+    group: str
+    title: str
+    folder: Folder
+    variant: str
+    layout: Layout | None
+    files: tuple[LoraFile, ...]
+
+    def file(self, precision: str) -> LoraFile:
+        """Choose the file for a precision.
+
+        Args:
+            precision: ``fp32`` or ``fp16``.
+
+        Returns:
+            The file in that precision, or the original where no such conversion is published.
+        """
+        return next((file for file in self.files if file.precision == precision), self.files[0])
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All known LoRAs.
+
+    Args:
+        default: names that an install fetches.
+        loras: in the order in which they are listed.
+    """
+
+    default: tuple[str, ...]
+    loras: tuple[Lora, ...]
+
+    def select(self, names: Sequence[str] | None) -> tuple[Lora, ...]:
+        """Find LoRAs by what a person or a profile calls them.
+
+        Args:
+            names: names, groups, base names of files or addresses out of a profile; None means the default set.
+
+        Returns:
+            The LoRAs in the order of the catalogue, each once.
+
+        Raises:
+            SviError: a name is not in the catalogue.
+        """
+        wanted: set[str] = set()
+        for name in self.default if names is None else names:
+            found = {lora.name for lora in self.loras if _answers_to(lora, name)}
+            if not found:
+                known = ", ".join(sorted({lora.group or lora.name for lora in self.loras}))
+                raise SviError(
+                    "unknown-lora",
+                    f"No LoRA is called {name!r}. Known are: {known}.",
+                    "svi-install fetch --list",
+                    EXIT_USAGE,
+                )
+            wanted |= found
+        return tuple(lora for lora in self.loras if lora.name in wanted)
+
+    def by_url(self, url: str) -> tuple[Lora, LoraFile] | None:
+        """Find the file that an address out of a profile means.
+
+        Args:
+            url: address, with or without WanGP's ``|subfolder`` at its end.
+
+        Returns:
+            The LoRA and its file, None when the catalogue does not hold the address.
+        """
+        for lora in self.loras:
+            for file in lora.files:
+                if place_of(url) in (file.place, *file.mirrors):
+                    return lora, file
+        return None
+
+
+def _answers_to(lora: Lora, name: str) -> bool:
+    if "://" in name:
+        place = place_of(name)
+        return any(place in (file.place, *file.mirrors) for file in lora.files)
+    asked = name.casefold()
+    return asked in (lora.name.casefold(), lora.group.casefold() or None) or any(
+        asked == file.filename.casefold() for file in lora.files
+    )
+
+
+def place_of(url: str) -> Place | None:
+    """Take an address of a hub apart.
+
+    Args:
+        url: such as ``https://huggingface.co/owner/name/resolve/main/folder/file.safetensors``.
+
+    Returns:
+        Repository and path, None when the address has another form.
+    """
+    parts = unquote(urlsplit(url.split("|", 1)[0]).path).strip("/").split("/")
+    if len(parts) < 5 or parts[2] != "resolve":
+        return None
+    return Place("/".join(parts[:2]), "/".join(parts[4:]))
+
+
+def load(path: Path = CATALOGUE) -> Catalogue:
+    """Read the catalogue.
+
+    Args:
+        path: catalogue file.
+
+    Returns:
+        The catalogue.
+
+    Raises:
+        SviError: the file cannot be read or two different files would share one place in WanGP's folders.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        catalogue = _parse(data)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SviError(
+            "catalogue-unreadable",
+            f"The LoRA catalogue {path} cannot be read ({error}). Nothing was changed.",
+            "Install svi-install again.",
+        ) from error
+    _refuse_collisions(catalogue)
+    return catalogue
+
+
+def _parse(data: Mapping[str, Any]) -> Catalogue:
+    if data["schema"] != 1:
+        raise ValueError(f"schema {data['schema']} is not known")
+    layouts = {name: Layout(**fields) for name, fields in data["layouts"].items()}
+    loras = tuple(
+        Lora(
+            name=entry["name"],
+            group=entry["group"],
+            title=entry["title"],
+            folder=entry["folder"],
+            variant=entry["variant"],
+            layout=layouts[entry["layout"]] if entry["layout"] else None,
+            files=tuple(_parse_file(file) for file in entry["files"]),
+        )
+        for entry in data["loras"]
+    )
+    return Catalogue(tuple(data["default"]), loras)
+
+
+def _parse_file(entry: Mapping[str, Any]) -> LoraFile:
+    return LoraFile(
+        precision=entry["precision"],
+        place=Place(entry["repository"], entry["path"]),
+        mirrors=tuple(Place(mirror["repository"], mirror["path"]) for mirror in entry["mirrors"]),
+        licence=entry["licence"],
+        commit=entry["commit"],
+        size=entry["size"],
+        sha256=entry["sha256"],
+        tensor_bytes=entry["tensor_bytes"],
+    )
+
+
+def _refuse_collisions(catalogue: Catalogue) -> None:
+    seen: dict[tuple[str, str], str] = {}
+    for lora in catalogue.loras:
+        for file in lora.files:
+            # Windows and macOS do not tell upper case from lower case.
+            key = (lora.folder, file.filename.casefold())
+            if key in seen:
+                raise SviError(
+                    "catalogue-collision",
+                    f"The LoRAs {seen[key]} and {lora.name} would both be {file.filename} in {lora.folder}.",
+                    "Install svi-install again.",
+                )
+            seen[key] = lora.name

@@ -1,0 +1,268 @@
+"""One connection of a download in a thread of its own, and how many of them pay."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .failures import TransferError
+from .hashing import Follower
+from .part import Extents, Part
+from .settings import Limits
+from .transport import Answer, Transport
+
+# Parts smaller than that are not worth a connection.
+_SMALLEST_SHARE = 8 * 1024 * 1024
+_FLUSH_SECONDS = 0.2
+_GAIN = 1.15
+_WORTHWHILE_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Channel:
+    """What all connections of one download share.
+
+    Args:
+        url: address of the file.
+        part: takes the bytes.
+        follower: hashes them.
+        transport: makes the requests.
+        limits: numbers to keep to.
+        admit: is shown an answer and the offset it was asked for before a byte is stored; returns the part's epoch,
+            and raises when the answer does not belong to what is in the part.
+        wake: set whenever there is something to look at.
+    """
+
+    url: str
+    part: Part
+    follower: Follower
+    transport: Transport
+    limits: Limits
+    admit: Callable[[Answer, int], int]
+    wake: threading.Event
+
+
+class Worker(threading.Thread):
+    """Brings one stretch of the file.
+
+    Args:
+        channel: what it shares with the others.
+        start: offset of the first byte.
+        stop: offset behind the last byte, -1 while the size is not known.
+    """
+
+    def __init__(self, channel: Channel, start: int, stop: int) -> None:
+        super().__init__(daemon=True)
+        self.position = start
+        self.stop = stop
+        self.fetched = 0
+        self.error: Exception | None = None
+        self.opened = False
+        self.abandoned = False
+        self.started = time.monotonic()
+        self._channel = channel
+        self._ranges = False
+        self._epoch = -1
+        self.start()
+
+    @property
+    def splittable(self) -> bool:
+        """True when a second connection may take a share of what is left."""
+        return self.opened and self._ranges and self.stop - self.position >= 2 * _SMALLEST_SHARE
+
+    def run(self) -> None:
+        """Bring the stretch; the error, if any, is left in `error`."""
+        answer: Answer | None = None
+        try:
+            answer = self._open()
+            self._receive(answer)
+        except Exception as error:  # noqa: BLE001 - handed over to the thread that started this one
+            self.error = error
+        finally:
+            if answer is not None:
+                answer.body.close()
+            self._channel.wake.set()
+
+    def _open(self) -> Answer:
+        known = self._channel.part.state
+        validator = known.validator if known.url == self._channel.url else ""
+        end = self.stop if 0 <= self.stop != known.size else None
+        answer = self._channel.transport.get(self._channel.url, self.position, end, validator if self.position else "")
+        if answer.start != self.position and validator and answer.sha256 == known.identity:
+            # The etag changed but the file did not, as when the hub moves it to another store.
+            answer.body.close()
+            answer = self._channel.transport.get(self._channel.url, self.position, end)
+        try:
+            self._epoch = self._channel.admit(answer, self.position)
+        except BaseException:
+            answer.body.close()
+            raise
+        if self.stop < 0 and answer.size is not None:
+            self.stop = answer.size
+        self._ranges = answer.ranges
+        self.opened = True
+        return answer
+
+    def _receive(self, answer: Answer) -> None:
+        check = time.monotonic()
+        since = self.fetched
+        while not self.abandoned and (self.stop < 0 or self.position < self.stop):
+            block = self._channel.follower.buffer(self._channel.limits.block)
+            filled, ended = self._fill(answer, memoryview(block))
+            count = filled if self.stop < 0 else min(filled, self.stop - self.position)
+            if count:
+                self._channel.part.write(self.position, memoryview(block)[:count], self._epoch)
+            self._channel.follower.give(self.position, block, count)
+            self.position += count
+            self.fetched += count
+            if ended:
+                self._end()
+                return
+            now = time.monotonic()
+            if now - check >= self._channel.limits.stall_seconds:
+                if self.fetched - since < self._channel.limits.stall_rate * (now - check):
+                    raise TransferError("slow", "The connection brings next to nothing.", self._channel.url)
+                check, since = now, self.fetched
+
+    def _fill(self, answer: Answer, view: memoryview) -> tuple[int, bool]:
+        began = time.monotonic()
+        filled = 0
+        room = len(view) if self.stop < 0 else min(len(view), max(1, self.stop - self.position))
+        while filled < room and not self.abandoned:
+            try:
+                count = answer.body.readinto(view[filled:room])
+            except TransferError:
+                if filled:
+                    # What has arrived counts; the next read meets the same end again.
+                    self._store_rest(view[:filled])
+                raise
+            if not count:
+                return filled, True
+            filled += count
+            if time.monotonic() - began > _FLUSH_SECONDS:
+                break
+        return filled, False
+
+    def _store_rest(self, data: memoryview) -> None:
+        if not self.abandoned:
+            self._channel.part.write(self.position, data, self._epoch)
+            self.position += len(data)
+            self.fetched += len(data)
+
+    def _end(self) -> None:
+        if self.stop < 0:
+            self._channel.part.finish_size(self.position, self._epoch)
+        elif self.position < self.stop:
+            raise TransferError("cut", "The server ended the connection too early.", self._channel.url)
+
+
+def abandon(workers: list[Worker]) -> None:
+    """Give connections up; nothing they still receive is stored.
+
+    Args:
+        workers: the connections.
+    """
+    for worker in workers:
+        worker.abandoned = True
+
+
+def share(part: Part, workers: list[Worker]) -> tuple[int, int] | None:
+    """Find a stretch for one more connection, taking half of the largest one when all are taken.
+
+    Args:
+        part: what is missing.
+        workers: connections at work.
+
+    Returns:
+        Start and end of the stretch, None when there is nothing to share.
+    """
+    free = _subtract(part.gaps(), [(worker.position, worker.stop) for worker in workers])
+    if free:
+        return free[0]
+    candidates = [worker for worker in workers if worker.splittable]
+    if not candidates:
+        return None
+    largest = max(candidates, key=lambda worker: worker.stop - worker.position)
+    stop = largest.stop
+    largest.stop = (largest.position + stop) // 2
+    return largest.stop, stop
+
+
+def _subtract(gaps: Extents, taken: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    free = []
+    for start, end in gaps:
+        at = start
+        for first, last in sorted(taken):
+            if last < 0 or end < 0:
+                # A connection without a known end takes everything behind its start.
+                if at >= first or end < 0:
+                    at = end
+                continue
+            if last <= at or first >= end:
+                continue
+            if first > at:
+                free.append((at, first))
+            at = max(at, last)
+        if at != end and (end < 0 or at < end):
+            free.append((at, end))
+    return free
+
+
+class Growth:
+    """Finds out by trying whether one more connection makes the download faster.
+
+    Args:
+        limits: how many at most, and how long a trial takes.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._most = limits.connections
+        self._period = limits.trial_seconds
+        self._count = 1
+        self._trial = False
+        self._settled = self._most <= 1
+        self._base = 0.0
+        self._since: tuple[float, int] | None = None
+
+    def advise(self, now: float, received: int, left: int) -> int:
+        """Say how many connections there should be.
+
+        Args:
+            now: monotonic time.
+            received: bytes that are there.
+            left: bytes that are missing.
+
+        Returns:
+            The number of connections.
+        """
+        if self._settled or self._since is None:
+            self._since = self._since or (now, received)
+            return self._count
+        start, before = self._since
+        if now - start < self._period:
+            return self._count
+        rate = (received - before) / (now - start)
+        self._since = (now, received)
+        if self._trial and rate < self._base * _GAIN:
+            self._count -= 1
+            self._settled = True
+            return self._count
+        self._base = rate
+        if self._count >= self._most or left < rate * _WORTHWHILE_SECONDS:
+            self._trial = False
+            self._settled = self._count >= self._most
+            return self._count
+        self._count += 1
+        self._trial = True
+        return self._count
+
+    def settle(self, count: int) -> None:
+        """Stop trying.
+
+        Args:
+            count: how many connections there are to be from now on.
+        """
+        self._count = count
+        self._settled = True

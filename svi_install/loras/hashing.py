@@ -1,0 +1,163 @@
+"""sha256 of a file while it arrives, with no second pass over what arrived in this run."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import deque
+from collections.abc import Callable
+from io import FileIO
+from pathlib import Path
+
+_READ = 4 * 1024 * 1024
+_QUEUE = 8
+
+
+class Follower:
+    """Hashes a file up to its frontier in a thread of its own.
+
+    Blocks that arrive just where the hash stands are taken from memory. Everything else, such as what an earlier run
+    left or what another connection brought ahead of time, is read from the file while the download goes on.
+
+    Args:
+        path: the growing file.
+        frontier: tells up to which offset the file has no gap.
+    """
+
+    def __init__(self, path: Path, frontier: Callable[[], int]) -> None:
+        self._path = path
+        self._frontier = frontier
+        self._hash = hashlib.sha256()
+        self._queue: deque[tuple[int, bytearray, int]] = deque()
+        self._free: list[bytearray] = []
+        self._changed = threading.Condition()
+        self._end: int | None = None
+        self._stopped = False
+        self._error: OSError | None = None
+        # Looked up only when a block is handed over, so that a block is taken from memory and not from the file.
+        self._written = frontier()
+        self.position = 0
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def buffer(self, size: int) -> bytearray:
+        """Give a block to fill.
+
+        Args:
+            size: bytes it must hold.
+
+        Returns:
+            A block that nobody else uses.
+        """
+        with self._changed:
+            return self._free.pop() if self._free else bytearray(size)
+
+    def give(self, offset: int, block: bytearray, length: int) -> None:
+        """Hand a block over that has been written to the file.
+
+        Args:
+            offset: where it was written.
+            block: the block, which must not be touched any more.
+            length: how many bytes of it count.
+        """
+        with self._changed:
+            self._written = self._frontier()
+            head = self._queue[-1][0] + self._queue[-1][2] if self._queue else self.position
+            if offset == head and len(self._queue) < _QUEUE:
+                self._queue.append((offset, block, length))
+            elif len(self._free) < _QUEUE:
+                self._free.append(block)
+            self._changed.notify_all()
+
+    def finish(self, size: int, wait: Callable[[int], None]) -> str:
+        """Wait for the hash of the whole file.
+
+        Args:
+            size: bytes of the whole file, all of them written.
+            wait: called now and then with the offset the hash has reached.
+
+        Returns:
+            The hash in hexadecimal.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        with self._changed:
+            self._end = self._written = size
+            self._changed.notify_all()
+        while self._thread.is_alive():
+            self._thread.join(0.2)
+            wait(self.position)
+        if self._error is not None:
+            raise self._error
+        return self._hash.hexdigest()
+
+    def stop(self) -> None:
+        """Give up on the hash."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            with self._path.open("rb", buffering=0) as file:
+                scratch = bytearray(_READ)
+                while self._step(file, memoryview(scratch)):
+                    pass
+        except OSError as error:
+            self._error = error
+
+    def _step(self, file: FileIO, scratch: memoryview) -> bool:
+        with self._changed:
+            while self._queue and self._queue[0][0] < self.position:
+                self._free.append(self._queue.popleft()[1])
+            while not self._stopped and not self._queue and self._written <= self.position:
+                if self._end is not None and self.position >= self._end:
+                    return False
+                self._changed.wait(0.5)
+            if self._stopped:
+                return False
+            item = self._queue[0] if self._queue and self._queue[0][0] == self.position else None
+            limit = self._queue[0][0] if self._queue else self._written
+        if item is not None:
+            _, block, length = item
+            self._hash.update(memoryview(block)[:length])
+            with self._changed:
+                self._queue.popleft()
+                self.position += length
+                self._free.append(block)
+            return True
+        file.seek(self.position)
+        got = file.readinto(scratch[: limit - self.position]) or 0
+        if not got:
+            raise OSError(f"{self._path} became shorter while it was read")
+        self._hash.update(scratch[:got])
+        with self._changed:
+            self.position += got
+        return True
+
+
+def of_file(path: Path, wait: Callable[[int], None] = lambda _done: None) -> str:
+    """Hash a file that is complete.
+
+    Args:
+        path: the file.
+        wait: called after each block with the bytes that are done.
+
+    Returns:
+        The sha256 in hexadecimal.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    block = bytearray(_READ)
+    view = memoryview(block)
+    done = 0
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(block):
+            digest.update(view[:count])
+            done += count
+            wait(done)
+    return digest.hexdigest()

@@ -1,0 +1,432 @@
+"""A file that is still arriving: its bytes, what is known of them, and the lock that keeps a second process out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+Extents = tuple[tuple[int, int], ...]
+
+_SLOT = 4096
+# Two clocks that both run since the machine started drift apart a little; a restart moves them by much more.
+_SAME_BOOT = 2.0
+_SAVE_EVERY = 4 * 1024 * 1024
+# Access denied, sharing violation, lock violation.
+_HELD = {5, 32, 33}
+_RENAME_ATTEMPTS = 9
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+@dataclass(frozen=True)
+class State:
+    """What a later run needs to go on.
+
+    Args:
+        url: address the bytes come from, without the signed address behind it.
+        identity: hash or etag of the file on the server; empty when the server names neither.
+        validator: etag for ``If-Range``.
+        size: bytes of the whole file, None while it is not known.
+        done: extents of the file that were handed to the system.
+        durable: extents that are on the disk for sure.
+        booted: when this machine was started.
+        number: counts the writes of the state.
+    """
+
+    url: str = ""
+    identity: str = ""
+    validator: str = ""
+    size: int | None = None
+    done: Extents = ()
+    durable: Extents = ()
+    booted: float = 0.0
+    number: int = 0
+
+
+class HeldError(Exception):
+    """Another process has the part file."""
+
+
+class ClosedError(Exception):
+    """A connection that was given up still wanted to write."""
+
+
+class Part:
+    """The two files beside the target: ``NAME.part`` with the bytes and ``NAME.part.state``.
+
+    The state file is also the lock. It is not JSON by name, because WanGP offers every JSON in a LoRA folder as
+    settings.
+
+    Args:
+        target: final path of the file.
+        sync: bytes after which they are forced to the disk.
+
+    Raises:
+        HeldError: another process is at work on the same file.
+        OSError: the folder cannot be written.
+    """
+
+    def __init__(self, target: Path, sync: int) -> None:
+        self.path = target.with_name(target.name + ".part")
+        self.state_path = target.with_name(target.name + ".part.state")
+        self._sync = sync
+        self._guard = threading.Lock()
+        self._unsaved = 0
+        self._unsynced = 0
+        self._wake = threading.Event()
+        self._closed = False
+        self.epoch = 0
+        self._failure: OSError | None = None
+        self._state_fd = _open_locked(self.state_path)
+        try:
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | _BINARY, 0o666)
+        except BaseException:
+            os.close(self._state_fd)
+            raise
+        self.state = self._recall()
+        self._flusher = threading.Thread(target=self._keep_durable, daemon=True)
+        self._flusher.start()
+
+    def _recall(self) -> State:
+        found = [state for slot in (0, 1) if (state := _read_slot(self._state_fd, slot))]
+        if not found:
+            return State(booted=_booted())
+        state = max(found, key=lambda each: each.number)
+        # After a restart of the machine only what was forced to the disk can be relied on.
+        same_boot = abs(state.booted - _booted()) < _SAME_BOOT
+        length = os.fstat(self._fd).st_size
+        trusted = _clip(state.done if same_boot else state.durable, length)
+        return replace(state, done=trusted, durable=_clip(state.durable, length), booted=_booted())
+
+    @property
+    def received(self) -> int:
+        """Bytes that are there."""
+        return sum(end - start for start, end in self.state.done)
+
+    @property
+    def frontier(self) -> int:
+        """Offset up to which there is no gap."""
+        done = self.state.done
+        return done[0][1] if done and done[0][0] == 0 else 0
+
+    def gaps(self) -> Extents:
+        """List what is missing.
+
+        Returns:
+            Extents in order; the last one ends at the size, or is open (end -1) while the size is not known.
+        """
+        missing: list[tuple[int, int]] = []
+        at = 0
+        for start, end in self.state.done:
+            if start > at:
+                missing.append((at, start))
+            at = end
+        size = self.state.size
+        if size is None:
+            missing.append((at, -1))
+        elif at < size:
+            missing.append((at, size))
+        return tuple(missing)
+
+    def begin(self, url: str, identity: str, validator: str, size: int | None) -> None:
+        """Forget what is there and start with a new file.
+
+        Args:
+            url: address the bytes come from.
+            identity: hash or etag of the file on the server.
+            validator: etag for ``If-Range``.
+            size: bytes of the whole file.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        with self._guard:
+            self.epoch += 1
+            os.ftruncate(self._fd, 0)
+            number = self.state.number
+            self.state = State(url, identity, validator, size, booted=_booted(), number=number)
+            self._save()
+            os.fsync(self._state_fd)
+
+    def adopt(self, url: str, validator: str) -> None:
+        """Note that the same file now comes from another address.
+
+        Args:
+            url: the address.
+            validator: etag for ``If-Range`` at that address.
+        """
+        with self._guard:
+            self.state = replace(self.state, url=url, validator=validator)
+            self._save()
+
+    def finish_size(self, size: int, epoch: int) -> None:
+        """Note the size that only the end of the file told.
+
+        Args:
+            size: bytes of the whole file.
+            epoch: as for `write`.
+
+        Raises:
+            ClosedError: the part file has been started anew since.
+        """
+        with self._guard:
+            if epoch != self.epoch:
+                raise ClosedError
+            self.state = replace(self.state, size=size)
+
+    def write(self, offset: int, data: memoryview, epoch: int) -> None:
+        """Store bytes.
+
+        Args:
+            offset: where they belong.
+            data: the bytes.
+            epoch: value of the attribute when the connection was admitted.
+
+        Raises:
+            ClosedError: the part file was let go of or has been started anew since.
+            OSError: the disk refuses.
+        """
+        with self._guard:
+            if self._failure is not None:
+                raise self._failure
+            if self._closed or epoch != self.epoch:
+                raise ClosedError
+            os.lseek(self._fd, offset, os.SEEK_SET)
+            end = offset + len(data)
+            while data:
+                data = data[os.write(self._fd, data) :]
+            self.state = replace(self.state, done=_merge(self.state.done, offset, end))
+            self._unsaved += end - offset
+            self._unsynced += end - offset
+            if self._unsaved >= _SAVE_EVERY:
+                self._save()
+            if self._unsynced >= self._sync:
+                self._unsynced = 0
+                self._wake.set()
+
+    def save(self) -> None:
+        """Write the state, so that a later run goes on from here.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        with self._guard:
+            self._save()
+
+    def sync(self) -> None:
+        """Force bytes and state to the disk.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        snapshot = self.state.done
+        os.fsync(self._fd)
+        with self._guard:
+            self.state = replace(self.state, durable=snapshot)
+            self._save()
+        os.fsync(self._state_fd)
+
+    def close(self) -> None:
+        """Let go of both files; they stay for a later run."""
+        if self._let_go():
+            os.close(self._state_fd)
+
+    def discard(self) -> None:
+        """Let go of both files and remove what is left of them."""
+        if self._let_go():
+            with contextlib.suppress(OSError):
+                self.path.unlink(missing_ok=True)
+            self._remove_state()
+
+    def publish(self, target: Path, pause: Callable[[float], None]) -> None:
+        """Give the complete file its final name.
+
+        Args:
+            target: the final path.
+            pause: waits a number of seconds.
+
+        Raises:
+            OSError: the file cannot be renamed; it stays as it is for a later run.
+        """
+        self.sync()
+        self._let_go()
+        try:
+            _rename(self.path, target, pause)
+        except OSError:
+            os.close(self._state_fd)
+            raise
+        _sync_folder(target.parent)
+        self._remove_state()
+
+    def _let_go(self) -> bool:
+        with self._guard:
+            if self._closed:
+                return False
+            # A connection that was given up may still be about to write; the number of a closed file is soon another's.
+            self._closed = True
+        self._wake.set()
+        self._flusher.join()
+        os.close(self._fd)
+        return True
+
+    def _remove_state(self) -> None:
+        if sys.platform == "win32":
+            os.close(self._state_fd)
+        # Elsewhere it is removed while still locked: who waits for it then sees that its file is no longer on disk.
+        with contextlib.suppress(OSError):
+            self.state_path.unlink()
+        if sys.platform != "win32":
+            os.close(self._state_fd)
+
+    def _keep_durable(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            if self._closed:
+                return
+            try:
+                self.sync()
+            except OSError as error:
+                self._failure = error
+                return
+
+    def _save(self) -> None:
+        self.state = replace(self.state, number=self.state.number + 1)
+        self._unsaved = 0
+        text = json.dumps(asdict(self.state), separators=(",", ":")).encode()
+        record = b"%08x %s" % (zlib.crc32(text), text)
+        slot = self.state.number % 2
+        os.lseek(self._state_fd, slot * _SLOT, os.SEEK_SET)
+        os.write(self._state_fd, record.ljust(_SLOT, b"\n"))
+
+
+def waiting(target: Path, sync: int, pause: float, limit: float) -> Iterator[Part | None]:
+    """Open the part file as soon as no other process has it.
+
+    Args:
+        target: final path of the file.
+        sync: bytes after which they are forced to the disk.
+        pause: seconds between two looks.
+        limit: seconds after which to give up.
+
+    Yields:
+        None each time the part is held by another process, then the part.
+
+    Raises:
+        HeldError: the other process did not finish in time.
+        OSError: the folder cannot be written.
+    """
+    until = time.monotonic() + limit
+    while True:
+        try:
+            part = Part(target, sync)
+        except HeldError:
+            if time.monotonic() > until:
+                raise
+            yield None
+            time.sleep(pause)
+            continue
+        yield part
+        return
+
+
+def _rename(source: Path, target: Path, pause: Callable[[float], None]) -> None:
+    for attempt in range(_RENAME_ATTEMPTS):
+        try:
+            source.replace(target)
+            return
+        except PermissionError as error:
+            # On Windows an antivirus opens a new file for some seconds.
+            if getattr(error, "winerror", None) not in _HELD or attempt == _RENAME_ATTEMPTS - 1:
+                raise
+            pause(0.1 * 2**attempt)
+
+
+def _sync_folder(folder: Path) -> None:
+    # Windows refuses to open a folder.
+    with contextlib.suppress(OSError):
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def _read_slot(fd: int, slot: int) -> State | None:
+    os.lseek(fd, slot * _SLOT, os.SEEK_SET)
+    record = os.read(fd, _SLOT).strip()
+    try:
+        if int(record[:8], 16) != zlib.crc32(record[9:]):
+            return None
+        fields = json.loads(record[9:])
+        fields["done"] = tuple((int(start), int(end)) for start, end in fields["done"])
+        fields["durable"] = tuple((int(start), int(end)) for start, end in fields["durable"])
+        return State(**fields)
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _merge(extents: Extents, start: int, end: int) -> Extents:
+    merged: list[tuple[int, int]] = []
+    for first, last in extents:
+        if last < start or first > end:
+            merged.append((first, last))
+        else:
+            start, end = min(start, first), max(end, last)
+    merged.append((start, end))
+    return tuple(sorted(merged))
+
+
+def _clip(extents: Extents, length: int) -> Extents:
+    return tuple((start, min(end, length)) for start, end in extents if start < length)
+
+
+def _booted() -> float:
+    return time.time() - time.monotonic()
+
+
+def _open_locked(path: Path) -> int:
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | _BINARY, 0o666)
+        try:
+            _lock(fd)
+            if _is_at(fd, path):
+                return fd
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+
+
+def _is_at(fd: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(fd: int) -> None:
+        os.lseek(fd, 1 << 30, os.SEEK_SET)
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            raise HeldError from error
+
+else:
+    import fcntl
+
+    def _lock(fd: int) -> None:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise HeldError from error

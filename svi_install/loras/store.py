@@ -1,0 +1,156 @@
+"""The one way through: what is wanted, what is there, what has to come, and the proof of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .catalogue import Catalogue, Lora, load
+from .destination import locate
+from .items import Fetched, Need, Problem
+from .progress import Report, no_report
+from .settings import Settings, from_environment
+
+
+@dataclass(frozen=True)
+class PrefetchResult:
+    """What a pre-fetch did.
+
+    Args:
+        files: the LoRAs, in the order of the catalogue.
+        seconds: how long it took.
+    """
+
+    files: tuple[Fetched, ...]
+    seconds: float
+
+    @property
+    def fetched(self) -> int:
+        """Bytes that came over the network."""
+        return sum(file.fetched for file in self.files)
+
+
+def needs(
+    root: Path, names: Sequence[str] | None, *, precision: str = "fp32", catalogue: Catalogue | None = None
+) -> tuple[Need, ...]:
+    """Say what a pre-fetch would have to do, without asking the network or reading a file.
+
+    Args:
+        root: WanGP's folder.
+        names: LoRAs by name, group, file or address; None for the default set.
+        precision: ``fp32`` or ``fp16``.
+        catalogue: None for the built-in one.
+
+    Returns:
+        One entry a LoRA.
+
+    Raises:
+        SviError: a name is unknown.
+    """
+    found = []
+    for lora in (catalogue or load()).select(names):
+        file = lora.file(precision)
+        where = locate(root, lora.folder)
+        target = where.folder / file.filename
+        part = target.with_name(target.name + ".part")
+        present = target.is_file()
+        size = target.stat().st_size if present else file.size or file.tensor_bytes
+        # A part file has the length of what arrived, or more when several connections were at work.
+        kept = part.stat().st_size if part.is_file() else 0
+        found.append(Need(lora, file, target, where.why, size, present, kept))
+    return tuple(found)
+
+
+def profile_url(root: Path, lora: Lora, precision: str = "fp32") -> str:
+    """Choose the address that a profile should name, so that WanGP finds the file that is there.
+
+    Args:
+        root: WanGP's folder.
+        lora: the LoRA.
+        precision: what the person prefers, ``fp32`` or ``fp16``.
+
+    Returns:
+        Address of the preferred file, or of another precision when only that one is in WanGP's folder.
+    """
+    folder = locate(root, lora.folder).folder
+    preferred = lora.file(precision)
+    there = [file for file in (preferred, *lora.files) if (folder / file.filename).is_file()]
+    return (there or [preferred])[0].url
+
+
+def prefetch(
+    root: Path,
+    names: Sequence[str] | None,
+    *,
+    precision: str = "fp32",
+    report: Report = no_report,
+    settings: Settings | None = None,
+    catalogue: Catalogue | None = None,
+    pause: Callable[[float], None] = time.sleep,
+) -> PrefetchResult:
+    """Bring LoRAs into the folders where this WanGP looks for them.
+
+    Args:
+        root: WanGP's folder.
+        names: LoRAs by name, group, file or address; None for the default set, which is SVI-Shot.
+        precision: ``fp32`` or ``fp16``; a LoRA without such a conversion comes as it was published.
+        report: gets the progress, in the calling thread.
+        settings: hub, token and limits; None for those of the environment.
+        catalogue: None for the built-in one.
+        pause: waits a number of seconds.
+
+    Returns:
+        What is where, and what it was proven by.
+
+    Raises:
+        SviError: with the exit code for downloads; every file that is complete stays, what has arrived of the others
+            waits for the next run, and nothing else in WanGP was changed.
+    """
+    # Imported late: a list needs no network code.
+    from .bring import Run
+
+    began = time.monotonic()
+    run = Run(root, settings or from_environment(), report, pause)
+    files = tuple(run.bring(need) for need in needs(root, names, precision=precision, catalogue=catalogue))
+    return PrefetchResult(files, time.monotonic() - began)
+
+
+def check(
+    root: Path,
+    names: Sequence[str] | None,
+    *,
+    precision: str = "fp32",
+    report: Report = no_report,
+    settings: Settings | None = None,
+    catalogue: Catalogue | None = None,
+) -> tuple[Fetched | Problem, ...]:
+    """Hash the files that are there again and compare them.
+
+    Args:
+        root: WanGP's folder.
+        names: LoRAs by name, group, file or address; None for every one in the catalogue.
+        precision: ``fp32`` or ``fp16``.
+        report: gets the progress.
+        settings: hub, token and limits; None for those of the environment.
+        catalogue: None for the built-in one.
+
+    Returns:
+        For every file that is there what it was proven by, or what is wrong with it.
+
+    Raises:
+        SviError: a name is unknown.
+    """
+    from .bring import Run
+
+    known = catalogue or load()
+    asked = [lora.name for lora in known.loras] if names is None else names
+    run = Run(root, settings or from_environment(), report, time.sleep)
+    # Both precisions may be there, and each is worth a check.
+    wanted = {
+        need.target: need
+        for choice in (precision, "fp32", "fp16")
+        for need in needs(root, asked, precision=choice, catalogue=known)
+    }
+    return tuple(run.check(need) for need in wanted.values() if need.present)
