@@ -1,0 +1,131 @@
+"""Makes the test environment and runs every check and test: ``python3 tests/run.py [pytest arguments]``.
+
+Standard library only, so that Python 3.10 or newer is all that a new machine needs. Where the WanGP history is there
+(``WANGP_GIT`` or ``~/.config/svi-install/wangp-git``), the tests with the real WanGP run too, in an environment of
+2.3 GB that is made once; ``SVI_TEST_WANGP=0`` leaves them out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv-test"
+LAB_VENV = ROOT / ".venv-wangp"
+STAMP = "pyproject.sha256"
+COVERAGE = "coverage.json"
+# Percent of lines and branches; 100 for the modules that write, or decide what is written.
+GATE = 90
+GATES = {
+    f"svi_install/{name}.py": 100
+    for name in (
+        "patchset", "placement", "hooks", "plan", "receipt", "state", "transaction", "journal", "settle",
+        "checkout", "unified", "mp4",
+    )
+}  # fmt: skip
+
+
+def python(venv: Path) -> str:
+    """Return the Python of an environment."""
+    return str(venv / "Scripts" / "python.exe" if sys.platform == "win32" else venv / "bin" / "python")
+
+
+def step(name: str, command: Sequence[str], env: Mapping[str, str] | None = None) -> bool:
+    """Run one step and say how it went."""
+    print(f"== {name}", flush=True)
+    start = time.monotonic()
+    code = subprocess.run(command, cwd=ROOT, env={**os.environ, **(env or {})}, check=False).returncode
+    print(
+        f"== {name}: {'ok' if code == 0 else f'FAILED (exit code {code})'}, {time.monotonic() - start:.0f} s",
+        flush=True,
+    )
+    return code == 0
+
+
+def environment() -> bool:
+    """Make the test environment, or bring it up to date when pyproject.toml changed."""
+    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    stamp = VENV / STAMP
+    if stamp.is_file() and stamp.read_text("utf-8") == wanted and Path(python(VENV)).exists():
+        return True
+    made = step("test environment", [sys.executable, "-m", "venv", str(VENV)])
+    pip = [python(VENV), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-e", ".[test]"]
+    if not (made and step("test packages", pip)):
+        return False
+    stamp.write_text(wanted, "utf-8")
+    return True
+
+
+def wangp_git() -> str:
+    """Return the git directory of WanGP's history, or an empty string."""
+    named = os.environ.get("WANGP_GIT", "")
+    pointer = Path.home() / ".config" / "svi-install" / "wangp-git"
+    if not named and pointer.is_file():
+        named = pointer.read_text("utf-8").strip()
+    return named if named and Path(named).exists() else ""
+
+
+def laboratory() -> dict[str, str]:
+    """Make the environment of the tests with the real WanGP where its history is; without it they skip."""
+    git = wangp_git()
+    if not git or os.environ.get("SVI_TEST_WANGP") == "0":
+        print("== WanGP's history is not here or not wanted: tests that need it skip and say so", flush=True)
+        return {}
+    lab = Path(os.environ.get("LAB_VENV") or LAB_VENV)
+    if not step("laboratory of the real WanGP", [python(VENV), "tests/wangp/setup_lab.py", str(lab)]):
+        print("== the laboratory cannot be made: tests that need it skip and say so", flush=True)
+        return {"WANGP_GIT": git}
+    return {"WANGP_GIT": git, "LAB_VENV": str(lab)}
+
+
+def coverage_gates() -> bool:
+    """Hold the measured coverage against the gates; modules that no test imported count as uncovered."""
+    report = json.loads((ROOT / COVERAGE).read_text("utf-8"))
+    files = {name.replace("\\", "/"): entry["summary"]["percent_covered"] for name, entry in report["files"].items()}
+    total = report["totals"]["percent_covered"]
+    failures = [
+        f"{name}: {files.get(name, 0):.1f} %, wanted {gate} %"
+        for name, gate in GATES.items()
+        if files.get(name, 0) < gate
+    ]
+    if total < GATE:
+        failures.append(f"all modules: {total:.1f} %, wanted {GATE} %")
+    print(
+        "\n".join([f"== coverage {total:.1f} % of lines and branches", *(f"   {line}" for line in failures)]),
+        flush=True,
+    )
+    return not failures
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run all steps, the fast ones first, and go on after a failure so that one run shows everything."""
+    if sys.version_info < (3, 10):  # noqa: UP036 - a person may start this with any Python
+        print(f"The tests need Python 3.10 or newer; this is {sys.version.split()[0]}.", file=sys.stderr)
+        return 1
+    if not environment():
+        return 1
+    tool = [python(VENV), "-m"]
+    passed = [
+        step("lint", [*tool, "ruff", "check", "."]),
+        step("format", [*tool, "ruff", "format", "--check", "."]),
+        step("types", [*tool, "mypy"]),
+    ]
+    env = laboratory()
+    measure = [] if arguments else ["--cov", "--cov-report=", f"--cov-report=json:{COVERAGE}"]
+    passed.append(step("tests", [*tool, "pytest", *measure, *arguments], env))
+    # A part of the tests says nothing about the coverage of all.
+    if not arguments:
+        passed.append(coverage_gates())
+    print("== all passed" if all(passed) else "== FAILED", flush=True)
+    return 0 if all(passed) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from svi_install import report
+from svi_install.checkout import Checkout
+from svi_install.errors import SviError
+from svi_install.report import Output, Row, as_dict, describe, output, plain_lines, rows, say, show, show_error
+from svi_install.result import FileChange, HookPlace, Result
+
+CHECKOUT = Checkout(Path("/home/me/Wan [2] GP 視頻"), "git", "12.60", "main", "0123456789abcdef" * 2 + "01234567", "lf")
+HOOKS = (
+    HookPlace("models/wan/modules/model.py", "keys", 90),
+    HookPlace("wgp.py", "install", 12000, "moved", 3),
+    HookPlace("wgp.py", "clip", 6000, "reduced"),
+)
+CHANGES = (
+    FileChange("svi_wangp/run.py", None, "a1"),
+    FileChange("svi_wangp/__init__.py", None, "a2"),
+    FileChange("loras/wan_i2v/SVI-Shot.json", None, "a3"),
+    FileChange("models/wan/modules/model.py", "b1", "a4"),
+    FileChange("wgp.py", "b2", "a5"),
+)
+INSTALLED = Result(
+    "install",
+    "done",
+    "SVI is installed in WanGP 12.60.",
+    CHECKOUT,
+    "installed",
+    CHANGES,
+    HOOKS,
+    ("one note",),
+    ("download the LoRA",),
+    "svi-install --status",
+)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def plain(result: Result, **options: bool) -> tuple[str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    show(result, Output(out, err, **options))
+    return out.getvalue(), err.getvalue()
+
+
+def test_rows_show_own_files_with_hooks_and_added_files_by_folder() -> None:
+    assert rows(INSTALLED) == [
+        Row("models/wan/modules/model.py", "changed", "keys 90"),
+        Row("wgp.py", "changed", "install 12000, clip 6000 (reduced)"),
+        Row("svi_wangp/", "added", "2 files"),
+        Row("loras/wan_i2v/", "added", "1 file"),
+    ]
+
+
+def test_rows_of_a_revert_and_of_a_dry_run() -> None:
+    back = tuple(FileChange(change.path, change.after, change.before) for change in CHANGES)
+    reverted = Result("revert", "done", "", changes=back)
+    assert [row.change for row in rows(reverted)] == ["restored", "restored", "removed", "removed"]
+    planned = replace(reverted, status="planned")
+    assert {row.change for row in rows(planned)} == {"would be restored", "would be removed"}
+    assert {row.change for row in rows(replace(INSTALLED, status="planned"))} == {"would be changed", "would be added"}
+
+
+def test_hooks_alone_make_rows_too() -> None:
+    assert rows(Result("status", "done", "", hooks=HOOKS[:1])) == [Row("models/wan/modules/model.py", "", "keys 90")]
+
+
+def test_plain_text_in_a_pipe() -> None:
+    out, err = plain(INSTALLED)
+    assert err == ""
+    assert out.splitlines() == [
+        "SVI is installed in WanGP 12.60.",
+        "  folder  /home/me/Wan [2] GP 視頻",
+        "  kind    git clone, branch main, commit 0123456789, LF line ends",
+        "",
+        "  models/wan/modules/model.py  changed  keys 90",
+        "  wgp.py                       changed  install 12000, clip 6000 (reduced)",
+        "  svi_wangp/                   added    2 files",
+        "  loras/wan_i2v/               added    1 file",
+        "",
+        "  one note",
+        "Left to do: download the LoRA",
+        "Next: svi-install --status",
+    ]
+
+
+def test_quiet_prints_nothing() -> None:
+    assert plain(INSTALLED, quiet=True) == ("", "")
+
+
+def test_colors_mark_what_needs_attention() -> None:
+    assert plain_lines(Result("status", "done", "fine", state="installed"), color=True)[0] == "\033[32mfine\033[0m"
+    assert plain_lines(Result("status", "done", "oh", state="wiped"), color=True)[0] == "\033[33moh\033[0m"
+    assert plain_lines(replace(INSTALLED), color=True)[0].startswith("\033[33m")
+
+
+def test_json_is_one_object_with_every_key() -> None:
+    out, err = plain(INSTALLED, as_json=True)
+    assert err == ""
+    data = json.loads(out)
+    assert out.isascii()
+    assert list(data) == [
+        "schema", "command", "status", "checkout", "state", "changes",
+        "hooks", "notes", "todo", "next_command", "error",
+    ]  # fmt: skip
+    assert data["schema"] == 1
+    assert data["checkout"]["root"] == str(CHECKOUT.root)
+    assert data["checkout"]["commit"] == CHECKOUT.commit
+    assert data["changes"][-1] == {"path": "wgp.py", "sha256_before": "b2", "sha256_after": "a5"}
+    assert data["hooks"][1] == {"path": "wgp.py", "hook": "install", "line": 12000, "how": "moved", "offset": 3}
+    assert data["error"] is None
+
+
+def test_json_of_a_dry_run_and_of_extras() -> None:
+    assert as_dict(Result("install", "planned", "", diff="--- a"))["diff"] == "--- a"
+    data = as_dict(Result("status", "done", "", extra={"video": {"path": "x"}}))
+    assert data["video"] == {"path": "x"}
+    assert data["checkout"] is data["state"] is None
+
+
+def test_errors_in_json_have_the_same_keys_and_go_to_the_standard_output() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    show_error(SviError("no-checkout", "what", "how", 3), "install", Output(out, err, as_json=True))
+    data = json.loads(out.getvalue())
+    assert err.getvalue() == ""
+    assert (data["command"], data["status"], data["changes"]) == ("install", "failed", [])
+    assert data["error"] == {"code": "no-checkout", "message": "what", "hint": "how"}
+    assert set(data) <= set(as_dict(INSTALLED))
+
+
+def test_errors_in_words_go_to_the_error_output() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    show_error(SviError("x", "what", "how"), "install", Output(out, err, quiet=True))
+    assert (out.getvalue(), err.getvalue()) == ("", "svi-install: what\nNext: how\n")
+    err = Terminal()
+    show_error(SviError("x", "what"), "install", Output(out, err, color=True))
+    assert err.getvalue() == "\033[31msvi-install:\033[0m what\n"
+
+
+@pytest.mark.parametrize(("options", "said"), [({}, "hello\n"), ({"quiet": True}, ""), ({"as_json": True}, "")])
+def test_saying_something_on_the_way(options: dict[str, bool], said: str) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    say("hello", Output(out, err, **options))
+    assert (out.getvalue(), err.getvalue()) == ("", said)
+
+
+@pytest.mark.parametrize(
+    ("terminal", "env", "color", "rich"),
+    [
+        (False, {}, False, False),
+        (True, {}, True, True),
+        (True, {"NO_COLOR": "1"}, False, True),
+        (True, {"NO_COLOR": ""}, True, True),
+        (True, {"TERM": "dumb"}, False, False),
+        (False, {"FORCE_COLOR": "1"}, True, True),
+        (False, {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False, True),
+    ],
+)
+def test_the_environment_decides_on_colors(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, env: dict[str, str], color: bool, rich: bool
+) -> None:
+    monkeypatch.setattr("sys.stdout", Terminal() if terminal else io.StringIO())
+    chosen = output(as_json=False, quiet=False, env=env)
+    assert (chosen.color, chosen.rich) == (color, rich)
+
+
+def test_kinds_of_checkouts_in_words() -> None:
+    assert (
+        describe(replace(CHECKOUT, kind="zip", branch=None, commit=None, newline="crlf"))
+        == "unpacked zip, CRLF line ends"
+    )
+    assert describe(replace(CHECKOUT, kind="pinokio", branch=None, newline="mixed")).startswith("Pinokio, commit 0123")
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_the_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    out = Terminal()
+    show(INSTALLED, Output(out, io.StringIO(), rich=True))
+    text = out.getvalue()
+    bare = re.sub(r"\033\[[\d;]*m", "", text)
+    table = [line for line in bare.splitlines() if line.startswith(("│", "╭", "├", "╰"))]
+    assert table
+    assert max(map(len, table)) <= width
+    assert "Wan [2] GP 視頻" in text, "names of folders are not markup"
+    assert "Left to do: download the LoRA" in text
+    assert "\033[3" not in text, "no color was asked for"
+
+
+def test_the_table_has_colors_when_asked_for() -> None:
+    out = Terminal()
+    show(INSTALLED, Output(out, io.StringIO(), rich=True, color=True))
+    assert "\033[" in out.getvalue()
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_a_console_without_box_characters_gets_plain_ones(encoding: str) -> None:
+    data = io.BytesIO()
+    out = io.TextIOWrapper(data, encoding, errors="backslashreplace")
+    show(INSTALLED, Output(out, out, rich=True))
+    out.flush()
+    text = data.getvalue().decode(encoding)
+    assert "+--" in text
+    assert "\\u8996" in text
+
+
+def test_status_and_results_without_a_table_stay_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "rows", lambda result: [])
+    out = Terminal()
+    show(replace(INSTALLED, command="status"), Output(out, out, rich=True))
+    show(replace(INSTALLED, changes=()), Output(out, out, rich=True))
+    assert out.getvalue().count("folder  /home/me") == 2
+    assert "╭" not in out.getvalue()
+
+
+DIFF = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1,2 +1,3 @@\n one\r\n+zwei ü\r\n three\r\n"
+
+
+def test_a_dry_run_in_a_pipe_is_a_diff_and_nothing_else(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    out, err = io.TextIOWrapper(data, "ascii", errors="backslashreplace"), io.StringIO()
+    show(replace(INSTALLED, status="planned", diff=DIFF), Output(out, err))
+    assert data.getvalue() == DIFF.encode()
+    assert "SVI is installed" in err.getvalue()
+    (tmp_path / "x").write_bytes(b"one\r\nthree\r\n")
+    subprocess.run(["git", "apply"], input=data.getvalue(), cwd=tmp_path, check=True)
+    assert (tmp_path / "x").read_bytes() == "one\r\nzwei ü\r\nthree\r\n".encode()
+
+
+def test_a_quiet_dry_run_prints_the_diff_only() -> None:
+    out, err = plain(replace(INSTALLED, status="planned", diff="--- a\n"), quiet=True)
+    assert (out, err) == ("--- a\n", "")
+
+
+def test_a_dry_run_on_a_terminal_has_colors_and_no_carriage_returns() -> None:
+    out = Terminal()
+    show(replace(INSTALLED, status="planned", diff=DIFF), Output(out, out, color=True))
+    text = out.getvalue()
+    assert "\033[32m+zwei ü\033[0m\n one" not in text
+    assert "\033[32m+zwei ü\033[0m\n" in text
+    assert "\033[36m@@" in text
+    assert "\r" not in text
