@@ -33,11 +33,15 @@ def has_form_fields(namespace: Namespace) -> bool:
     return callable(namespace.get("get_model_custom_settings"))
 
 
-def svi_loras(names: Any) -> list[str]:
-    """File names of the SVI LoRAs among the chosen ones, given by name or address."""
-    chosen = [names] if isinstance(names, str) else list(names or [])
-    files = [PurePosixPath(str(name).replace("\\", "/")).name for name in chosen]
-    return [file for file in files if "svi" in file.lower()]
+def file_names(loras: Any) -> list[str]:
+    """File names of the chosen LoRAs, which WanGP holds as names, paths or addresses."""
+    chosen = [loras] if isinstance(loras, str) else list(loras or [])
+    return [PurePosixPath(str(name).replace("\\", "/")).name for name in chosen]
+
+
+def svi_loras(loras: Any) -> list[str]:
+    """File names of the SVI LoRAs among the chosen ones."""
+    return [file for file in file_names(loras) if "svi" in file.lower()]
 
 
 def _from_file(namespace: Namespace, original: Callable[..., Any]) -> Callable[..., Any]:

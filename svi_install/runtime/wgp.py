@@ -144,10 +144,10 @@ def _prepare(namespace: Namespace, arguments: MutableMapping[str, Any], keys: Ma
         "sliding_window_color_correction_strength": 0,
     }
     arguments.update({name: value for name, value in changed.items() if name in arguments})
-    loras = settings.svi_loras(arguments.get("activated_loras"))
-    run = Run(chosen, lengths, loras, __version__)
+    loras = arguments.get("activated_loras")
+    run = Run(chosen, lengths, settings.file_names(loras), __version__)
     run.announce()
-    if not loras:
+    if not settings.svi_loras(loras):
         say("no LoRA with SVI in its name is chosen; without one the video drifts")
     return run
 
