@@ -1,0 +1,120 @@
+"""The journal of a transaction: what the files were and will be, complete on the disk before the first change."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import zlib
+from dataclasses import asdict, dataclass
+
+from svi_install.files import digest
+
+_SCHEMA = 1
+_STAGED = re.compile(r"|\.svi-[0-9a-f]{8}\.\d+[no]")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of a transaction.
+
+    Attributes:
+        path: as planned.
+        before: sha256 of the bytes before, None when there was no file.
+        after: sha256 of the bytes after, None when the file goes.
+        pristine: the bytes before, compressed and in base64, empty when there was no file.
+        new: name of the staged new file beside the real one, empty when the file goes.
+        old: name of the kept old file beside the real one, empty when there was none.
+    """
+
+    path: str
+    before: str | None
+    after: str | None
+    pristine: str
+    new: str
+    old: str
+
+    def bytes_before(self) -> bytes:
+        """Return the bytes that the file had.
+
+        Raises:
+            ValueError: the journal holds other bytes than it says.
+        """
+        data = unpack(self.pristine)
+        if digest(data) != self.before:
+            raise ValueError(self.path)
+        return data
+
+
+@dataclass(frozen=True)
+class Journal:
+    """A transaction on its way.
+
+    Attributes:
+        command: what was run.
+        time: seconds since 1970.
+        entries: files in write order.
+        folders: folders that the transaction makes, parents first.
+        sweep: folders that go after the commit, deepest first.
+    """
+
+    command: str
+    time: float
+    entries: tuple[Entry, ...]
+    folders: tuple[str, ...]
+    sweep: tuple[str, ...]
+
+    def to_bytes(self) -> bytes:
+        """Return the journal as it is stored: a checksum line, then JSON."""
+        body = json.dumps({"schema": _SCHEMA, **asdict(self)}, ensure_ascii=True).encode()
+        return digest(body).encode() + b"\n" + body
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Journal | None:
+        """Return the stored journal.
+
+        Args:
+            data: the bytes of the file.
+
+        Returns:
+            The journal, or None when a damaged disk or a hand changed it: such a journal is not acted on.
+        """
+        checksum, _, body = data.partition(b"\n")
+        try:
+            if checksum.decode() != digest(body):
+                return None
+            raw = json.loads(body)
+            return Journal(
+                str(raw["command"]),
+                float(raw["time"]),
+                tuple(map(_entry, raw["entries"])),
+                tuple(map(str, raw["folders"])),
+                tuple(map(str, raw["sweep"])),
+            )
+        except (ValueError, TypeError, KeyError):
+            return None
+
+
+def _entry(raw: dict[str, str | None]) -> Entry:
+    entry = Entry(str(raw["path"]), raw["before"], raw["after"], str(raw["pristine"]), str(raw["new"]), str(raw["old"]))
+    if not all(_STAGED.fullmatch(name) for name in (entry.new, entry.old)):
+        raise ValueError(entry.path)
+    return entry
+
+
+def pack(data: bytes) -> str:
+    """Return bytes as compressed base64 text."""
+    return base64.b64encode(zlib.compress(data, 6)).decode()
+
+
+def unpack(text: str) -> bytes:
+    """Return the bytes that `pack` was given.
+
+    Raises:
+        ValueError: the text is damaged.
+    """
+    try:
+        return zlib.decompress(base64.b64decode(text, validate=True))
+    except (zlib.error, binascii.Error) as error:
+        raise ValueError(str(error)) from error

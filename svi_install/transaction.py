@@ -1,0 +1,187 @@
+"""All or nothing: a plan is staged beside the files, journalled, renamed into place, and undone if anything fails."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+import time
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from svi_install import destination, files, lock
+from svi_install.errors import SviError
+from svi_install.journal import Entry, Journal, pack
+from svi_install.plan import Change, Plan
+from svi_install.settle import DONE, DRAFT, RUNNING, Recovery, settle, sweep
+
+
+@dataclass(frozen=True)
+class _Step:
+    change: Change
+    entry: Entry
+    real: Path
+
+
+def run(plan: Plan) -> None:
+    """Carry out a plan completely or not at all.
+
+    Args:
+        plan: what is to change. A plan without changes touches nothing.
+
+    Raises:
+        SviError: the plan was refused or a write failed; the files are as they were. Should even taking back fail,
+            the message says so, and the next command takes back.
+    """
+    if not plan.changes and not plan.sweep:
+        return
+    with lock.hold(plan.root, plan.command) as folder:
+        settle(plan.root, folder)
+        _carry_out(plan, folder)
+
+
+def recover(root: Path) -> Recovery | None:
+    """Finish or undo a command that was interrupted in this checkout.
+
+    Args:
+        root: the checkout.
+
+    Returns:
+        What was done, None when there was nothing to do.
+
+    Raises:
+        SviError: another svi-install is at work there, or the disk refused; nothing is lost then, run it again.
+    """
+    names = (RUNNING, DONE, DRAFT, lock.NAME)
+    if not any(os.path.lexists(root / lock.FOLDER / name) for name in names):
+        return None
+    with lock.hold(root, "recover") as folder:
+        return settle(root, folder)
+
+
+def _carry_out(plan: Plan, folder: Path) -> None:
+    outside = destination.outside_roots(plan.root)
+    steps = _steps(plan, outside)
+    made = _missing_folders(plan)
+    for name in (*made, *plan.sweep):
+        destination.resolve(plan.root, name, outside)
+    journal = Journal(plan.command, time.time(), tuple(step.entry for step in steps), made, plan.sweep)
+    place = folder
+    try:
+        _store(journal, folder)
+        for name in made:
+            place = plan.root / name
+            files.make_folder(place)
+            files.sync_folder(place.parent)
+        for step in steps:
+            place = step.real
+            _stage(step)
+        for step in steps:
+            place = step.real
+            _apply(step)
+        place = folder
+        files.replace(folder / RUNNING, folder / DONE)
+    except BaseException as error:
+        _take_back(plan.root, folder, place, error)
+        raise
+    with contextlib.suppress(OSError):
+        files.sync_folder(folder)
+    sweep(plan.root, folder, journal)
+
+
+def _steps(plan: Plan, outside: tuple[Path, ...]) -> tuple[_Step, ...]:
+    steps: list[_Step] = []
+    token = secrets.token_hex(4)
+    for number, change in enumerate(plan.changes):
+        real = destination.resolve_file(plan.root, change.path, outside)
+        if any(os.path.normcase(step.real) == os.path.normcase(real) for step in steps):
+            raise SviError("unsafe-path", f"Two planned files are one and the same: {real}. Nothing was changed.")
+        if change.after is None and (plan.root / change.path).is_symlink():
+            raise SviError("unsafe-path", f"{real} is behind a link; nothing was changed.", "Remove the link.")
+        _check_before(change, real)
+        entry = Entry(
+            change.path,
+            None if change.before is None else files.digest(change.before),
+            None if change.after is None else files.digest(change.after),
+            "" if change.before is None else pack(change.before),
+            "" if change.after is None else f".svi-{token}.{number}n",
+            "" if change.before is None else f".svi-{token}.{number}o",
+        )
+        steps.append(_Step(change, entry, real))
+    return tuple(steps)
+
+
+def _check_before(change: Change, real: Path) -> None:
+    if files.read(real) != change.before:
+        raise SviError(
+            "changed-meanwhile",
+            f"{real} is not what it was a moment ago: another program changed it. Nothing of it was touched.",
+            "Close WanGP and its updater, then run the same command again.",
+        )
+    if change.before is not None and not real.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+        raise SviError(
+            "read-only",
+            f"{real} is marked read-only. Nothing was changed.",
+            "Allow writing to this file, then run again.",
+        )
+
+
+def _missing_folders(plan: Plan) -> tuple[str, ...]:
+    missing: dict[str, None] = {}
+    for change in plan.changes:
+        if change.after is not None:
+            for parent in reversed(PurePosixPath(change.path).parents):
+                if not os.path.lexists(plan.root / parent):
+                    missing[str(parent)] = None
+    return tuple(missing)
+
+
+def _store(journal: Journal, folder: Path) -> None:
+    files.write_new(folder / DRAFT, journal.to_bytes())
+    files.replace(folder / DRAFT, folder / RUNNING)
+    files.sync_folder(folder)
+    files.sync_folder(folder.parent)
+
+
+def _stage(step: _Step) -> None:
+    change, entry, real = step.change, step.entry, step.real
+    like = None
+    if change.before is not None:
+        like = real.stat()
+        files.keep_aside(real, real.with_name(entry.old))
+    if change.after is not None:
+        files.write_new(real.with_name(entry.new), change.after, like, change.mtime_ns)
+
+
+def _apply(step: _Step) -> None:
+    change, entry, real = step.change, step.entry, step.real
+    _check_before(change, real)
+    if change.after is None:
+        files.remove(real)
+    else:
+        files.replace(real.with_name(entry.new), real)
+    files.sync_folder(real.parent)
+
+
+def _take_back(root: Path, folder: Path, place: Path, error: BaseException) -> None:
+    try:
+        settle(root, folder)
+    except (OSError, SviError) as second:
+        raise SviError(
+            "not-taken-back",
+            f"Could not finish ({_reason(error, place)}) nor take back what was written ({_reason(second, folder)}). "
+            "Nothing is lost: the old files are kept.",
+            f"Run svi-install --status {root} once the disk works again: it takes back the rest by itself.",
+        ) from error
+    if isinstance(error, OSError):
+        failure = files.plain(error, place, "write")
+        failure.message = f"{failure.message} Every file is as it was before."
+        failure.args = (failure.message,)
+        raise failure from error
+
+
+def _reason(error: BaseException, place: Path) -> str:
+    if isinstance(error, OSError):
+        error = files.plain(error, place, "write")
+    return str(error).rstrip(".")
