@@ -1,0 +1,61 @@
+"""The LoRA download after an install: wanted but never needed, because WanGP fetches what is missing on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import EXIT_DOWNLOAD, SviError
+from ..loras import Need, needs, prefetch
+from ..loras.progress import Report, human_size, no_report
+from ..result import Result
+
+FETCH = 'svi-install fetch "{root}"'
+
+
+def missing_loras(root: Path) -> tuple[Need, ...]:
+    """Return the LoRAs of the default set that this WanGP does not have yet."""
+    return tuple(need for need in needs(root, None) if not need.present)
+
+
+def question(missing: tuple[Need, ...]) -> str:
+    """Return what a person is asked before the download."""
+    sizes = [need.size for need in missing]
+    total = f" ({human_size(sum(size or 0 for size in sizes))})" if all(sizes) else ""
+    names = ", ".join(need.lora.name for need in missing)
+    return f"Download the LoRA of {names} now{total}?"
+
+
+def add_loras(result: Result, root: Path, *, agree: Callable[[str], bool], report: Report = no_report) -> Result:
+    """Download the default LoRA after an install.
+
+    Args:
+        result: of the install; it stays a success whatever happens here.
+        root: WanGP's folder.
+        agree: asked before anything is downloaded.
+        report: gets the progress.
+
+    Returns:
+        The result, with a note about what came or a line about what is left to do.
+    """
+    try:
+        missing = missing_loras(root)
+        if not missing:
+            return result
+        if not agree(question(missing)):
+            return replace(result, todo=(*result.todo, _later(missing, root)))
+        fetched = prefetch(root, [need.lora.name for need in missing], report=report)
+    except SviError as error:
+        if error.exit_code != EXIT_DOWNLOAD:
+            raise
+        why = f"the LoRA is not there yet: {error.message} {error.hint}".strip()
+        again = f"{FETCH.format(root=root)}, or let WanGP fetch it on first use."
+        return replace(result, todo=(*result.todo, why, again))
+    notes = tuple(f"LoRA {file.name}: {file.path} ({human_size(file.size)})" for file in fetched.files)
+    return replace(result, status="done", notes=(*result.notes, *notes))
+
+
+def _later(missing: tuple[Need, ...], root: Path) -> str:
+    names = ", ".join(need.lora.name for need in missing)
+    return f"the LoRA of {names} is not there yet; WanGP fetches it on first use, or now: {FETCH.format(root=root)}"

@@ -1,0 +1,85 @@
+"""Shows how a download goes: a bar on a terminal, now and then a line in a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+from .loras.progress import Progress, Report, human_size, no_report
+from .report import Output
+
+_STEP = 10
+
+
+@contextlib.contextmanager
+def download_progress(to: Output) -> Iterator[Report]:
+    """Show progress on the error output while the block runs.
+
+    Args:
+        to: how the command prints; nothing is shown with ``--json`` or ``--quiet``.
+
+    Yields:
+        What the download reports to.
+    """
+    if to.as_json or to.quiet:
+        yield no_report
+    elif sys.stderr.isatty() and to.rich:
+        with _bar(to) as report:
+            yield report
+    else:
+        yield lines(to)
+
+
+def lines(to: Output) -> Report:
+    """Return a report that prints a line whenever another tenth has arrived, and every note."""
+    shown: dict[str, int] = {}
+
+    def report(progress: Progress) -> None:
+        if progress.note:
+            print(f"  {progress.filename}: {progress.note}", file=to.err, flush=True)
+        if progress.phase != "download" or not progress.total:
+            return
+        percent = 100 * progress.done // progress.total // _STEP * _STEP
+        if percent > shown.get(progress.filename, -1):
+            shown[progress.filename] = percent
+            print(f"  {progress.filename}: {percent} % of {human_size(progress.total)}", file=to.err, flush=True)
+
+    return report
+
+
+_WORDS = {"resolve": "asking", "wait": "waiting", "hash": "checking", "copy": "copying", "retry": "trying again"}
+
+
+@contextlib.contextmanager
+def _bar(to: Output) -> Iterator[Report]:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bars
+
+    console = Console(file=to.err, no_color=not to.color, highlight=False, emoji=False, markup=False)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=None),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(compact=True),
+    )
+    with Bars(*columns, console=console, expand=True, transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def report(progress: Progress) -> None:
+            if progress.note:
+                console.print(f"{progress.filename}: {progress.note}")
+            words = _WORDS.get(progress.phase, "")
+            label = f"{progress.name} ({words})" if words else progress.name
+            if progress.filename not in tasks:
+                tasks[progress.filename] = bars.add_task(label, total=progress.total)
+            bars.update(
+                tasks[progress.filename],
+                description=label,
+                completed=progress.done,
+                total=progress.total,
+            )
+
+        yield report
