@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import tools
+from . import tools
 
 Settings = Mapping[str, Any]
 LORA_FOLDERS = ("loras/wan_i2v", "loras/wan")  # of Wan 2.1 and of Wan 2.2

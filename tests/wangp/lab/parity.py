@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import tools
-from lab.generate import Report, generate
+from . import tools
+from .generate import Report, generate
 
 GOLDEN = tools.FOLDER / "data/public.npz"
 PADDING = {"svi-shot": -1, "svi-2.0": -1}  # the only value of a case that its arrays do not show

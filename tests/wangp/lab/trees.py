@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from lab import checkout, tools
+from . import checkout, tools
 
 
 def cache_folder() -> Path:

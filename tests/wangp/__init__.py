@@ -1,0 +1,1 @@
+"""The real WanGP, run on the CPU with tiny checkpoints; see README.md in this folder."""

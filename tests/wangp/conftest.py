@@ -1,0 +1,108 @@
+"""Fixtures that run the real WanGP. Everything slow is made once and shared by the tests of a session."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .lab import checkout, installer, media, tools, trees
+from .lab.generate import Report, generate
+
+RELEASES = ("12.60", "11.90", "10.01", "9.91")
+FURTHER_RELEASES = ("12.20", "12.00", "10.83", "10.80")
+
+Tree = Callable[[str], Path]
+Run = Callable[..., Report]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`version`: the four releases that SVI is proven on, with --wangp-all four more."""
+    if "version" in metafunc.fixturenames and not any(
+        "version" in str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize")
+    ):
+        more = FURTHER_RELEASES if metafunc.config.getoption("--wangp-all") else ()
+        metafunc.parametrize("version", (*RELEASES, *more), scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.wangp)
+            if item.get_closest_marker("long") and not config.getoption("--wangp-all"):
+                item.add_marker(pytest.mark.skip(reason="long: runs with --wangp-all"))
+
+
+@pytest.fixture(scope="session")
+def environment() -> Path:
+    """The laboratory's virtual environment."""
+    folder = tools.default_environment()
+    if not tools.python_of(folder).exists():
+        pytest.skip(f"no laboratory in {folder}: make it with `{tools.SETUP}`, or name one in LAB_VENV")
+    for program in ("git", "ffmpeg", "ffprobe"):
+        if shutil.which(program) is None:
+            pytest.skip(f"the laboratory needs {program}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def git_dir() -> Path:
+    folder = checkout.git_directory()
+    if folder is None:
+        pytest.skip(f"WanGP's git directory is in neither WANGP_GIT nor {checkout.GIT_SETTING}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fresh_tree(git_dir: Path, environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    """Makes a new copy of a release, with nothing of ours in it, at each call."""
+
+    def make(version: str) -> Path:
+        source = trees.cached(version, git_dir, environment)
+        return trees.copy(source, tmp_path_factory.mktemp(f"wangp-{version}-") / "WanGP")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def plain_tree(fresh_tree: Tree) -> Tree:
+    """A release as it is; not to be changed."""
+    return functools.cache(fresh_tree)
+
+
+@pytest.fixture(scope="session")
+def wangp_tree(fresh_tree: Tree) -> Tree:
+    """A release with SVI installed; not to be changed."""
+
+    def make(version: str) -> Path:
+        tree = fresh_tree(version)
+        installer.install(tree)
+        return tree
+
+    return functools.cache(make)
+
+
+@pytest.fixture(scope="session")
+def run_wangp(environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Runs tasks in one WanGP process and returns what it did; see lab.generate.generate."""
+
+    def run(tree: Path, tasks: Sequence[dict[str, Any]], **arguments: Any) -> Report:
+        return generate(tree, environment, tasks, tmp_path_factory.mktemp("out"), **arguments)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def start_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return media.write_picture(tmp_path_factory.mktemp("image") / "start.png")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quiet_git() -> None:
+    os.environ.setdefault("GIT_TERMINAL_PROMPT", "0")
