@@ -47,9 +47,11 @@ class DefaultGroup(click.Group):
         """Put the command first: options may stand before it, and without a command ``install`` is meant."""
         before = args[: args.index("--")] if "--" in args else args
         word = next((arg for arg in before if not arg.startswith("-")), None)
-        if word in SUBCOMMANDS:
+        if word in SUBCOMMANDS and "--version" not in before:
             args = [word, *args[: args.index(word)], *args[args.index(word) + 1 :]]
-        elif not (before and before[0] in {"--help", "-h", "--version"}):
+        elif "--version" in before:
+            args = ["--version"]
+        elif not (before and before[0] in {"--help", "-h"}):
             args = ["install", *args]
         return super().parse_args(ctx, args)
 
@@ -68,8 +70,8 @@ class DefaultGroup(click.Group):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options of the main command, then the commands."""
-        records = [record for param in install.get_params(ctx) if (record := param.get_help_record(ctx)) is not None]
-        records += [record for param in self.get_params(ctx) if (record := param.get_help_record(ctx)) is not None]
+        options = [param for param in (*install.params, *self.get_params(ctx)) if isinstance(param, click.Option)]
+        records = [record for option in options if (record := option.get_help_record(ctx)) is not None]
         with formatter.section("Options"):
             formatter.write_dl(list(dict.fromkeys(records)))
         with formatter.section("Commands"):
@@ -123,9 +125,7 @@ def install(path: Path | None, mode: str | None, dry_run: bool, no_lora: bool, y
         if no_lora:
             raise click.UsageError("--revert cannot be combined with --no-lora.")
         return _revert(path, dry_run)
-    from .commands.install import install as run
-
-    return run(checkout_root(path), dry_run=dry_run)
+    return _install(path, dry_run, no_lora=no_lora, yes=yes)
 
 
 @commands.command()
@@ -147,6 +147,25 @@ def status(path: Path | None) -> Result:
     PATH may be a video made with SVI: its settings are shown then.
     """
     return _status(path)
+
+
+def _install(path: Path | None, dry_run: bool, *, no_lora: bool, yes: bool) -> Result:
+    from .commands.install import install as run
+
+    root = checkout_root(path)
+    result = run(root, dry_run=dry_run)
+    if dry_run or no_lora:
+        return result
+    from .commands.prefetch import add_loras
+    from .progress_bar import download_progress
+
+    to = _output()
+
+    def agree(question: str) -> bool:
+        report.say(result.headline, to)
+        return yes or confirmed(question, to)
+
+    return add_loras(result, root, agree=agree, progress=lambda: download_progress(to))
 
 
 def _revert(path: Path | None, dry_run: bool) -> Result:
@@ -184,7 +203,7 @@ def checkout_root(path: Path | None) -> Path:
             report.say(f"Found WanGP in {folders[0]}", to)
         return folders[0]
     listing = "\n".join(f"  {number}  {folder}" for number, folder in enumerate(folders, 1))
-    if to.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not interactive(to):
         raise SviError(
             "several-checkouts",
             f"There are several WanGP folders. Nothing was changed. Found:\n{listing}",
@@ -193,6 +212,16 @@ def checkout_root(path: Path | None) -> Path:
         )
     click.echo(f"There are several WanGP folders:\n{listing}", err=True)
     return folders[click.prompt("Which one", type=click.IntRange(1, len(folders)), err=True) - 1]
+
+
+def interactive(to: report.Output) -> bool:
+    """Tell whether there is a person who can answer a question."""
+    return not (to.as_json or to.quiet) and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def confirmed(text: str, to: report.Output) -> bool:
+    """Ask a question whose usual answer is yes; without a person the answer is no."""
+    return interactive(to) and click.confirm(text, default=True, err=True)
 
 
 def _output() -> report.Output:

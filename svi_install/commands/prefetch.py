@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,14 +28,20 @@ def question(missing: tuple[Need, ...]) -> str:
     return f"Download the LoRA of {names} now{total}?"
 
 
-def add_loras(result: Result, root: Path, *, agree: Callable[[str], bool], report: Report = no_report) -> Result:
+def add_loras(
+    result: Result,
+    root: Path,
+    *,
+    agree: Callable[[str], bool],
+    progress: Callable[[], AbstractContextManager[Report]] = lambda: nullcontext(no_report),
+) -> Result:
     """Download the default LoRA after an install.
 
     Args:
         result: of the install; it stays a success whatever happens here.
         root: WanGP's folder.
         agree: asked before anything is downloaded.
-        report: gets the progress.
+        progress: gives what takes the progress reports while the download runs.
 
     Returns:
         The result, with a note about what came or a line about what is left to do.
@@ -45,7 +52,8 @@ def add_loras(result: Result, root: Path, *, agree: Callable[[str], bool], repor
             return result
         if not agree(question(missing)):
             return replace(result, todo=(*result.todo, _later(missing, root)))
-        fetched = prefetch(root, [need.lora.name for need in missing], report=report)
+        with progress() as report:
+            fetched = prefetch(root, [need.lora.name for need in missing], report=report)
     except SviError as error:
         if error.exit_code != EXIT_DOWNLOAD:
             raise

@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from svi_install import __version__, cli, crash_report
+from svi_install.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NO_CHECKOUT, EXIT_USAGE, SviError
+from svi_install.result import Result
+
+ECHO = Result("install", "done", "echo")
+
+
+@pytest.fixture(autouse=True)
+def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No WanGP of this machine, and no setting of its user, may reach these tests."""
+    for name in ("WANGP_HOME", "SVI_INSTALL_SOURCE", "SVI_INSTALL_DEBUG", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    home = tmp_path / "home"
+    (home / "cwd").mkdir(parents=True)
+    monkeypatch.setattr(Path, "home", lambda: home)
+    monkeypatch.setenv("SVI_INSTALL_HOME", str(home / "data"))
+    monkeypatch.chdir(home / "cwd")
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path | None, bool]]:
+    """Every call of one of the three main commands, instead of the call itself."""
+    made: list[tuple[str, Path | None, bool]] = []
+
+    def stand_in(name: str) -> Callable[..., Result]:
+        def call(path: Path | None, dry_run: bool = False, **_: bool) -> Result:
+            made.append((name, path, dry_run))
+            return ECHO
+
+        return call
+
+    for name in ("install", "revert", "status"):
+        monkeypatch.setattr(cli, f"_{name}", stand_in(name))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("arguments", "call"),
+    [
+        ("", ("install", None, False)),
+        ("/x", ("install", Path("/x"), False)),
+        ("--dry-run /x", ("install", Path("/x"), True)),
+        ("/x --dry-run", ("install", Path("/x"), True)),
+        ("install /x", ("install", Path("/x"), False)),
+        ("--revert /x", ("revert", Path("/x"), False)),
+        ("/x --revert --dry-run", ("revert", Path("/x"), True)),
+        ("revert /x --dry-run", ("revert", Path("/x"), True)),
+        ("--dry-run revert", ("revert", None, True)),
+        ("--status", ("status", None, False)),
+        ("status", ("status", None, False)),
+        ("--json status /x", ("status", Path("/x"), False)),
+        ("--status --quiet /x", ("status", Path("/x"), False)),
+        ("./status", ("install", Path("status"), False)),
+        ("-- status", ("install", Path("status"), False)),
+        ("revert status", ("revert", Path("status"), False)),
+    ],
+)
+def test_what_is_called(
+    calls: list[tuple[str, Path | None, bool]], arguments: str, call: tuple[str, Path | None, bool]
+) -> None:
+    assert cli.main(arguments.split()) == 0
+    assert calls == [call]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("--nothing", "No such option"),
+        ("/x /y", "unexpected extra argument"),
+        ("status --dry-run", "No such option"),
+        ("--status --dry-run", "cannot be combined"),
+        ("--status --no-lora", "cannot be combined"),
+        ("--revert --no-lora", "cannot be combined"),
+    ],
+)
+def test_a_wrong_command_line(capsys: pytest.CaptureFixture[str], arguments: str, said: str) -> None:
+    assert cli.main(arguments.split()) == EXIT_USAGE
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert said in captured.err
+    assert "--help" in captured.err
+    assert cli.main([*arguments.split(), "--json"]) == EXIT_USAGE
+    data = json.loads(capsys.readouterr().out)
+    assert data["error"]["code"] == "usage"
+
+
+@pytest.mark.parametrize("arguments", ["--help", "-h", "status --help", "revert -h", "install --help"])
+def test_help(capsys: pytest.CaptureFixture[str], arguments: str) -> None:
+    assert cli.main(arguments.split()) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Usage: svi-install ")
+    assert "--json" in out
+
+
+def test_the_main_help_documents_every_exit_code_option_and_command(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["--help"])
+    out = capsys.readouterr().out
+    for code in (0, EXIT_FAILED, EXIT_USAGE, EXIT_NO_CHECKOUT, 4, 5, EXIT_INTERRUPTED):
+        assert f"\n    {code}  " in out
+    for word in ("--revert", "--status", "--dry-run", "--json", "--yes", "--quiet", "--no-lora", "--version"):
+        assert out.count(f" {word} ") == 1
+    for word in cli.SUBCOMMANDS:
+        assert f"\n  {word} " in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("how", [["--version"], ["status", "--version"]])
+def test_version(how: list[str]) -> None:
+    command = [sys.executable, "-m", "svi_install", *how]
+    assert subprocess.check_output(command, text=True) == f"svi-install {__version__}\n"
+
+
+def test_no_wangp_anywhere(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == EXIT_NO_CHECKOUT
+    error = capsys.readouterr().err
+    assert error.startswith("svi-install: No WanGP folder was found. Nothing was changed. Looked at:\n")
+    assert f"{Path.cwd().parent}: cwd, data: no wgp.py" not in error
+    assert "Next: Give the folder" in error
+
+
+def wangp(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "wgp.py").write_text('WanGP_version = "12.60"\n', "utf-8")
+    return folder
+
+
+def test_several_folders_and_nobody_to_ask(capsys: pytest.CaptureFixture[str]) -> None:
+    one, two = wangp(Path.cwd() / "one"), wangp(Path.cwd() / "two")
+    assert cli.main(["--json"]) == EXIT_NO_CHECKOUT
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["code"] == "several-checkouts"
+    assert str(one) in error["message"]
+    assert str(two) in error["message"]
+
+
+def test_several_folders_and_a_person_who_chooses(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wangp(Path.cwd() / "one")
+    two = wangp(Path.cwd() / "two")
+    asked: list[str] = []
+    monkeypatch.setattr(cli, "interactive", lambda to: True)
+    monkeypatch.setattr(cli.click, "prompt", lambda text, **_: asked.append(text) or 2)
+    with cli.commands.make_context("svi-install", ["status"]):
+        assert cli.checkout_root(None) == two
+    assert asked == ["Which one"]
+    assert f"  2  {two}\n" in capsys.readouterr().err
+
+
+def test_the_only_folder_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    one = wangp(Path.cwd() / "one")
+    with cli.commands.make_context("svi-install", ["status"]):
+        assert cli.checkout_root(None) == one
+    assert capsys.readouterr().err == f"Found WanGP in {one}\n"
+
+
+def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def fail(*_: object, **__: object) -> Result:
+        raise error
+
+    monkeypatch.setattr(cli, "_install", fail)
+
+
+def test_an_error_of_ours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    raising(monkeypatch, SviError("code", "what", "how", 4))
+    assert cli.main(["--quiet"]) == 4
+    assert capsys.readouterr().err == "svi-install: what\nNext: how\n"
+
+
+def test_a_stack_trace_only_on_request(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("SVI_INSTALL_DEBUG", "1")
+    raising(monkeypatch, SviError("code", "what", "how", 4))
+    assert cli.main([]) == 4
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_ctrl_c(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    raising(monkeypatch, KeyboardInterrupt())
+    assert cli.main([]) == EXIT_INTERRUPTED
+    assert "Stopped." in capsys.readouterr().err
+
+
+def test_an_unexpected_error_goes_into_a_log_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    raising(monkeypatch, ZeroDivisionError("secret sauce"))
+    assert cli.main(["some where"]) == EXIT_FAILED
+    error = capsys.readouterr().err
+    assert "ZeroDivisionError: secret sauce" in error
+    assert "Traceback" not in error
+    logs = list((Path.home() / "data" / "logs").iterdir())
+    assert len(logs) == 1
+    assert str(logs[0]) in error
+    text = logs[0].read_text("utf-8")
+    assert "Traceback" in text
+    assert "['some where']" in text
+
+
+def test_old_logs_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path.home() / "data" / "logs"
+    folder.mkdir(parents=True)
+    for number in range(30):
+        (folder / f"error-2000010{number:02}.txt").write_text("", "utf-8")
+    raising(monkeypatch, ZeroDivisionError())
+    cli.main([])
+    left = sorted(path.name for path in folder.iterdir())
+    assert len(left) == 20
+    assert not left[-1].startswith("error-2000")
+
+
+def test_a_log_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    (Path.home() / "data").write_text("", "utf-8")
+    raising(monkeypatch, ZeroDivisionError())
+    assert cli.main([]) == EXIT_FAILED
+    assert "could not be written" in capsys.readouterr().err
+
+
+def test_a_failed_system_call_names_the_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raising(monkeypatch, PermissionError(13, "Permission denied", "/x/wgp.py"))
+    assert cli.main([]) == EXIT_FAILED
+    assert capsys.readouterr().err.startswith("svi-install: /x/wgp.py: Permission denied.")
+    assert crash_report.explain(OSError("odd"), []).code == "unexpected"
+
+
+def test_the_reader_of_the_pipe_may_leave() -> None:
+    command = [sys.executable, "-m", "svi_install", "--help"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.close()
+        assert process.stderr
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_no_console_makes_it_crash(encoding: str) -> None:
+    folder = Path.cwd() / "ordner ü 視頻"
+    folder.mkdir()
+    result = subprocess.run(
+        [sys.executable, "-m", "svi_install", "--status", str(folder)],
+        env={**os.environ, "PYTHONIOENCODING": encoding, "LC_ALL": "C"},
+        capture_output=True,
+        check=False,
+    )
+    assert result.returncode == EXIT_NO_CHECKOUT
+    assert "ordner" in result.stderr.decode(encoding)
+    assert b"Traceback" not in result.stderr
+
+
+LATE = ("rich", "git", "unidiff", "huggingface_hub", "http.client", "urllib.request", "asyncio", "subprocess")
+
+
+def imported(*arguments: str) -> set[str]:
+    script = (
+        "import sys, svi_install.__main__ as m; sys.argv[1:] = {!r}; m.main(); print(*sys.modules, file=sys.stderr)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script.format(list(arguments))], capture_output=True, text=True, check=False
+    )
+    return set(result.stderr.split())
+
+
+def test_version_imports_next_to_nothing() -> None:
+    modules = imported("--version")
+    assert "svi_install.__main__" in modules
+    assert not {"click", "pathlib", "dataclasses", "json", *LATE} & modules
+
+
+def test_status_imports_nothing_that_is_slow() -> None:
+    wangp(Path.cwd() / "one")
+    modules = imported("status")
+    assert "svi_install.commands.status" in modules
+    assert not set(LATE) & modules

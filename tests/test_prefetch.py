@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from svi_install import loras
+from svi_install.commands import prefetch
+from svi_install.errors import EXIT_DOWNLOAD, EXIT_UNSUPPORTED, SviError
+from svi_install.loras.progress import Progress, Report, no_report
+from svi_install.progress_bar import download_progress, lines
+from svi_install.report import Output
+from svi_install.result import Result
+
+DONE = Result("install", "unchanged", "SVI is in.", notes=("note",), todo=("todo",))
+
+
+def never(question: str) -> bool:
+    raise AssertionError(question)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "wgp.py").write_text('WanGP_version = "12.60"\n', "utf-8")
+    return tmp_path
+
+
+def need(root: Path) -> loras.Need:
+    (only,) = loras.needs(root, None)
+    return only
+
+
+def test_nothing_is_asked_when_the_lora_is_there(root: Path) -> None:
+    target = need(root).target
+    target.parent.mkdir(parents=True)
+    target.write_bytes(b"x")
+    assert prefetch.add_loras(DONE, root, agree=never) is DONE
+
+
+def test_the_question_says_how_much_would_come(root: Path) -> None:
+    wanted = need(root)
+    assert prefetch.question((replace(wanted, size=2_453_667_840),)).endswith(f"{wanted.lora.name} now (2.3 GB)?")
+    assert prefetch.question((replace(wanted, size=None),)).endswith(f"{wanted.lora.name} now?")
+
+
+def test_a_person_who_says_no_is_told_what_is_left(root: Path) -> None:
+    asked: list[str] = []
+    result = prefetch.add_loras(DONE, root, agree=lambda text: bool(asked.append(text)))
+    assert len(asked) == 1
+    assert result.todo[0] == "todo"
+    assert "svi-install fetch" in result.todo[1]
+    assert result.status == "unchanged"
+
+
+def test_what_came_is_noted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = root / "loras" / "a.safetensors"
+
+    def bring(given: Path, names: Sequence[str], *, report: Report) -> loras.PrefetchResult:
+        assert (given, list(names)) == (root, [need(root).lora.name])
+        report(Progress("SVI-Shot", path.name, "done"))
+        return loras.PrefetchResult((loras.Fetched("SVI-Shot", path, "downloaded", 2048, "0", "pinned"),), 1.0)
+
+    monkeypatch.setattr(prefetch, "prefetch", bring)
+    result = prefetch.add_loras(DONE, root, agree=lambda text: True)
+    assert result.notes == ("note", f"LoRA SVI-Shot: {path} (2.0 KB)")
+    assert (result.status, result.exit_code, result.todo) == ("done", 0, ("todo",))
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def bring(*_: object, **__: object) -> loras.PrefetchResult:
+        raise SviError("offline", "no connection.", "Try later.", code)
+
+    monkeypatch.setattr(prefetch, "prefetch", bring)
+
+
+def test_a_failed_download_leaves_the_install_a_success(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, EXIT_DOWNLOAD)
+    result = prefetch.add_loras(DONE, root, agree=lambda text: True)
+    assert result.exit_code == 0
+    assert result.todo[1] == "the LoRA is not there yet: no connection. Try later."
+    assert "on first use" in result.todo[2]
+
+
+def test_other_failures_are_failures(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, EXIT_UNSUPPORTED)
+    with pytest.raises(SviError, match="no connection"):
+        prefetch.add_loras(DONE, root, agree=lambda text: True)
+
+
+def test_progress_in_a_pipe_is_a_line_for_every_tenth() -> None:
+    err = io.StringIO()
+    report = lines(Output(io.StringIO(), err))
+    for done in range(0, 2049, 64):
+        report(Progress("SVI-Shot", "a.safetensors", "download", done, 2048))
+    report(Progress("SVI-Shot", "a.safetensors", "download", 10, None))
+    report(Progress("SVI-Shot", "a.safetensors", "retry", 10, 2048, note="starts again"))
+    printed = err.getvalue().splitlines()
+    assert printed[0] == "  a.safetensors: 0 % of 2.0 KB"
+    assert printed[-2] == "  a.safetensors: 100 % of 2.0 KB"
+    assert printed[-1] == "  a.safetensors: starts again"
+    assert len(printed) == 12
+
+
+@pytest.mark.parametrize("option", ["as_json", "quiet"])
+def test_no_progress_where_nothing_may_be_printed(option: str) -> None:
+    with download_progress(Output(io.StringIO(), io.StringIO(), **{option: True})) as report:
+        assert report is no_report
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_in_a_pipe_and_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    err = io.StringIO()
+    with download_progress(Output(io.StringIO(), err, rich=True)) as report:
+        report(Progress("SVI-Shot", "a.safetensors", "download", 2048, 2048))
+    assert err.getvalue() == "  a.safetensors: 100 % of 2.0 KB\n"
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with download_progress(Output(terminal, terminal, rich=True)) as report:
+        report(Progress("SVI-Shot [x]", "a.safetensors", "resolve"))
+        report(Progress("SVI-Shot [x]", "a.safetensors", "download", 1024, 2048, note="a note"))
+    shown = terminal.getvalue()
+    assert "SVI-Shot [x]" in shown
+    assert "a.safetensors: a note" in shown
