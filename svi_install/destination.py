@@ -7,8 +7,8 @@ import os
 import stat
 from pathlib import Path, PurePosixPath
 
-from svi_install import files
-from svi_install.errors import SviError
+from . import files
+from .errors import SviError
 
 _LINKABLE = ("loras", "loras/wan_i2v", "loras/wan", "profiles", "profiles/wan_i2v", "profiles/wan_2_2")
 

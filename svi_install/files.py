@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from svi_install.errors import SviError
+from .errors import SviError
 
 DELAYS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 # Changing calls stay with `os`, one system call each, so that tests can stop before and after every single one.

@@ -9,7 +9,7 @@ import re
 import zlib
 from dataclasses import asdict, dataclass
 
-from svi_install.files import digest
+from .files import digest
 
 _SCHEMA = 1
 _STAGED = re.compile(r"|\.svi-[0-9a-f]{8}\.\d+[no]")

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from svi_install import files, process
-from svi_install.errors import SviError
+from . import files, process
+from .errors import SviError
 
 FOLDER = ".svi-install"
 NAME = "lock"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from svi_install import destination, files
-from svi_install.errors import SviError
-from svi_install.journal import Entry, Journal
+from . import destination, files
+from .errors import SviError
+from .journal import Entry, Journal
 
 RUNNING = "journal"
 DONE = "journal.done"

@@ -10,11 +10,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from svi_install import destination, files, lock
-from svi_install.errors import SviError
-from svi_install.journal import Entry, Journal, pack
-from svi_install.plan import Change, Plan
-from svi_install.settle import DONE, DRAFT, RUNNING, Recovery, settle, sweep
+from . import destination, files, lock
+from .errors import SviError
+from .journal import Entry, Journal, pack
+from .plan import Change, Plan
+from .settle import DONE, DRAFT, RUNNING, Recovery, settle, sweep
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,55 @@
+"""What planning may ask about a checkout: bytes, presence and times, nothing that writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from . import files, gitindex
+
+
+class Disk(Protocol):
+    """The questions that a plan asks; the tests answer them from memory."""
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of a file of the checkout, None where there is none."""
+
+    def exists(self, path: str) -> bool:
+        """Tell whether a file or folder of the checkout is there."""
+
+    def mtime_ns(self, path: str) -> int | None:
+        """Return the time of last change of a file."""
+
+    def committed(self, path: str, data: bytes) -> bool:
+        """Tell whether git holds these bytes for a path."""
+
+
+@dataclass(frozen=True)
+class RealDisk:
+    """The checkout as it lies on the disk.
+
+    Attributes:
+        root: the checkout.
+    """
+
+    root: Path
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of a file of the checkout, None where there is none."""
+        return files.read(self.root / path)
+
+    def exists(self, path: str) -> bool:
+        """Tell whether a file or folder of the checkout is there."""
+        return (self.root / path).exists()
+
+    def mtime_ns(self, path: str) -> int | None:
+        """Return the time of last change of a file."""
+        try:
+            return (self.root / path).stat().st_mtime_ns
+        except OSError:
+            return None
+
+    def committed(self, path: str, data: bytes) -> bool:
+        """Tell whether git holds these bytes for a path."""
+        return gitindex.is_committed(self.root, path, data)
