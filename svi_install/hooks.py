@@ -127,6 +127,8 @@ def conflict_line(data: bytes) -> int:
     Returns:
         The 1-based number of the first conflict marker, 0 when there is none.
     """
+    if b"<<<<<<< " not in data and b">>>>>>> " not in data:
+        return 0
     match = _CONFLICT.search(data)
     return data.count(b"\n", 0, match.start()) + 1 if match else 0
 

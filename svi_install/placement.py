@@ -32,8 +32,6 @@ __all__ = [
     "remove_hooks",
 ]
 
-_BOM = b"\xef\xbb\xbf"
-
 
 @dataclass(frozen=True)
 class Place:
@@ -94,7 +92,13 @@ class _Match:
 
     @property
     def at(self) -> int:
+        """Where the hook goes, as a byte offset."""
         return self.spot.end if self.hunk.anchor == "before" else self.spot.start
+
+    @property
+    def loss(self) -> tuple[bool, int]:
+        """How much of the hunk does not match; the smaller the better."""
+        return self.reindented, self.dropped
 
 
 def place(variants: tuple[Variant, ...], path: str, data: bytes) -> Placement:
@@ -164,14 +168,9 @@ def _hook_names(variants: tuple[Variant, ...]) -> tuple[str, ...]:
 
 def _choose(variants: tuple[Variant, ...], path: str, hook: str, data: bytes) -> _Match | Refusal:
     hunks = [(hunk, variant.name) for variant in variants for hunk in variant.hunks if hunk.hook == hook]
-    best: list[_Match] = []
-    rank = (True, len(data))
-    for hunk, variant in hunks:
-        matches = _matches(hunk, variant, data)
-        if matches and (matches[0].reindented, matches[0].dropped) < rank:
-            best, rank = matches, (matches[0].reindented, matches[0].dropped)
-        elif matches and (matches[0].reindented, matches[0].dropped) == rank:
-            best += matches
+    matches = [match for hunk, variant in hunks for match in _matches(hunk, variant, data)]
+    least = min((match.loss for match in matches), default=None)
+    best = [match for match in matches if match.loss == least]
     if len({match.at for match in best}) == 1:
         return best[0]
     looked_for = hunks[-1][0].anchor_line.strip()
@@ -210,8 +209,6 @@ def _spots(anchor: bytes, data: bytes) -> Iterator[_Spot]:
     found = data.find(anchor)
     while found >= 0:
         start = data.rfind(b"\n", 0, found) + 1
-        if start == 0 and data.startswith(_BOM):
-            start = len(_BOM)
         end = data.find(b"\n", found) + 1 or len(data)
         indent = data[start:found]
         if not indent.strip(b" \t") and _text(data[start:end]) == indent + anchor:
@@ -310,9 +307,13 @@ def _verify(
     functions = syntax.hook_functions(after)
     broken = "" if functions is not None else syntax.compile_error(before)
     if functions is None and not broken:
-        return "", [_refuse(path, before, match, "the file would no longer compile") for match in chosen]
+        guilty = [match for match in chosen if syntax.hook_functions(_insert(before, [match])[0]) is None]
+        return "", [_refuse(path, before, match, "the file would no longer compile") for match in guilty]
     refusals = []
     for match, line in zip(chosen, lines, strict=True):
+        if before[: match.at].endswith((b"\\\n", b"\\\r\n")):
+            refusals.append(_refuse(path, before, match, "the line above it ends in a backslash"))
+            continue
         if functions is None:
             function = syntax.function_by_indentation(before, match.spot.start, match.spot.indent)
         else:
