@@ -42,13 +42,3 @@ def runtime_files() -> dict[str, bytes]:
     folder = _PACKAGE / "runtime"
     names = sorted((path.name for path in folder.glob("*.py")), key=lambda name: (name == "__init__.py", name))
     return {f"{RUNTIME_FOLDER}/{name}": (folder / name).read_bytes() for name in names}
-
-
-def profile_files() -> dict[str, bytes]:
-    """Return the profiles.
-
-    Returns:
-        Bytes by path relative to the checkout, sorted by path.
-    """
-    folder = data_folder("profiles")
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.json"))}

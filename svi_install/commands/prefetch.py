@@ -11,8 +11,9 @@ from ..errors import EXIT_DOWNLOAD, SviError
 from ..loras import Need, needs, prefetch
 from ..loras.progress import Report, human_size, no_report
 from ..result import Result
+from ..state import quoted
 
-FETCH = 'svi-install fetch "{root}"'
+FETCH = "svi-install fetch {root}"
 
 
 def missing_loras(root: Path) -> tuple[Need, ...]:
@@ -58,7 +59,7 @@ def add_loras(
         if error.exit_code != EXIT_DOWNLOAD:
             raise
         why = f"the LoRA is not there yet: {error.message} {error.hint}".strip()
-        again = f"{FETCH.format(root=root)}, or let WanGP fetch it on first use."
+        again = f"{FETCH.format(root=quoted(root))}, or let WanGP fetch it on first use."
         return replace(result, todo=(*result.todo, why, again))
     notes = tuple(f"LoRA {file.name}: {file.path} ({human_size(file.size)})" for file in fetched.files)
     return replace(result, status="done", notes=(*result.notes, *notes))
@@ -66,4 +67,5 @@ def add_loras(
 
 def _later(missing: tuple[Need, ...], root: Path) -> str:
     names = ", ".join(need.lora.name for need in missing)
-    return f"the LoRA of {names} is not there yet; WanGP fetches it on first use, or now: {FETCH.format(root=root)}"
+    fetch = FETCH.format(root=quoted(root))
+    return f"the LoRA of {names} is not there yet; WanGP fetches it on first use, or now: {fetch}"

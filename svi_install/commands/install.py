@@ -1,0 +1,55 @@
+"""``install``: adds SVI to a WanGP, brings an older installation up to date, or repairs what WanGP's updater undid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .. import patchset, state, transaction
+from ..checkout import inspect
+from ..data import runtime_files
+from ..plan import plan_install
+from ..profiles import profile_files
+from ..result import Result
+from .changes import diff_of, file_changes, hook_places, recover
+
+_DONE = {
+    "outdated": "SVI in WanGP {version} was brought up to date.",
+    "wiped": "SVI is back in WanGP {version}; an update of WanGP had removed it.",
+    "partial": "SVI in WanGP {version} was repaired.",
+}
+
+
+def install(root: Path, *, dry_run: bool = False) -> Result:
+    """Add SVI to a checkout, or bring what is there to the present state.
+
+    Args:
+        root: the folder that holds ``wgp.py``.
+        dry_run: plan everything and write nothing.
+
+    Returns:
+        What was done or would be done.
+
+    Raises:
+        SviError: this WanGP cannot be patched safely, or a write failed; then nothing is changed.
+    """
+    checkout = inspect(root)
+    notes = () if dry_run else recover(checkout.root)
+    patches = patchset.load()
+    before = state.read(checkout.root, patches)
+    plan = plan_install(checkout.root, patches, runtime_files(), profile_files(checkout.root))
+    changes = file_changes(plan)
+    hooks = hook_places(plan)
+    notes = (*notes, *plan.notes)
+    version = checkout.version
+    if not changes:
+        headline = f"SVI is already in WanGP {version}; nothing to do."
+        return Result("install", "unchanged", headline, checkout, before.name, hooks=hooks, notes=notes)
+    if dry_run:
+        headline = f"SVI would be added to WanGP {version}; nothing was changed."
+        return Result("install", "planned", headline, checkout, before.name, changes, hooks, notes, diff=diff_of(plan))
+    transaction.run(plan)
+    after = state.read(checkout.root, patches)
+    headline = _DONE.get(before.name, "SVI is now in WanGP {version}.").format(version=version)
+    use = 'Start WanGP, choose Image to Video and one of the "SVI" profiles.'
+    back = f"To take SVI out again: svi-install --revert {state.quoted(checkout.root)}"
+    return Result("install", "done", headline, checkout, after.name, changes, hooks, (*notes, use, back))

@@ -1,0 +1,47 @@
+"""``revert``: takes SVI out of a WanGP again, byte for byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .. import patchset, state, transaction
+from ..checkout import inspect
+from ..data import runtime_files
+from ..plan import plan_revert
+from ..profiles import profile_files
+from ..result import Result
+from .changes import diff_of, file_changes, recover
+
+
+def revert(root: Path, *, dry_run: bool = False) -> Result:
+    """Take SVI out of a checkout.
+
+    Args:
+        root: the folder that holds ``wgp.py``.
+        dry_run: plan everything and write nothing.
+
+    Returns:
+        What was done or would be done.
+
+    Raises:
+        SviError: a line of ours was changed by somebody, or a write failed; then nothing is changed.
+    """
+    checkout = inspect(root)
+    notes = () if dry_run else recover(checkout.root)
+    patches = patchset.load()
+    before = state.read(checkout.root, patches)
+    plan = plan_revert(checkout.root, patches, runtime_files(), profile_files(checkout.root))
+    changes = file_changes(plan)
+    notes = (*notes, *plan.notes)
+    version = checkout.version
+    if not changes and not plan.sweep:
+        headline = f"SVI is not in WanGP {version}; nothing to do."
+        return Result("revert", "unchanged", headline, checkout, before.name, notes=notes)
+    if dry_run:
+        headline = f"SVI would be taken out of WanGP {version}; nothing was changed."
+        return Result("revert", "planned", headline, checkout, before.name, changes, notes=notes, diff=diff_of(plan))
+    transaction.run(plan)
+    after = state.read(checkout.root, patches)
+    headline = f"SVI was taken out of WanGP {version}."
+    kept = "LoRAs that were downloaded are still there."
+    return Result("revert", "done", headline, checkout, after.name, changes, notes=(*notes, kept))

@@ -1,0 +1,41 @@
+"""Which profile goes where in one WanGP: its accelerator profiles, or the folder where it looks for LoRAs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .data import data_folder
+from .destination import outside_roots
+from .loras.destination import locate
+
+# In the package the profiles lie where a WanGP with standard folders wants them.
+_LORA_FOLDER = "loras/wan_i2v/"
+
+
+def profile_files(root: Path) -> dict[str, bytes]:
+    """Return the profiles and where this WanGP lists them.
+
+    Args:
+        root: the checkout.
+
+    Returns:
+        Bytes by path: relative to the checkout, or absolute where WanGP's LoRA folder was moved elsewhere by its
+        configuration. A folder that only a start script names stays out of it, because it may be anything.
+    """
+    folder = data_folder("profiles")
+    lora_folder = _lora_folder(root)
+    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.json"))}
+    return {
+        f"{lora_folder}/{name.removeprefix(_LORA_FOLDER)}" if name.startswith(_LORA_FOLDER) else name: data
+        for name, data in found.items()
+    }
+
+
+def _lora_folder(root: Path) -> str:
+    folder = locate(root, "wan_i2v").folder
+    if folder.is_relative_to(root):
+        return folder.relative_to(root).as_posix()
+    real = folder.resolve()
+    if any(real.is_relative_to(outside) for outside in outside_roots(root)):
+        return real.as_posix()
+    return _LORA_FOLDER.rstrip("/")
