@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -33,6 +32,8 @@ def _proc(pid: int, proc: Path) -> str | None:
 
 
 def _ps(pid: int) -> str | None:
+    import subprocess
+
     command = ["ps", "-o", "lstart=", "-p", str(pid)]
     fixed = {"LC_ALL": "C", "PATH": "/bin:/usr/bin"}
     answer = subprocess.run(command, capture_output=True, text=True, check=False, env=fixed)
