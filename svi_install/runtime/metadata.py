@@ -27,7 +27,7 @@ def allow_keys() -> None:
     """Lets settings files with SVI's keys pass where WanGP refuses unknown ones."""
     module: Any = sys.modules.get(SETTING_NAMES)
     if hasattr(module, "NON_SETTING_KEYS"):
-        module.NON_SETTING_KEYS |= {*options.KEYS, options.PROOF}
+        module.NON_SETTING_KEYS |= {*options.KEYS, *options.HEADLESS_KEYS, options.PROOF}
 
 
 def stock_overlap(namespace: Namespace, model_type: Any) -> int:

@@ -25,8 +25,12 @@ MASK_ALL = "svi_ref_pad_cfg"
 SIGMAS = "svi_official_sigmas"
 CLIP_SEEDS = "svi_clip_seeds"
 PROOF = "svi"
+SEGMENT_BEFORE = "svi_segment_before"
+SEGMENT_OUT = "svi_segment_out"
 
 KEYS = (MODE, VARIANT, MOTION_FRAMES, PADDING, MASK_ALL, SIGMAS, CLIP_SEEDS)
+# Folders of a film that svi-install renders: in a task, but never in a form or in a video's metadata.
+HEADLESS_KEYS = (SEGMENT_BEFORE, SEGMENT_OUT)
 OFF, CUSTOM = "off", "custom"
 ON_WORDS, OFF_WORDS = ("on", "yes", "true", "1"), ("off", "no", "false", "0")
 

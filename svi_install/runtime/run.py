@@ -14,6 +14,8 @@ from .console import say
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from .segment import Segment
+
 # WanGP generates in one thread at a time, but not always in the same one; its form runs in others.
 _local = threading.local()
 
@@ -87,8 +89,16 @@ def _keep_head(parts: list[Tensor], sample: Tensor, overlap: int) -> None:
 class Run:
     """State of one SVI generation: the reference, the base seed, the clips made so far."""
 
-    def __init__(self, chosen: options.Options, lengths: length.Lengths, loras: list[str], version: str) -> None:
+    def __init__(
+        self,
+        chosen: options.Options,
+        lengths: length.Lengths,
+        loras: list[str],
+        version: str,
+        segment: Segment | None = None,
+    ) -> None:
         self.options = chosen
+        self._segment = segment
         self.lengths = lengths
         self._loras = loras
         self._version = version
@@ -135,7 +145,9 @@ class Run:
             return generate(**arguments)
         try:
             changed = self._prepare(dict(arguments), prompts, first)
-        except Exception as error:  # noqa: BLE001  (WanGP must generate, with or without SVI)
+        except Exception as error:
+            if self._segment is not None:  # a film that goes on without SVI for one clip is of no use
+                raise
             self._step_aside(f"{type(error).__name__}: {error}")
             return generate(**arguments)
         clip: Clip = changed["svi"]
@@ -144,6 +156,10 @@ class Run:
             return result
         if not (clip.conditioned and clip.masked):
             self._step_aside("models/wan/any2video.py has lost a line of svi-install; run svi-install again")
+        if self._segment is not None:
+            if not self.broken:
+                self._segment.save(_levels(_frames_of(result)), self.options.motion_frames, {"svi": self.proof()})
+            return result
         return self._lead(result, arguments["input_video"], changed["input_video"].shape[1])
 
     def _prepare(self, arguments: dict[str, Any], prompts: Sequence[str], first: Tensor | None) -> dict[str, Any]:
@@ -152,6 +168,10 @@ class Run:
         if number == 1:
             self._base_seed, self._seeds = int(arguments["seed"]), []
             self._reference = _signed(known[:, :1] if first is None else first).clone()
+            if self._segment is not None:
+                # The start image of every segment is the one of the film; what moves comes from the clip before.
+                before = self._segment.motion_frames(self.options.motion_frames)
+                known = known if before is None else before.to(known.device)
         motion = min(self.options.motion_frames, known.shape[1])
         known = official_frames(_signed(known)[:, -motion:])
         seed = self._base_seed + options.SEED_STRIDE * (number - 1)
@@ -182,7 +202,7 @@ class Run:
         missing = given.shape[1] - motion
         if missing == 0:
             return result
-        frames = result["x"] if isinstance(result, dict) else result
+        frames = _frames_of(result)
         import torch
 
         led = torch.cat([_like(given[:, :missing], frames), frames], dim=1)
@@ -196,8 +216,9 @@ class Run:
 class ProRun:
     """WanGP's own SVI 2 Pro with a new seed for every clip; nothing else is changed."""
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, segment: Segment | None = None) -> None:
         self._version = version
+        self._segment = segment
         self._base_seed = 0
         self._seeds: list[int] = []
 
@@ -215,7 +236,30 @@ class ProRun:
         seed = self._base_seed + options.SEED_STRIDE * (number - 1)
         self._seeds.append(seed)
         say(f'clip {number}: seed {seed}, prompt "{_short(arguments["input_prompt"])}"', after_progress=True)
-        return generate(**{**arguments, "seed": seed})
+        if self._segment is None:
+            return generate(**{**arguments, "seed": seed})
+        # The last latent is what WanGP itself hands from window to window.
+        handed = {"overlapped_latents": self._segment.latents(), "return_latent_slice": slice(-1, None)}
+        result = generate(**{**arguments, "seed": seed, **handed})
+        if result is not None:
+            trimmed = _frames_of(result)[:, int(result.get("post_decode_pre_trim", 0)) :]
+            self._segment.save(_levels(trimmed), 0, {"svi": self.proof()}, result["latent_slice"])
+        return result
+
+
+def _frames_of(result: Any) -> Tensor:
+    """The frames in what WanGP's method returns: a tensor in some releases, a dictionary in others."""
+    frames: Tensor = result["x"] if isinstance(result, dict) else result
+    return frames
+
+
+def _levels(frames: Tensor) -> Tensor:
+    """Frames as uint8, by truncation as the official pipeline does it."""
+    if not frames.is_floating_point():
+        return frames
+    import torch
+
+    return official_frames(frames.float()).add_(1).mul_(127.5).round_().to(torch.uint8)
 
 
 def _signed(frames: Tensor) -> Tensor:

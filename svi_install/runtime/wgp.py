@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from . import form, length, metadata, options, settings
+from . import form, length, metadata, options, segment, settings
 from .console import say
 from .run import ProRun, Run, begin
 from .version import __version__
@@ -18,6 +18,8 @@ Namespace = MutableMapping[str, Any]
 GENERATE = ("generate_media", "generate_video")
 NEEDED = ("get_function_arguments", "get_model_def", "get_base_model_type")
 MARK = "_svi_installed"
+# WanGP's folder: the runtime lies in svi_wangp inside of it.
+ROOT = Path(__file__).resolve().parent.parent
 
 # What each file must still hold for SVI to be what it says; checked when a generation with SVI starts.
 HOOKS = {
@@ -76,7 +78,8 @@ def _wrap_generate(namespace: Namespace, original: Callable[..., Any]) -> Callab
     @functools.wraps(original)
     def generate(*args: Any, **kwargs: Any) -> Any:
         known = signature.parameters
-        keys = {key: kwargs.pop(key) for key in (*options.KEYS, options.PROOF) if key in kwargs and key not in known}
+        own = (*options.KEYS, *options.HEADLESS_KEYS, options.PROOF)
+        keys = {key: kwargs.pop(key) for key in own if key in kwargs and key not in known}
         bound = signature.bind_partial(*args, **kwargs)
         try:
             run = _prepare(namespace, bound.arguments, keys)
@@ -106,7 +109,7 @@ def _with_keys(signature: inspect.Signature) -> inspect.Signature:
     rest = [parameters.pop()] if parameters and parameters[-1].kind is inspect.Parameter.VAR_KEYWORD else []
     added = [
         inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=None)
-        for key in options.KEYS
+        for key in (*options.KEYS, *options.HEADLESS_KEYS)
         if key not in signature.parameters
     ]
     return signature.replace(parameters=[*parameters, *added, *rest])
@@ -125,14 +128,14 @@ def _prepare(namespace: Namespace, arguments: MutableMapping[str, Any], keys: Ma
     fields = fields if isinstance(fields, dict) else None
     if architecture == options.PRO_ARCHITECTURE:
         try:
-            return ProRun(__version__) if options.clip_seeds_wanted(keys, fields) else None
+            return ProRun(__version__, _segment(keys, 0)) if options.clip_seeds_wanted(keys, fields) else None
         except ValueError as error:
             raise RefusalError(f"{error}.") from None
     chosen = _chosen(keys, fields, architecture)
     if chosen is None:
         return None
     lengths = check(namespace, chosen, arguments)
-    lost = missing_hooks(Path(__file__).resolve().parent.parent)
+    lost = missing_hooks(ROOT)
     if lost is not None:
         say(f"off, WanGP goes on without it: {lost} has lost a line of svi-install; run svi-install again")
         return None
@@ -145,11 +148,26 @@ def _prepare(namespace: Namespace, arguments: MutableMapping[str, Any], keys: Ma
     }
     arguments.update({name: value for name, value in changed.items() if name in arguments})
     loras = arguments.get("activated_loras")
-    run = Run(chosen, lengths, settings.file_names(loras), __version__)
+    run = Run(chosen, lengths, settings.file_names(loras), __version__, _segment(keys, chosen.motion_frames))
     run.announce()
     if not settings.svi_loras(loras):
         say("no LoRA with SVI in its name is chosen; without one the video drifts")
     return run
+
+
+def _segment(keys: Mapping[str, Any], motion_frames: int) -> segment.Segment | None:
+    """The files of a film that this task belongs to, None for an ordinary task.
+
+    Raises:
+        RefusalError: the clip before has not left what this one continues.
+    """
+    found = segment.of_keys(keys)
+    try:
+        if found is not None:
+            found.check(motion_frames)
+    except ValueError as error:
+        raise RefusalError(f"{error}.") from None
+    return found
 
 
 def check(namespace: Namespace, chosen: options.Options, arguments: Mapping[str, Any]) -> length.Lengths:
@@ -160,9 +178,9 @@ def check(namespace: Namespace, chosen: options.Options, arguments: Mapping[str,
     """
     kinds = str(arguments.get("image_prompt_type") or "")
     continues = "V" in kinds or "L" in kinds
-    if "E" in kinds and arguments.get("image_end"):
+    if "E" in kinds and _given(arguments.get("image_end")):
         raise RefusalError("it cannot end on an image. Remove the End Image, or set SVI to off.")
-    if not continues and not arguments.get("image_start"):
+    if not continues and not _given(arguments.get("image_start")):
         raise RefusalError("it needs a Start Image, or a video to continue.")
     slashes = namespace.get("has_slash_commands")
     prompts = [line.strip() for line in str(arguments.get("prompt") or "").splitlines()]
@@ -176,6 +194,11 @@ def check(namespace: Namespace, chosen: options.Options, arguments: Mapping[str,
         )
     except ValueError as error:
         raise RefusalError(f"{error}.") from None
+
+
+def _given(image: Any) -> bool:
+    """Releases hold one image, a list of them, or nothing."""
+    return any(one is not None for one in image) if isinstance(image, list | tuple) else image is not None
 
 
 def _chosen(
@@ -232,7 +255,7 @@ def _wrap_validate(namespace: Namespace, original: Callable[..., Any]) -> Callab
         except RefusalError as refusal:
             return _refuse(namespace, str(refusal), silent, len(result))
         if not silent:
-            _tell(namespace, f"SVI makes {lengths.clips} clips of {lengths.clip_frames} frames, {lengths.total} in all")
+            _tell(namespace, f"SVI: {lengths.describe()}")
         return result
 
     return validate_settings
