@@ -69,12 +69,13 @@ def missing_marker(folder: Path) -> str:
 
 
 def is_comfyui(folder: Path) -> bool:
-    """Tell whether a folder belongs to ComfyUI, the usual mix-up; looks only at names in the folder."""
-    if (folder / "wgp.py").exists():
-        return False
-    if (folder / "comfyui_version.py").exists() or (folder / "custom_nodes").is_dir():
-        return True
-    return (folder / "ComfyUI").is_dir() and not (folder / "ComfyUI" / "wgp.py").exists()
+    """Tell whether a folder is ComfyUI's, the usual mix-up; looks only at names in the folder."""
+    return (folder / "comfyui_version.py").exists() or (folder / "custom_nodes").is_dir()
+
+
+def holds_comfyui(folder: Path) -> bool:
+    """Tell whether a folder is the one around ComfyUI, as its portable build has it."""
+    return is_comfyui(folder / "ComfyUI")
 
 
 def inspect(root: Path) -> Checkout:

@@ -89,7 +89,8 @@ def remove_hooks(variants: tuple[Variant, ...], path: str, data: bytes) -> bytes
         number, text = changed[0]
         raise SviError(
             "edited-hook",
-            f"{path}, line {number}: somebody changed a line of svi-install, so it was left alone: {text}",
+            f"{path}, line {number}: somebody changed a line of svi-install, so it was left alone: {text}\n"
+            "Nothing was changed.",
             f"Take that line out of {path} (or put it back as it was) and run svi-install again.",
             EXIT_UNSUPPORTED,
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TypeVar
 
-from .checkout import is_comfyui, missing_marker
+from .checkout import holds_comfyui, is_comfyui, missing_marker
 from .errors import EXIT_NO_CHECKOUT, SviError
 
 P = TypeVar("P", bound=PurePath)
@@ -136,7 +136,7 @@ def _explicit(path: Path, here: Surroundings, prefix: str = "") -> Path:
         looked.append(look)
     if path.is_file():
         raise _refusal("not-a-folder", f"{prefix}{path} is a file, and no folder above it is a WanGP folder.", hint)
-    if any(is_comfyui(folder) for folder in upwards(path)):
+    if holds_comfyui(path) or any(is_comfyui(folder) for folder in upwards(path)):
         why = f"{prefix}{path} belongs to ComfyUI; svi-install adds SVI to WanGP only."
         raise _refusal("comfyui", why, "Give the folder of WanGP, the one that holds wgp.py: svi-install PATH")
     inside = [folder for folder in _below(path) if not missing_marker(folder)]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from svi_install.checkout import MARKERS, head, inspect, is_comfyui, kind_of, missing_marker, newline_of
+from svi_install.checkout import MARKERS, head, holds_comfyui, inspect, is_comfyui, kind_of, missing_marker, newline_of
 from svi_install.errors import EXIT_NO_CHECKOUT, EXIT_UNSUPPORTED, SviError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -91,19 +91,18 @@ def test_a_folder_that_may_not_be_read_says_so(tmp_path: Path, monkeypatch: pyte
     assert missing_marker(root) == "Input/output error"
 
 
-@pytest.mark.parametrize("marker", ["comfyui_version.py", "custom_nodes/", "ComfyUI/"])
+@pytest.mark.parametrize("marker", ["comfyui_version.py", "custom_nodes/"])
 def test_comfyui_is_recognised_by_what_lies_in_it(tmp_path: Path, marker: str) -> None:
-    assert not is_comfyui(tmp_path)
+    folder = tmp_path / "ComfyUI"
+    folder.mkdir()
+    assert not is_comfyui(folder)
     if marker.endswith("/"):
-        (tmp_path / marker).mkdir()
+        (folder / marker).mkdir()
     else:
-        (tmp_path / marker).write_text("", "utf-8")
-    assert is_comfyui(tmp_path)
-
-
-def test_a_wangp_beside_custom_nodes_is_not_comfyui(tmp_path: Path) -> None:
-    (wangp(tmp_path) / "custom_nodes").mkdir()
-    assert not is_comfyui(tmp_path)
+        (folder / marker).write_text("", "utf-8")
+    assert is_comfyui(folder)
+    assert holds_comfyui(tmp_path)
+    assert not holds_comfyui(folder)
 
 
 @pytest.mark.parametrize(

@@ -206,11 +206,11 @@ def test_an_empty_folder(cwd: Path, home: Path) -> None:
     assert f"  {cwd}: no wgp.py" in error.message
 
 
-@pytest.mark.parametrize("inside", ["", "models"])
-def test_comfyui(cwd: Path, home: Path, inside: str) -> None:
-    (cwd / "ComfyUI" / "custom_nodes").mkdir(parents=True)
-    (cwd / "ComfyUI" / "models").mkdir()
-    error = refused(cwd / "ComfyUI" / inside, cwd, home)
+@pytest.mark.parametrize("folder", ["ComfyUI_portable", "ComfyUI_portable/ComfyUI", "ComfyUI_portable/ComfyUI/models"])
+def test_comfyui(cwd: Path, home: Path, folder: str) -> None:
+    (cwd / "ComfyUI_portable" / "ComfyUI" / "custom_nodes").mkdir(parents=True)
+    (cwd / "ComfyUI_portable" / "ComfyUI" / "models").mkdir()
+    error = refused(cwd / folder, cwd, home)
     assert error.code == "comfyui"
     assert "ComfyUI" in error.message
 
