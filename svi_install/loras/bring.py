@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ..errors import EXIT_DOWNLOAD, SviError
+from ..errors import EXIT_DOWNLOAD, EXIT_INTERRUPTED, SviError
 from . import hashing, ledger, local, verify
 from .catalogue import LoraFile
 from .download import Arrival, Download, Job, summary
@@ -77,7 +77,7 @@ class Run:
                 "interrupted",
                 f"Stopped at {done} of {need.file.filename}. What has arrived is kept. WanGP was not changed.",
                 f"To go on: svi-install fetch {need.lora.name}",
-                EXIT_DOWNLOAD,
+                EXIT_INTERRUPTED,
             ) from stop
         finally:
             if part.received:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 
-_READ = 4 * 1024 * 1024
-_QUEUE = 8
+_READ = 1024 * 1024
+_QUEUE = 16
 
 
 class Follower:

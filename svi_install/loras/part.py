@@ -19,6 +19,7 @@ _SLOT = 4096
 # Two clocks that both run since the machine started drift apart a little; a restart moves them by much more.
 _SAME_BOOT = 2.0
 _SAVE_EVERY = 4 * 1024 * 1024
+_SYNC_PAUSE = 0.25
 # Access denied, sharing violation, lock violation.
 _HELD = {5, 32, 33}
 _RENAME_ATTEMPTS = 9
@@ -81,6 +82,7 @@ class Part:
         self._unsaved = 0
         self._unsynced = 0
         self._wake = threading.Event()
+        self._ended = threading.Event()
         self._closed = False
         self.epoch = 0
         self._failure: OSError | None = None
@@ -226,10 +228,12 @@ class Part:
         Raises:
             OSError: the disk refuses.
         """
-        snapshot = self.state.done
+        with self._guard:
+            epoch, snapshot = self.epoch, self.state.done
         os.fsync(self._fd)
         with self._guard:
-            self.state = replace(self.state, durable=snapshot)
+            if epoch == self.epoch:
+                self.state = replace(self.state, durable=snapshot)
             self._save()
         os.fsync(self._state_fd)
 
@@ -271,6 +275,7 @@ class Part:
                 return False
             # A connection that was given up may still be about to write; the number of a closed file is soon another's.
             self._closed = True
+        self._ended.set()
         self._wake.set()
         self._flusher.join()
         os.close(self._fd)
@@ -293,6 +298,8 @@ class Part:
                 return
             try:
                 self.sync()
+                # A disk that is asked all the time has no time to write.
+                self._ended.wait(_SYNC_PAUSE)
             except OSError as error:
                 self._failure = error
                 return

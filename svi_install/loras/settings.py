@@ -40,7 +40,7 @@ class Limits:
     redirects: int = 10
     connections: int = 4
     trial_seconds: float = 3.0
-    block: int = 1024 * 1024
+    block: int = 256 * 1024
     sync: int = 8 * 1024 * 1024
 
 

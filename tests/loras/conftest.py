@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from svi_install.loras.catalogue import Catalogue, Layout, Lora, LoraFile, Place
+from svi_install.loras.items import Fetched
+from svi_install.loras.progress import Progress
+from svi_install.loras.settings import Limits, Settings
+from svi_install.loras.store import prefetch
+
+from .hub import Hub
+
+TINY = Layout(tensors=40, rank=2, blocks=2, width=4, inner=6)
+REPOSITORY = "owner/name"
+PATH = "version-1.0/svi-tiny.safetensors"
+
+
+def lora_bytes(layout: Layout = TINY, *, seed: int = 0, prefix: str = "pipe.dit.", middle: str = ".default") -> bytes:
+    """Build a LoRA of our own with the tensor names of SVI and made-up numbers."""
+    shapes: dict[str, list[int]] = {}
+    modules = [f"{kind}_attn.{one}" for kind in ("self", "cross") for one in "qkvo"] + ["ffn.0", "ffn.2"]
+    for block in range(layout.blocks):
+        for module in modules:
+            inner = layout.inner if module == "ffn.2" else layout.width
+            outer = layout.inner if module == "ffn.0" else layout.width
+            name = f"{prefix}blocks.{block}.{module}.lora"
+            shapes[f"{name}_A{middle}.weight"] = [layout.rank, inner]
+            shapes[f"{name}_B{middle}.weight"] = [outer, layout.rank]
+    return safetensors(shapes, seed)
+
+
+def safetensors(shapes: dict[str, list[int]], seed: int = 0) -> bytes:
+    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    at = 0
+    for name, shape in shapes.items():
+        size = 4
+        for side in shape:
+            size *= side
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + size]}
+        at += size
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + random.Random(seed).randbytes(at)
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    server = Hub()
+    yield server
+    server.close()
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep the tests away from the token, the cache, the ledger and the proxies of the person who runs them."""
+    for name in (
+        "HF_TOKEN",
+        "HUGGING_FACE_HUB_TOKEN",
+        "HF_TOKEN_PATH",
+        "HF_ENDPOINT",
+        "HF_HUB_OFFLINE",
+        "HF_HUB_CACHE",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf-home"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder that passes for a WanGP of today where LoRA folders are concerned."""
+    folder = tmp_path / "Wan2GP"
+    folder.mkdir()
+    (folder / "wgp.py").write_text('DEFAULT_LORA_ROOT = "loras"\nserver_config = {"loras_root": DEFAULT_LORA_ROOT}\n')
+    return folder
+
+
+class Pauses(list[float]):
+    """Stands in for waiting and remembers how long it would have taken."""
+
+    def __call__(self, seconds: float) -> None:
+        self.append(seconds)
+
+
+class Store:
+    """The store against the server, with everything a test may want to change."""
+
+    def __init__(self, hub: Hub, root: Path, tmp_path: Path) -> None:
+        self.hub = hub
+        self.root = root
+        self.pauses = Pauses()
+        self.reports: list[Progress] = []
+        self.settings = Settings(
+            endpoint=hub.url,
+            caches=(tmp_path / "hf-home" / "hub",),
+            ledger=tmp_path / "state" / "loras.json",
+            limits=Limits(connect=5.0, stall_seconds=1.0, backoff=0.01),
+        )
+        self.file = LoraFile("fp32", Place(REPOSITORY, PATH))
+        self.layout: Layout | None = TINY
+
+    @property
+    def catalogue(self) -> Catalogue:
+        lora = Lora("svi-tiny", "", "SVI for tests", "wan_i2v", "1.0", self.layout, (self.file,))
+        return Catalogue(("svi-tiny",), (lora,))
+
+    @property
+    def target(self) -> Path:
+        return self.root / "loras" / "wan_i2v" / self.file.filename
+
+    @property
+    def part(self) -> Path:
+        return self.target.with_name(self.target.name + ".part")
+
+    @property
+    def notes(self) -> list[str]:
+        return [progress.note for progress in self.reports if progress.note]
+
+    def limits(self, **changes: float) -> None:
+        self.settings = replace(self.settings, limits=replace(self.settings.limits, **changes))  # type: ignore[arg-type]
+
+    def publish(self, content: bytes | Path) -> bytes | Path:
+        self.hub.add(REPOSITORY, PATH, content)
+        return content
+
+    def fetch(self, report: Callable[[Progress], None] | None = None) -> Fetched:
+        def both(progress: Progress) -> None:
+            self.reports.append(progress)
+            if report is not None:
+                report(progress)
+
+        result = prefetch(
+            self.root, None, report=both, settings=self.settings, catalogue=self.catalogue, pause=self.pauses
+        )
+        return result.files[0]
+
+    def litter(self) -> list[str]:
+        return sorted(path.name for path in self.target.parent.iterdir() if path != self.target)
+
+
+@pytest.fixture
+def store(hub: Hub, root: Path, tmp_path: Path) -> Store:
+    return Store(hub, root, tmp_path)
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
