@@ -39,19 +39,19 @@ def _clip_fields(dropdowns: bool) -> list[dict[str, Any]]:
     variant: dict[str, Any] = {
         "id": options.VARIANT,
         "name": options.VARIANT,
-        "label": "SVI endless video: needs the SVI LoRA of the same name, makes whole clips of the Sliding Window size",
+        "label": "SVI endless video (needs the SVI LoRA of that name; makes whole clips of the Sliding Window Size)",
         "default": options.OFF,
     }
     if dropdowns:
         variant.update(type="dropdown", choices=names)
     else:
         words = ", ".join(name for _, name in names)
-        variant.update(type="text", label=f"SVI endless video ({words}): needs the SVI LoRA of the same name")
+        variant.update(type="text", label=f"SVI endless video: {words} (needs the SVI LoRA of that name)")
     return [
         variant,
-        _switch(options.SIGMAS, "SVI: the authors' noise schedule (Sampler Solver euler only)", dropdowns),
+        _switch(options.SIGMAS, "SVI: noise schedule of its authors (Sampler Solver euler only)", dropdowns),
         _number(options.MOTION_FRAMES, "SVI: motion frames from clip to clip (empty: as the variant)"),
-        _number(options.PADDING, "SVI: reference frames behind them, -1 all (empty: as the variant)"),
+        _number(options.PADDING, "SVI: reference frames, -1 for all (empty: as the variant)"),
     ]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import length, options
-from .clip import Clip, official_frames
+from .clip import GRID, Clip, official_frames
 from .console import say
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from .segment import Segment
 
+# Frames of a clip in the authors' training and tests.
+TRAINED_FRAMES = 81
 # WanGP generates in one thread at a time, but not always in the same one; its form runs in others.
 _local = threading.local()
 
@@ -114,6 +116,10 @@ class Run:
             f"on: {self.options.label}, {_count(self.options.motion_frames, 'motion frame')}, "
             f"reference padding {padding}, {self.lengths.describe()}"
         )
+        if self.lengths.clip_frames != TRAINED_FRAMES:
+            say(
+                f"SVI has learned clips of {TRAINED_FRAMES} frames; set the Sliding Window Size to that for the best result"
+            )
 
     def proof(self) -> dict[str, Any]:
         """What was done, for the metadata of the video."""
@@ -158,7 +164,9 @@ class Run:
             self._step_aside("models/wan/any2video.py has lost a line of svi-install; run svi-install again")
         if self._segment is not None:
             if not self.broken:
-                self._segment.save(_levels(_frames_of(result)), self.options.motion_frames, {"svi": self.proof()})
+                frames = _frames_of(result)
+                tail = official_frames(_signed(frames[:, -self.options.motion_frames :]))
+                self._segment.save(_levels(frames), _levels(tail + GRID), {"svi": self.proof()})
             return result
         return self._lead(result, arguments["input_video"], changed["input_video"].shape[1])
 
@@ -243,7 +251,8 @@ class ProRun:
         result = generate(**{**arguments, "seed": seed, **handed})
         if result is not None:
             trimmed = _frames_of(result)[:, int(result.get("post_decode_pre_trim", 0)) :]
-            self._segment.save(_levels(trimmed), 0, {"svi": self.proof()}, result["latent_slice"])
+            levels = _levels(trimmed)
+            self._segment.save(levels, levels[:, :0], {"svi": self.proof()}, result["latent_slice"])
         return result
 
 
@@ -259,7 +268,7 @@ def _levels(frames: Tensor) -> Tensor:
         return frames
     import torch
 
-    return official_frames(frames.float()).add_(1).mul_(127.5).round_().to(torch.uint8)
+    return frames.float().clamp(-1, 1).add_(1).mul_(127.5).to(torch.uint8)
 
 
 def _signed(frames: Tensor) -> Tensor:

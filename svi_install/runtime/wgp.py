@@ -148,7 +148,12 @@ def _prepare(namespace: Namespace, arguments: MutableMapping[str, Any], keys: Ma
     }
     arguments.update({name: value for name, value in changed.items() if name in arguments})
     loras = arguments.get("activated_loras")
-    run = Run(chosen, lengths, settings.file_names(loras), __version__, _segment(keys, chosen.motion_frames))
+    part = _segment(keys, chosen.motion_frames)
+    state = arguments.get("state")
+    if part is not None and isinstance(state, dict) and not state.get("loras"):
+        # WanGP up to 9.92 leaves out the chosen LoRAs while this list is empty, as it is in its headless mode.
+        state["loras"] = list(loras or [])
+    run = Run(chosen, lengths, settings.file_names(loras), __version__, part)
     run.announce()
     if not settings.svi_loras(loras):
         say("no LoRA with SVI in its name is chosen; without one the video drifts")

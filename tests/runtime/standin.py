@@ -1,0 +1,262 @@
+"""A WanGP that runs in milliseconds, for tests of the runtime: settings, queue, window loop and model with tiny tensors.
+
+Flavours differ where releases do: ``old`` (9.x: no form fields, frames in floating point, one growing tensor),
+``modern`` (10.80 to 12.60: form fields, uint8 frames in a list), ``strict`` (13.14 and later: unknown settings are
+refused, functions are decorated, the model is called through another function).
+"""
+
+# ruff: noqa: E501 (the stand-in is written as densely as WanGP itself)
+
+from __future__ import annotations
+
+import inspect
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FLAVOURS = ("old", "modern", "strict")
+HEIGHT = WIDTH = 8
+
+SOURCE = '''
+import functools, inspect, math
+import torch
+
+FLAVOUR = "{flavour}"
+MODERN = FLAVOUR != "old"
+{constants}
+models_def = {{
+    name: {{"architecture": name, "sliding_window_defaults": {{"overlap_min": 1, "overlap_max": 1, "overlap_default": 1}}}}
+    for name in ("i2v", "i2v_2_2", "i2v_2_2_svi2pro", "t2v", "vace_14B")
+}}
+told, saved = [], []
+
+class gr:
+    @staticmethod
+    def Info(message):
+        told.append(message)
+
+def get_model_def(model_type):
+    return models_def.get(model_type)
+
+def get_base_model_type(model_type):
+    return (models_def.get(model_type) or {{}}).get("architecture")
+
+def get_model_settings(state, model_type):
+    return state.setdefault("all_settings", {{}}).get(model_type)
+
+def set_model_settings(state, model_type, settings):
+    state.setdefault("all_settings", {{}})[model_type] = settings
+
+def get_function_arguments(func, locals):
+    return {{name: locals[name] for name in inspect.signature(func).parameters}}
+
+def prepare_inputs_dict(target, inputs, model_type=None):
+    inputs.pop("state", None)
+    if MODERN:
+        declared = [field["id"] for field in get_model_def(inputs["model_type"]).get("custom_settings", [])]
+        given = inputs.get("custom_settings") or {{}}
+        inputs["custom_settings"] = {{key: given[key] for key in declared if key in given}} or None
+    return inputs if target != "metadata" else {{k: v for k, v in inputs.items() if v is not None}}
+
+def save_inputs(target, state, **form):
+    """What the form holds replaces what was stored."""
+    set_model_settings(state, state["model_type"], prepare_inputs_dict(target, {{"state": state, "model_type": state["model_type"], **form}}))
+
+def get_settings_from_file(state, configs, merge=True):
+    stored = get_model_settings(state, state["model_type"])
+    settings = stored if not MODERN else dict(stored or {{}})
+    settings = {{}} if settings is None else settings
+    settings.update(configs)
+    settings["model_type"] = state["model_type"]
+    return settings, False, False
+
+def use_video_settings(state, configs):
+    stored = get_model_settings(state, state["model_type"]) or {{}}
+    stored.update(configs)
+    set_model_settings(state, state["model_type"], stored)
+
+def validate_settings(state, model_type, single_prompt, inputs{silent}):
+    def err(text):
+        told.append(text)
+        return (None, None, None, None{error})
+    if FLAVOUR == "strict":
+        import shared.utils.setting_names as names
+        unknown = [key for key in inputs if key not in names.KNOWN and key not in names.NON_SETTING_KEYS]
+        if unknown:
+            return err("Unknown setting: " + unknown[0])
+    top = get_model_def(model_type)["sliding_window_defaults"]["overlap_max"]
+    if MODERN and inputs["sliding_window_overlap"] > top:
+        return err(f"Windows Frames Overlap must be at most {{top}}.")
+    return (inputs, [inputs["prompt"]], inputs.get("image_start"), inputs.get("image_end"){error})
+
+def decorated(function):
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        inspect.signature(function).bind(*args, **kwargs)
+        return function(*args, **kwargs)
+    return call if FLAVOUR == "strict" else function
+
+def call_with_default_device(model_def, label, fn, *args, **kwargs):
+    return fn(*args, **kwargs)
+
+class WanAny2V:
+    """Frames of clip n: noise from the clip's seed, all in one level, beginning with what the clip was given."""
+    def __init__(self):
+        self.calls, self.interrupt_at, self.skip_hooks = [], None, False
+
+    def generate(self, *, input_video, window_no, seed, input_prompt, frame_num, shift=5.0, sampling_steps=2, sample_solver="euler",
+                 prefix_frames_count=0, color_correction_strength=1, **bbargs):
+        self.calls.append(dict(seed=seed, window_no=window_no, prompt=input_prompt, known=input_video.clone(), svi=bbargs.get("svi"),
+                               prefix_frames_count=prefix_frames_count))
+        if self.interrupt_at == window_no:
+            return None
+        count = input_video.shape[1]
+        timesteps = torch.linspace(1000, 1, sampling_steps)
+        sample_scheduler = None
+        if "svi" in bbargs: timesteps = original_timesteps = bbargs["svi"].schedule(timesteps, sample_scheduler)
+        enc = torch.cat([input_video, torch.zeros(3, frame_num - count, *input_video.shape[2:])], dim=1)
+        clip_image_start = input_video[:, -1]
+        if "svi" in bbargs and not self.skip_hooks: clip_image_start = bbargs["svi"].condition(enc)
+        y = torch.ones(20, (frame_num - 1) // 4 + 1, 1, 1)
+        overlapped_latents_frames_num = int(1 + (count-1) // 4)
+        if "svi" in bbargs: overlapped_latents_frames_num = bbargs["svi"].first_frame_only(y)
+        self.calls[-1].update(enc=enc, y=y, pinned=overlapped_latents_frames_num, clip=clip_image_start, timesteps=timesteps)
+        frames = torch.randn(3, frame_num, *input_video.shape[2:], generator=torch.Generator().manual_seed(seed)).clamp_(-1, 1)
+        return {{"x": frames if not MODERN else frames.add(1).mul_(127.5).round_().to(torch.uint8)}}
+
+wan_model = WanAny2V()
+
+@decorated
+def {generate}(task, send_cmd, model_type, prompt, seed, video_length, sliding_window_size, sliding_window_overlap,
+                   image_start=None, image_end=None, image_prompt_type="S", image_mode=0, mode="", activated_loras=None, repeat_generation=1,
+                   sliding_window_discard_last_frames=0, sliding_window_color_correction_strength=1, sliding_window_overlap_noise=0,
+                   temporal_upsampling="", spatial_upsampling="", film_grain_intensity=0, sample_solver="euler", num_inference_steps=2,
+                   video_source=None, source_overlap=None{parameters}, plugin_data=None):
+    prompts = prompt.split("\\n")
+    requested = (video_length - 1) // 4 * 4 + 1
+    if video_source is not None: requested += sliding_window_overlap - 1
+    for repeat in range(repeat_generation):
+        frames_already_processed = [] if MODERN else None
+        window_no, generated, extra = 0, 0, task.get("extra_windows", 0) if repeat == 0 else 0
+        prefix_video = image_start.unsqueeze(1) if video_source is None else video_source
+        pre_video_guide = prefix_video if video_source is None else prefix_video[:, -(source_overlap or sliding_window_overlap):]
+        reuse_frames = sliding_window_overlap
+        windows = 1 + max(0, math.ceil((requested - sliding_window_size) / (sliding_window_size - reuse_frames))) + extra
+        sliding_window = windows > 1
+        while window_no < windows:
+            window_no += 1
+            left = requested + extra * (sliding_window_size - reuse_frames) - generated
+            frame_num = min(sliding_window_size, (left + (reuse_frames if window_no > 1 else 0)) // 4 * 4 + 1)
+            shared_overlap = pre_video_guide.shape[1]
+            if globals().get("svi"): svi.attach(wan_model, prompts, prefix_video)
+            samples = {call}input_prompt=prompts[min(window_no, len(prompts)) - 1], input_video=pre_video_guide, window_no=window_no, seed=seed,
+                frame_num=frame_num, sampling_steps=num_inference_steps, shift=5.0, sample_solver=sample_solver)
+            if samples is None:
+                break
+            sample = samples["x"]
+            generated += frame_num
+            pre_video_guide = sample[:, -reuse_frames:].clone()
+            if pre_video_guide.dtype == torch.uint8:
+                pre_video_guide = pre_video_guide.float().div_(127.5).sub_(1.0)
+            if prefix_video is not None and window_no == 1:
+                sample = torch.cat([prefix_video[:, :-shared_overlap].to(sample), sample], dim=1)
+                prefix_video = None
+            elif sliding_window and window_no > 1 and reuse_frames > 0:
+                if globals().get("svi"): svi.stitch(frames_already_processed, sample, reuse_frames, temporal_upsampling or spatial_upsampling or film_grain_intensity)
+                sample = sample[:, reuse_frames:]
+                generated -= reuse_frames
+            if MODERN:
+                frames_already_processed.append(sample)
+                video = torch.cat(frames_already_processed, dim=1)
+            else:
+                frames_already_processed = video = sample if frames_already_processed is None else torch.cat([frames_already_processed, sample], dim=1)
+            inputs = get_function_arguments({generate}, locals())
+            for key in ("task", "send_cmd", "plugin_data", "image_start", "image_end", "video_source"):
+                inputs.pop(key)
+            saved.append((video.clone(), prepare_inputs_dict("metadata", inputs, model_type)))
+        seed += 1000
+    return True
+
+def process(params):
+    """The queue's call: releases before 10.80 hand on every setting, later ones those in the signature."""
+    task = {{"extra_windows": params.pop("extra_windows", 0)}}
+    expected = inspect.signature({generate}).parameters
+    if MODERN:
+        params = {{key: value for key, value in params.items() if key in expected}}
+    errors = []
+    result = {generate}(task, lambda command, data=None: errors.append((command, data)), **params)
+    return result, errors
+'''
+
+MODERN_FORM = """
+CUSTOM_SETTINGS_MAX, CUSTOM_SETTING_TYPES = 5, {types}
+def get_model_custom_settings(model_def):
+    return (model_def or {{}}).get("custom_settings", [])
+"""
+
+
+def wangp(flavour: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
+    """Starts a stand-in and installs the runtime into it as the hook at the end of wgp.py does.
+
+    Returns:
+        The globals of its main module.
+    """
+    from svi_install import runtime
+    from svi_install.runtime import wgp
+
+    modern, strict = flavour != "old", flavour == "strict"
+    form = MODERN_FORM.format(types='{"int", "float", "text", "dropdown"}' if strict else '{"int", "float", "text"}')
+    source = SOURCE.format(
+        flavour=flavour,
+        constants=form if modern else "",
+        generate="generate_media" if modern else "generate_video",
+        silent=", silent=False" if modern else "",
+        error=', ""' if modern else "",
+        parameters=", custom_settings=None" if modern else "",
+        call="call_with_default_device({}, model_type, wan_model.generate, " if strict else "wan_model.generate(",
+    )
+    if strict:
+        names: Any = types.ModuleType("shared.utils.setting_names")
+        names.NON_SETTING_KEYS = frozenset({"state"})
+        for name, module in (
+            ("shared", types.ModuleType("shared")),
+            ("shared.utils", types.ModuleType("shared.utils")),
+        ):
+            monkeypatch.setitem(sys.modules, name, module)
+        monkeypatch.setitem(sys.modules, names.__name__, names)
+        monkeypatch.setattr(sys.modules["shared"], "utils", sys.modules["shared.utils"], raising=False)
+        monkeypatch.setattr(sys.modules["shared.utils"], "setting_names", names, raising=False)
+    for path, lines in wgp.HOOKS.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("\n".join(lines), "utf-8")
+    monkeypatch.setattr(wgp, "ROOT", tmp_path)
+    namespace: dict[str, Any] = {"__name__": "wgp", "svi": runtime}
+    exec(compile(source, "wgp.py", "exec"), namespace)
+    if strict:
+        names.KNOWN = frozenset(inspect.signature(namespace["generate_media"]).parameters)
+    runtime.install(namespace)
+    return namespace
+
+
+DEFAULTS: dict[str, Any] = {
+    "model_type": "i2v",
+    "prompt": "one\ntwo\nthree",
+    "seed": 7,
+    "video_length": 49,
+    "sliding_window_size": 17,
+    "sliding_window_overlap": 1,
+    "image_prompt_type": "S",
+    "image_start": None,
+    "activated_loras": [],
+}
+
+
+def request(**changes: Any) -> dict[str, Any]:
+    """Settings of one generation with a start image of its own colour."""
+    import torch
+
+    start = torch.full((3, HEIGHT, WIDTH), 51 / 127.5 - 1)
+    return {**DEFAULTS, "image_start": start, **changes}
