@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from . import files, gitindex
+from . import destination, files, gitindex
+from .errors import SviError
 
 
 class Disk(Protocol):
@@ -17,6 +18,9 @@ class Disk(Protocol):
 
     def exists(self, path: str) -> bool:
         """Tell whether a file or folder of the checkout is there."""
+
+    def removable(self, path: str) -> bool:
+        """Tell whether a recorded file or folder is still a plain one inside the checkout or its LoRA folders."""
 
     def mtime_ns(self, path: str) -> int | None:
         """Return the time of last change of a file."""
@@ -42,6 +46,17 @@ class RealDisk:
     def exists(self, path: str) -> bool:
         """Tell whether a file or folder of the checkout is there."""
         return (self.root / path).exists()
+
+    def removable(self, path: str) -> bool:
+        """Tell whether a recorded file or folder is still a plain one inside the checkout or its LoRA folders."""
+        outside = destination.outside_roots(self.root)
+        try:
+            real = destination.resolve(self.root, path, outside)
+            if not real.is_dir():
+                destination.resolve_file(self.root, path, outside)
+        except SviError:
+            return False
+        return not (self.root / path).is_symlink()
 
     def mtime_ns(self, path: str) -> int | None:
         """Return the time of last change of a file."""

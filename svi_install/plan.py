@@ -171,7 +171,9 @@ def plan_revert(
         removed, kept = (), ()
     record = () if stored is None else (Change(receipt.PATH, stored, None),)
     made = () if old is None else tuple(reversed(old.folders))
-    sweep = tuple(folder for folder in dict.fromkeys((CACHE, RUNTIME, *made)) if disk.exists(folder))
+    sweep = tuple(
+        folder for folder in dict.fromkeys((CACHE, RUNTIME, *made)) if disk.exists(folder) and disk.removable(folder)
+    )
     plan = (*changes, *reversed(removed), *record)
     return Plan("revert", root, plan, MappingProxyType({}), (*notes, *kept), sweep)
 
@@ -247,6 +249,9 @@ def _remove_recorded(
     changes: list[Change] = []
     notes: list[str] = []
     for path, recorded in old.added.items():
+        if not disk.removable(path):
+            notes.append(f"{path} is no longer a plain file of this WanGP or its LoRA folder and was left alone.")
+            continue
         now = disk.read(path)
         if now is None:
             continue

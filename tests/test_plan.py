@@ -371,3 +371,29 @@ class TestRevert:
         shutil.rmtree(root / "svi_wangp")
         revert(root, PATCHES)
         assert {key: value for key, value in tree(root).items() if "profiles/new" not in key} == before
+
+    def test_what_a_receipt_names_elsewhere_is_left_alone(self, lf: Path, tmp_path: Path) -> None:
+        victim = tmp_path / "victim.json"
+        victim.write_bytes(b"mine")
+        (tmp_path / "empty").mkdir()
+        before = tree(lf)
+        install(lf, PATCHES)
+        stored = receipt.load(lf)
+        assert stored is not None
+        added = {**stored.added, "../victim.json": files.digest(b"mine"), str(victim): files.digest(b"mine")}
+        hostile = replace(stored, added=added, folders=(*stored.folders, "../empty"))
+        (lf / receipt.PATH).write_bytes(hostile.to_bytes())
+        made = revert(lf, PATCHES)
+        assert len(made.notes) == 2
+        assert victim.read_bytes() == b"mine"
+        assert (tmp_path / "empty").is_dir()
+        assert tree(lf) == before
+
+    def test_a_profile_that_became_a_link_is_left_alone(self, lf: Path) -> None:
+        install(lf, PATCHES)
+        profile = lf / "loras" / "wan_i2v" / "SVI.json"
+        profile.rename(lf / "moved.json")
+        profile.symlink_to(lf / "moved.json")
+        revert(lf, PATCHES)
+        assert profile.is_symlink()
+        assert profile.read_bytes() == PROFILES["loras/wan_i2v/SVI.json"]
