@@ -166,6 +166,7 @@ class Run:
             if not self.broken:
                 frames = _frames_of(result)
                 tail = official_frames(_signed(frames[:, -self.options.motion_frames :]))
+                # Half a hair above each level, so that truncation keeps it.
                 self._segment.save(_levels(frames), _levels(tail + GRID), {"svi": self.proof()})
             return result
         return self._lead(result, arguments["input_video"], changed["input_video"].shape[1])

@@ -7,7 +7,7 @@ the same at the end of a film as at its beginning.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,28 +74,27 @@ class Segment:
         latents: Tensor = torch.load(self.before / LATENTS, map_location="cpu", weights_only=True)
         return latents
 
-    def save(self, levels: Tensor, motion_frames: int, facts: Mapping[str, Any], latents: Tensor | None = None) -> None:
+    def save(self, levels: Tensor, tail: Tensor, facts: Mapping[str, Any], latents: Tensor | None = None) -> None:
         """Writes what this clip leaves, ``segment.json`` last: where it is, everything is.
 
         Args:
             levels: all frames, (3, F, height, width), uint8.
-            motion_frames: how many of them the next clip continues.
+            tail: the last of them as the next clip continues them, (3, n, height, width), uint8.
             facts: further values for ``segment.json``.
             latents: for SVI 2 Pro, what the next clip continues.
         """
         _, count, height, width = levels.shape
-        rows = levels.permute(1, 2, 3, 0).contiguous().cpu()
         # A film's clips are compressed once, from these, not from the compressed video of WanGP.
         with (self.out / FRAMES).open("wb") as file:
-            for frame in rows:
-                file.write(frame.numpy().tobytes())
-        for path, frame in zip(_tail_files(self.out, motion_frames), rows[count - motion_frames :], strict=True):
-            png.write(path, png.Picture(width, height, frame.numpy().tobytes()))
+            for pixels in _pixels(levels):
+                file.write(pixels)
+        for path, pixels in zip(_tail_files(self.out, tail.shape[1]), _pixels(tail), strict=True):
+            png.write(path, png.Picture(width, height, pixels))
         if latents is not None:
             import torch
 
             torch.save(latents.detach().cpu().contiguous(), self.out / LATENTS)
-        done = {"frames": count, "width": width, "height": height, "motion_frames": motion_frames, **facts}
+        done = {"frames": count, "width": width, "height": height, "motion_frames": tail.shape[1], **facts}
         partial = self.out / f"{DONE}.part"
         partial.write_text(json.dumps(done), "utf-8")
         partial.replace(self.out / DONE)
@@ -106,6 +105,11 @@ def of_keys(keys: Mapping[str, Any]) -> Segment | None:
     out = keys.get(options.SEGMENT_OUT)
     before = keys.get(options.SEGMENT_BEFORE)
     return Segment(Path(before) if before else None, Path(out)) if out else None
+
+
+def _pixels(levels: Tensor) -> Iterator[bytes]:
+    for frame in levels.permute(1, 2, 3, 0):
+        yield frame.contiguous().cpu().numpy().tobytes()
 
 
 def _tail_files(folder: Path, count: int) -> list[Path]:
