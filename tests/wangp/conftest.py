@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import os
 import shutil
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -17,8 +19,11 @@ from .lab.generate import Report, generate
 RELEASES = ("12.60", "11.90", "10.01", "9.91")
 FURTHER_RELEASES = ("12.20", "12.00", "10.83", "10.80")
 
+T = TypeVar("T")
 Tree = Callable[[str], Path]
 Run = Callable[..., Report]
+# Starts a function at once for every release that a selected test asks the calling fixture about.
+Ahead = Callable[[pytest.FixtureRequest, Callable[[str], T]], Callable[[str], T]]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -62,9 +67,11 @@ def git_dir() -> Path:
 @pytest.fixture(scope="session")
 def fresh_tree(git_dir: Path, environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Tree:
     """Makes a new copy of a release, with nothing of ours in it, at each call."""
+    lock = threading.Lock()
 
     def make(version: str) -> Path:
-        source = trees.cached(version, git_dir, environment)
+        with lock:
+            source = trees.cached(version, git_dir, environment)
         return trees.copy(source, tmp_path_factory.mktemp(f"wangp-{version}-") / "WanGP")
 
     return make
@@ -73,7 +80,7 @@ def fresh_tree(git_dir: Path, environment: Path, tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="session")
 def plain_tree(fresh_tree: Tree) -> Tree:
     """A release as it is; not to be changed."""
-    return functools.cache(fresh_tree)
+    return once(fresh_tree)
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +92,37 @@ def wangp_tree(fresh_tree: Tree) -> Tree:
         installer.install(tree)
         return tree
 
-    return functools.cache(make)
+    return once(make)
+
+
+def once(make: Tree) -> Tree:
+    """A cache that two threads may ask for the same release."""
+    lock, cached = threading.Lock(), functools.cache(make)
+
+    def get(version: str) -> Path:
+        with lock:
+            return cached(version)
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def ahead() -> Iterator[Ahead[Any]]:
+    """WanGP computes in one thread here, so as many of them run side by side as there are processors."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+
+        def start(request: pytest.FixtureRequest, function: Callable[[str], Any]) -> Callable[[str], Any]:
+            asking = (item for item in request.session.items if request.fixturename in item.fixturenames)
+            versions = dict.fromkeys(item.callspec.params["version"] for item in asking if not is_skipped(item))
+            begun = {version: pool.submit(function, version) for version in versions}
+            return lambda version: begun[version].result()
+
+        yield start
+        pool.shutdown(cancel_futures=True)
+
+
+def is_skipped(item: pytest.Item) -> bool:
+    return item.get_closest_marker("skip") is not None
 
 
 @pytest.fixture(scope="session")
@@ -101,8 +138,3 @@ def run_wangp(environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Ru
 @pytest.fixture(scope="session")
 def start_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return media.write_picture(tmp_path_factory.mktemp("image") / "start.png")
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _quiet_git() -> None:
-    os.environ.setdefault("GIT_TERMINAL_PROMPT", "0")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from . import scenes
-from .conftest import Run, Tree
+from .conftest import Ahead, Run, Tree
 from .lab import installer, trees
 from .lab.generate import Report, decoded, metadata
 
@@ -30,7 +29,9 @@ Runs = Callable[[str], Ran]
 
 
 @pytest.fixture(scope="session")
-def patched(wangp_tree: Tree, run_wangp: Run, start_image: Path) -> Runs:
+def patched(
+    ahead: Ahead[Ran], wangp_tree: Tree, run_wangp: Run, start_image: Path, request: pytest.FixtureRequest
+) -> Runs:
     """The tasks of TASKS in one process of an installed tree."""
 
     def run(version: str) -> Ran:
@@ -43,18 +44,20 @@ def patched(wangp_tree: Tree, run_wangp: Run, start_image: Path) -> Runs:
         assert len(report.generations) == len(TASKS)
         return Ran(tree, report)
 
-    return functools.cache(run)
+    return ahead(request, run)
 
 
 @pytest.fixture(scope="session")
-def unpatched(plain_tree: Tree, run_wangp: Run, start_image: Path) -> Runs:
+def unpatched(
+    ahead: Ahead[Ran], plain_tree: Tree, run_wangp: Run, start_image: Path, request: pytest.FixtureRequest
+) -> Runs:
     def run(version: str) -> Ran:
         tree = plain_tree(version)
         report = run_wangp(tree, [scenes.video(start_image)])
         assert report.ok, report.why()
         return Ran(tree, report)
 
-    return functools.cache(run)
+    return ahead(request, run)
 
 
 def test_whole_clips(patched: Runs, version: str) -> None:

@@ -7,6 +7,7 @@ outputs stay.
 from __future__ import annotations
 
 import functools
+import gc
 import os
 from pathlib import Path
 
@@ -28,7 +29,20 @@ def install(after):
     after("models.wan.modules.vae", lambda m: constructor(m.WanVAE_, dim=VAE_DIM))
     after("models.wan.modules.t5", lambda m: setattr(m, "umt5_xxl", with_sizes(m.umt5_xxl, T5)))
     after("models.wan.modules.clip", clip)
+    after("models.wan.any2video", lambda m: cheap_collection(m.WanAny2V))
     after("huggingface_hub", offline_hub)
+
+
+def cheap_collection(cls):
+    """mmgp collects garbage at each change of model; with a million objects of imports that is half of the time."""
+    generate = cls.generate
+
+    @functools.wraps(generate)
+    def frozen(self, *args, **kw):
+        gc.freeze()
+        return generate(self, *args, **kw)
+
+    cls.generate = frozen
 
 
 def clip(module):
