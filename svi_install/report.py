@@ -220,8 +220,9 @@ def plain_lines(result: Result, *, color: bool = False) -> list[str]:
     Returns:
         The lines, without line ends.
     """
-    tone = "yellow" if result.todo or result.state in _ATTENTION else "green"
+    tone = "yellow" if result.todo or result.exit_code or result.state in _ATTENTION else "green"
     lines = [paint(result.headline, tone, color)]
+    lines += ["".join(paint(text, style, color) if style else text for text, style in line) for line in result.body]
     if result.checkout is not None:
         lines += [f"  folder  {result.checkout.root}", f"  kind    {describe(result.checkout)}"]
     table = rows(result)

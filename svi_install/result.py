@@ -12,6 +12,9 @@ SCHEMA = 1
 
 Status = Literal["done", "unchanged", "planned"]
 
+# A line for a person: pieces of text, each with the name of a style or an empty one.
+Line = tuple[tuple[str, str], ...]
+
 
 @dataclass(frozen=True)
 class FileChange:
@@ -41,6 +44,7 @@ class Result:
         command: its name.
         status: ``done``, ``unchanged`` when there was nothing to do, ``planned`` for a dry run.
         headline: one line for a person.
+        body: further lines for a person, in color; programs find the same in ``extra``.
         checkout: the WanGP folder, None for commands without one.
         state: state of the checkout after the command.
         changes: the files, in the order of writing.
@@ -56,6 +60,7 @@ class Result:
     command: str
     status: Status
     headline: str
+    body: tuple[Line, ...] = field(default=(), kw_only=True)
     checkout: Checkout | None = None
     state: str = ""
     changes: tuple[FileChange, ...] = ()
