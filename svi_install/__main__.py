@@ -16,7 +16,7 @@ def main() -> int:
 
         print(f"svi-install {__version__}")
         return 0
-    from .cli import main as run
+    from .funnel import main as run
 
     return run(sys.argv[1:])
 

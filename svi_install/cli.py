@@ -1,28 +1,21 @@
-"""The command line: options in, one call, report out. Errors of every kind end in `main`, nowhere else."""
+"""The command line as click sees it: options in, one call, a result out. `funnel` calls this and prints."""
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from . import __version__, report
-from .errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NO_CHECKOUT, EXIT_USAGE, SviError
-from .locate import locate, surroundings
+from . import __version__, actions, report
+from .errors import EXIT_USAGE, SviError
+from .names import ELSEWHERE, SUBCOMMANDS
 from .result import Result
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# One line each, so that --help need not import the commands.
-SUBCOMMANDS = {
-    "install": "Add SVI to WanGP; what svi-install does without a command.",
-    "revert": "Take SVI out again, byte for byte; the same as --revert.",
-    "status": "Say what is installed and what to do next; the same as --status.",
-}
 EPILOG = """\b
 Exit codes:
   0    done, or nothing to do
@@ -61,6 +54,10 @@ class DefaultGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command by name, importing it if it is not one of the three main ones."""
+        if cmd_name in ELSEWHERE:
+            module = import_module(f"{__package__}.{ELSEWHERE[cmd_name]}")
+            command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+            return command
         return super().get_command(ctx, cmd_name)
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -120,12 +117,12 @@ def install(path: Path | None, mode: str | None, dry_run: bool, no_lora: bool, y
     if mode == "status":
         if dry_run or no_lora:
             raise click.UsageError("--status cannot be combined with --dry-run or --no-lora.")
-        return _status(path)
+        return actions.status(path, _output())
     if mode == "revert":
         if no_lora:
             raise click.UsageError("--revert cannot be combined with --no-lora.")
-        return _revert(path, dry_run)
-    return _install(path, dry_run, no_lora=no_lora, yes=yes)
+        return actions.revert(path, dry_run, _output())
+    return actions.install(path, dry_run, _output(), lora=not no_lora, yes=yes)
 
 
 @commands.command()
@@ -135,7 +132,7 @@ def install(path: Path | None, mode: str | None, dry_run: bool, no_lora: bool, y
 @output_options
 def revert(path: Path | None, dry_run: bool, yes: bool) -> Result:
     """Take SVI out of WanGP again, byte for byte."""
-    return _revert(path, dry_run)
+    return actions.revert(path, dry_run, _output())
 
 
 @commands.command()
@@ -146,137 +143,33 @@ def status(path: Path | None) -> Result:
 
     PATH may be a video made with SVI: its settings are shown then.
     """
-    return _status(path)
-
-
-def _install(path: Path | None, dry_run: bool, *, no_lora: bool, yes: bool) -> Result:
-    from .commands.install import install as run
-
-    root = checkout_root(path)
-    result = run(root, dry_run=dry_run)
-    if dry_run or no_lora:
-        return result
-    from .commands.prefetch import add_loras
-    from .progress_bar import download_progress
-
-    to = _output()
-
-    def agree(question: str) -> bool:
-        report.say(result.headline, to)
-        return yes or confirmed(question, to)
-
-    return add_loras(result, root, agree=agree, progress=lambda: download_progress(to))
-
-
-def _revert(path: Path | None, dry_run: bool) -> Result:
-    from .commands.revert import revert as run
-
-    return run(checkout_root(path), dry_run=dry_run)
-
-
-def _status(path: Path | None) -> Result:
-    if path is not None and path.suffix.lower() in {".mp4", ".mov", ".m4v"} and path.is_file():
-        from .commands.video import video_status
-
-        return video_status(path)
-    from .commands.status import status as run
-
-    return run(checkout_root(path))
-
-
-def checkout_root(path: Path | None) -> Path:
-    """Find the one checkout that a command is about, asking when there are several.
-
-    Args:
-        path: what the person gave, if anything.
-
-    Returns:
-        The folder that holds ``wgp.py``.
-
-    Raises:
-        SviError: none, or several and nobody to ask.
-    """
-    folders = locate(path, surroundings())
-    to = _output()
-    if len(folders) == 1:
-        if path is None:
-            report.say(f"Found WanGP in {folders[0]}", to)
-        return folders[0]
-    listing = "\n".join(f"  {number}  {folder}" for number, folder in enumerate(folders, 1))
-    if not interactive(to):
-        raise SviError(
-            "several-checkouts",
-            f"There are several WanGP folders. Nothing was changed. Found:\n{listing}",
-            "Name the one you mean: svi-install PATH",
-            EXIT_NO_CHECKOUT,
-        )
-    click.echo(f"There are several WanGP folders:\n{listing}", err=True)
-    return folders[click.prompt("Which one", type=click.IntRange(1, len(folders)), err=True) - 1]
-
-
-def interactive(to: report.Output) -> bool:
-    """Tell whether there is a person who can answer a question."""
-    return not (to.as_json or to.quiet) and sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def confirmed(text: str, to: report.Output) -> bool:
-    """Ask a question whose usual answer is yes; without a person the answer is no."""
-    return interactive(to) and click.confirm(text, default=True, err=True)
+    return actions.status(path, _output())
 
 
 def _output() -> report.Output:
-    found: report.Output | None = click.get_current_context().find_object(report.Output)
-    return found or report.output(as_json=False, quiet=False)
+    to: report.Output = click.get_current_context().obj
+    return to
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run one command and print its result or its error.
+def run(arguments: Sequence[str], to: report.Output) -> Result | None:
+    """Run the command that a command line asks for.
 
     Args:
         arguments: without the program's name.
+        to: how to print.
 
     Returns:
-        The exit code of the process.
+        The result, None where click itself had the answer, such as ``--help``.
+
+    Raises:
+        SviError: the command line is wrong, or the command failed.
+        KeyboardInterrupt: the person stopped it.
     """
-    for stream in (sys.stdout, sys.stderr):
-        # A console without the characters of a path must not end in a crash.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-    options = arguments[: list(arguments).index("--")] if "--" in arguments else arguments
-    to = report.output(as_json="--json" in options, quiet="--quiet" in options or "-q" in options)
-    name = next((arg for arg in options if arg in SUBCOMMANDS), _mode(options))
     try:
         outcome = commands.main(list(arguments), prog_name="svi-install", standalone_mode=False, obj=to)
-        if isinstance(outcome, Result):
-            report.show(outcome, to)
-            return outcome.exit_code
-        return int(outcome or 0)
     except click.UsageError as error:
-        hint = f"{error.ctx.command_path} --help" if error.ctx is not None else "svi-install --help"
-        return _fail(SviError("usage", error.format_message(), hint, EXIT_USAGE), name, to)
-    except (click.Abort, KeyboardInterrupt):
-        stopped = SviError("interrupted", "Stopped. Nothing half done stays.", "", EXIT_INTERRUPTED)
-        return _fail(stopped, name, to)
-    except BrokenPipeError:
-        # The reader of the pipe has seen enough; Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
-    except SviError as error:
-        return _fail(error, name, to)
-    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a few plain lines
-        from .crash_report import explain
-
-        return _fail(explain(error, list(arguments)), name, to)
-
-
-def _mode(options: Sequence[str]) -> str:
-    return next((mode for mode in ("revert", "status") if f"--{mode}" in options), "install")
-
-
-def _fail(error: SviError, name: str, to: report.Output) -> int:
-    if os.environ.get("SVI_INSTALL_DEBUG"):
-        import traceback
-
-        traceback.print_exception(error)
-    report.show_error(error, name, to)
-    return error.exit_code
+        hint = f"{error.ctx.command_path if error.ctx is not None else 'svi-install'} --help"
+        raise SviError("usage", error.format_message(), hint, EXIT_USAGE) from error
+    except click.Abort as error:
+        raise KeyboardInterrupt from error
+    return outcome if isinstance(outcome, Result) else None

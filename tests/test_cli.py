@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from svi_install import __version__, cli, crash_report
+from svi_install import __version__, actions, crash_report
+from svi_install.ask import confirmed
 from svi_install.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NO_CHECKOUT, EXIT_USAGE, SviError
+from svi_install.funnel import main, plain_status
+from svi_install.names import SUBCOMMANDS
+from svi_install.report import Output, output
 from svi_install.result import Result
 
 ECHO = Result("install", "done", "echo")
@@ -34,14 +40,14 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path | None, bool]
     made: list[tuple[str, Path | None, bool]] = []
 
     def stand_in(name: str) -> Callable[..., Result]:
-        def call(path: Path | None, dry_run: bool = False, **_: bool) -> Result:
-            made.append((name, path, dry_run))
+        def call(path: Path | None, *options: object, **_: object) -> Result:
+            made.append((name, path, options[0] is True))
             return ECHO
 
         return call
 
     for name in ("install", "revert", "status"):
-        monkeypatch.setattr(cli, f"_{name}", stand_in(name))
+        monkeypatch.setattr(actions, name, stand_in(name))
     return made
 
 
@@ -69,7 +75,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path | None, bool]
 def test_what_is_called(
     calls: list[tuple[str, Path | None, bool]], arguments: str, call: tuple[str, Path | None, bool]
 ) -> None:
-    assert cli.main(arguments.split()) == 0
+    assert main(arguments.split()) == 0
     assert calls == [call]
 
 
@@ -85,32 +91,32 @@ def test_what_is_called(
     ],
 )
 def test_a_wrong_command_line(capsys: pytest.CaptureFixture[str], arguments: str, said: str) -> None:
-    assert cli.main(arguments.split()) == EXIT_USAGE
+    assert main(arguments.split()) == EXIT_USAGE
     captured = capsys.readouterr()
     assert captured.out == ""
     assert said in captured.err
     assert "--help" in captured.err
-    assert cli.main([*arguments.split(), "--json"]) == EXIT_USAGE
+    assert main([*arguments.split(), "--json"]) == EXIT_USAGE
     data = json.loads(capsys.readouterr().out)
     assert data["error"]["code"] == "usage"
 
 
 @pytest.mark.parametrize("arguments", ["--help", "-h", "status --help", "revert -h", "install --help"])
 def test_help(capsys: pytest.CaptureFixture[str], arguments: str) -> None:
-    assert cli.main(arguments.split()) == 0
+    assert main(arguments.split()) == 0
     out = capsys.readouterr().out
     assert out.startswith("Usage: svi-install ")
     assert "--json" in out
 
 
 def test_the_main_help_documents_every_exit_code_option_and_command(capsys: pytest.CaptureFixture[str]) -> None:
-    cli.main(["--help"])
+    main(["--help"])
     out = capsys.readouterr().out
     for code in (0, EXIT_FAILED, EXIT_USAGE, EXIT_NO_CHECKOUT, 4, 5, EXIT_INTERRUPTED):
         assert f"\n    {code}  " in out
     for word in ("--revert", "--status", "--dry-run", "--json", "--yes", "--quiet", "--no-lora", "--version"):
         assert out.count(f" {word} ") == 1
-    for word in cli.SUBCOMMANDS:
+    for word in SUBCOMMANDS:
         assert f"\n  {word} " in out
     assert max(map(len, out.splitlines())) <= 100
 
@@ -122,7 +128,7 @@ def test_version(how: list[str]) -> None:
 
 
 def test_no_wangp_anywhere(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main([]) == EXIT_NO_CHECKOUT
+    assert main([]) == EXIT_NO_CHECKOUT
     error = capsys.readouterr().err
     assert error.startswith("svi-install: No WanGP folder was found. Nothing was changed. Looked at:\n")
     assert f"{Path.cwd().parent}: cwd, data: no wgp.py" not in error
@@ -137,57 +143,112 @@ def wangp(folder: Path) -> Path:
 
 def test_several_folders_and_nobody_to_ask(capsys: pytest.CaptureFixture[str]) -> None:
     one, two = wangp(Path.cwd() / "one"), wangp(Path.cwd() / "two")
-    assert cli.main(["--json"]) == EXIT_NO_CHECKOUT
+    assert main(["--json"]) == EXIT_NO_CHECKOUT
     error = json.loads(capsys.readouterr().out)["error"]
     assert error["code"] == "several-checkouts"
     assert str(one) in error["message"]
     assert str(two) in error["message"]
 
 
-def test_several_folders_and_a_person_who_chooses(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def person(monkeypatch: pytest.MonkeyPatch, answers: str) -> Output:
+    monkeypatch.setattr("sys.stdin", Terminal(answers))
+    return Output(Terminal(), Terminal())
+
+
+def shown(to: Output) -> str:
+    assert isinstance(to.err, io.StringIO)
+    return to.err.getvalue()
+
+
+def test_several_folders_and_a_person_who_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     wangp(Path.cwd() / "one")
     two = wangp(Path.cwd() / "two")
-    asked: list[str] = []
-    monkeypatch.setattr(cli, "interactive", lambda to: True)
-    monkeypatch.setattr(cli.click, "prompt", lambda text, **_: asked.append(text) or 2)
-    with cli.commands.make_context("svi-install", ["status"]):
-        assert cli.checkout_root(None) == two
-    assert asked == ["Which one"]
-    assert f"  2  {two}\n" in capsys.readouterr().err
+    to = person(monkeypatch, "3\nx\n 2 \n")
+    assert actions.checkout_root(None, to) == two
+    assert f"  2  {two}\n" in shown(to)
+    assert shown(to).count("Please answer with a number from 1 to 2.") == 2
+
+
+def test_a_person_who_leaves_instead_of_choosing(monkeypatch: pytest.MonkeyPatch) -> None:
+    wangp(Path.cwd() / "one")
+    wangp(Path.cwd() / "two")
+    with pytest.raises(KeyboardInterrupt):
+        actions.checkout_root(None, person(monkeypatch, ""))
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("\n", True), ("y\n", True), ("YES\n", True), ("n\n", False), ("what\nno\n", False)]
+)
+def test_a_question(monkeypatch: pytest.MonkeyPatch, typed: str, meant: bool) -> None:
+    to = person(monkeypatch, typed)
+    assert confirmed("Download?", to) is meant
+    assert shown(to).startswith("Download? [Y/n] ")
+    assert ("Please answer y or n." in shown(to)) is typed.startswith("what")
+
+
+@pytest.mark.parametrize("options", [{"as_json": True}, {"quiet": True}])
+def test_nobody_is_asked_where_only_a_program_listens(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, bool]
+) -> None:
+    assert not confirmed("Download?", replace(person(monkeypatch, "y\n"), **options))
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert not confirmed("Download?", Output(Terminal(), Terminal()))
 
 
 def test_the_only_folder_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     one = wangp(Path.cwd() / "one")
-    with cli.commands.make_context("svi-install", ["status"]):
-        assert cli.checkout_root(None) == one
+    assert actions.checkout_root(None, output(as_json=False, quiet=False)) == one
     assert capsys.readouterr().err == f"Found WanGP in {one}\n"
+
+
+def test_the_lora_is_offered_after_an_install_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    offered: list[bool] = []
+
+    def add(result: Result, root: Path, *, agree: Callable[[str], bool], **_: object) -> Result:
+        offered.append(agree("Download?"))
+        return result
+
+    one = wangp(Path.cwd() / "one")
+    monkeypatch.setattr("svi_install.commands.install.install", lambda root, dry_run: ECHO)
+    monkeypatch.setattr("svi_install.commands.prefetch.add_loras", add)
+    to = person(monkeypatch, "n\n")
+    actions.install(one, True, to, lora=True, yes=True)
+    actions.install(one, False, to, lora=False, yes=True)
+    assert offered == []
+    actions.install(one, False, to, lora=True, yes=True)
+    actions.install(one, False, to, lora=True, yes=False)
+    assert offered == [True, False]
+    assert shown(to).startswith("echo\n")
 
 
 def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def fail(*_: object, **__: object) -> Result:
         raise error
 
-    monkeypatch.setattr(cli, "_install", fail)
+    monkeypatch.setattr(actions, "install", fail)
 
 
 def test_an_error_of_ours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     raising(monkeypatch, SviError("code", "what", "how", 4))
-    assert cli.main(["--quiet"]) == 4
+    assert main(["--quiet"]) == 4
     assert capsys.readouterr().err == "svi-install: what\nNext: how\n"
 
 
 def test_a_stack_trace_only_on_request(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("SVI_INSTALL_DEBUG", "1")
     raising(monkeypatch, SviError("code", "what", "how", 4))
-    assert cli.main([]) == 4
+    assert main([]) == 4
     assert "Traceback" in capsys.readouterr().err
 
 
 def test_ctrl_c(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     raising(monkeypatch, KeyboardInterrupt())
-    assert cli.main([]) == EXIT_INTERRUPTED
+    assert main([]) == EXIT_INTERRUPTED
     assert "Stopped." in capsys.readouterr().err
 
 
@@ -195,7 +256,7 @@ def test_an_unexpected_error_goes_into_a_log_file(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     raising(monkeypatch, ZeroDivisionError("secret sauce"))
-    assert cli.main(["some where"]) == EXIT_FAILED
+    assert main(["some where"]) == EXIT_FAILED
     error = capsys.readouterr().err
     assert "ZeroDivisionError: secret sauce" in error
     assert "Traceback" not in error
@@ -213,7 +274,7 @@ def test_old_logs_go(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(30):
         (folder / f"error-2000010{number:02}.txt").write_text("", "utf-8")
     raising(monkeypatch, ZeroDivisionError())
-    cli.main([])
+    main([])
     left = sorted(path.name for path in folder.iterdir())
     assert len(left) == 20
     assert not left[-1].startswith("error-2000")
@@ -222,7 +283,7 @@ def test_old_logs_go(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_log_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     (Path.home() / "data").write_text("", "utf-8")
     raising(monkeypatch, ZeroDivisionError())
-    assert cli.main([]) == EXIT_FAILED
+    assert main([]) == EXIT_FAILED
     assert "could not be written" in capsys.readouterr().err
 
 
@@ -230,7 +291,7 @@ def test_a_failed_system_call_names_the_file(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     raising(monkeypatch, PermissionError(13, "Permission denied", "/x/wgp.py"))
-    assert cli.main([]) == EXIT_FAILED
+    assert main([]) == EXIT_FAILED
     assert capsys.readouterr().err.startswith("svi-install: /x/wgp.py: Permission denied.")
     assert crash_report.explain(OSError("odd"), []).code == "unexpected"
 
@@ -259,6 +320,29 @@ def test_no_console_makes_it_crash(encoding: str) -> None:
     assert b"Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "paths"),
+    [
+        ("status", []),
+        ("--status", []),
+        ("status --json /x", ["/x"]),
+        ("/x --status -q", ["/x"]),
+        ("--status /x /y", None),
+        ("status status", ["status"]),
+        ("--status status", None),
+        ("status --status", None),
+        ("/x status", None),
+        ("status --dry-run", None),
+        ("--status -- /x", None),
+        ("status --help", None),
+        ("/x", None),
+        ("", None),
+    ],
+)
+def test_only_a_plain_question_for_the_status_goes_past_click(arguments: str, paths: list[str] | None) -> None:
+    assert plain_status(arguments.split()) == paths
+
+
 LATE = ("rich", "git", "unidiff", "huggingface_hub", "http.client", "urllib.request", "asyncio", "subprocess")
 
 
@@ -282,4 +366,4 @@ def test_status_imports_nothing_that_is_slow() -> None:
     wangp(Path.cwd() / "one")
     modules = imported("status")
     assert "svi_install.commands.status" in modules
-    assert not set(LATE) & modules
+    assert not {"click", *LATE} & modules

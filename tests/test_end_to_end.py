@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from svi_install import cli
+from svi_install import funnel
 from svi_install.errors import EXIT_DONE, EXIT_FAILED, EXIT_NO_CHECKOUT, EXIT_UNSUPPORTED
 from tests import miniature
 
@@ -46,7 +46,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
     def call(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
         capsys.readouterr()
-        code = cli.main([*map(str, arguments), "--json"])
+        code = funnel.main([*map(str, arguments), "--json"])
         captured = capsys.readouterr()
         assert captured.err == "", "with --json there is one object and nothing else"
         data = json.loads(captured.out)

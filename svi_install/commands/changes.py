@@ -3,36 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
-from .. import transaction
 from ..plan import Plan
 from ..result import FileChange, HookPlace
 from ..unified import unified
-
-_RECOVERED = {
-    "undone": "An interrupted {command} was undone first.",
-    "finished": "An interrupted {command} was finished first.",
-}
-
-
-def recover(root: Path) -> tuple[str, ...]:
-    """Finish or undo what an earlier command left half done.
-
-    Args:
-        root: the checkout.
-
-    Returns:
-        Notes for the person; none when nothing was left.
-
-    Raises:
-        SviError: another svi-install is at work there, or the disk refused.
-    """
-    recovery = transaction.recover(root)
-    if recovery is None:
-        return ()
-    kept = (f"{path} was changed since and was left as it is." for path in recovery.kept)
-    return (_RECOVERED[recovery.action].format(command=recovery.command or "command"), *kept)
 
 
 def file_changes(plan: Plan) -> tuple[FileChange, ...]:

@@ -10,7 +10,8 @@ from ..data import runtime_files
 from ..plan import plan_install
 from ..profiles import profile_files
 from ..result import Result
-from .changes import diff_of, file_changes, hook_places, recover
+from .changes import diff_of, file_changes, hook_places
+from .recovery import recover
 
 _DONE = {
     "outdated": "SVI in WanGP {version} was brought up to date.",

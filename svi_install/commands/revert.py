@@ -10,7 +10,8 @@ from ..data import runtime_files
 from ..plan import plan_revert
 from ..profiles import profile_files
 from ..result import Result
-from .changes import diff_of, file_changes, recover
+from .changes import diff_of, file_changes
+from .recovery import recover
 
 
 def revert(root: Path, *, dry_run: bool = False) -> Result:

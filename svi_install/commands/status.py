@@ -7,7 +7,7 @@ from pathlib import Path
 from .. import patchset, state
 from ..checkout import inspect
 from ..result import HookPlace, Result
-from .changes import recover
+from .recovery import recover
 
 _HEADLINES: dict[state.Name, str] = {
     "absent": "SVI is not in WanGP {version}.",

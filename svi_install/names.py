@@ -1,0 +1,14 @@
+"""The names of the commands; a module of its own so that asking for one imports no other."""
+
+from __future__ import annotations
+
+# One line each, so that --help need not import the commands.
+SUBCOMMANDS = {
+    "install": "Add SVI to WanGP; what svi-install does without a command.",
+    "revert": "Take SVI out again, byte for byte; the same as --revert.",
+    "status": "Say what is installed and what to do next; the same as --status.",
+    "check": "For maintainers: can every release of WanGP be patched?",
+    "repair-patches": "For maintainers: propose diffs for a WanGP that is refused.",
+}
+# The modules of the commands that cli does not hold itself.
+ELSEWHERE = {"check": "cli_history", "repair-patches": "cli_history"}
