@@ -67,6 +67,7 @@ class Options:
         padding: reference frames behind them: -1 all, 0 none, k the first k.
         mask_all: mark all motion frames as known, not only the first (the authors' ``ref_pad_cfg``).
         official_sigmas: use the authors' noise schedule where the solver is ``euler``.
+        keep_head: where two clips meet, the new clip's head replaces the old one's tail; otherwise it gives way.
     """
 
     variant: str
@@ -74,6 +75,7 @@ class Options:
     padding: int
     mask_all: bool = False
     official_sigmas: bool = False
+    keep_head: bool = True
 
     @property
     def label(self) -> str:
@@ -144,6 +146,8 @@ def resolve(keys: Mapping[str, Any], fields: Mapping[str, Any] | None, architect
         padding,
         flag(merged.get(MASK_ALL, False), MASK_ALL),
         flag(merged.get(SIGMAS, False), SIGMAS),
+        # The authors' script for Wan 2.2 drops the head, those for Wan 2.1 the tail.
+        keep_head=architecture != "i2v_2_2",
     )
 
 

@@ -69,7 +69,7 @@ def stitch(done: Tensor | list[Tensor], sample: Tensor, overlap: int, processed:
         processed: whether the video so far is upsampled or grained already. The head is not, so the old tail stays.
     """
     run = current()
-    if not isinstance(run, Run) or run.broken or processed:
+    if not isinstance(run, Run) or run.broken or processed or not run.options.keep_head:
         return
     try:
         _keep_head(done if isinstance(done, list) else [done], sample, overlap)
