@@ -67,7 +67,6 @@ class Options:
         padding: reference frames behind them: -1 all, 0 none, k the first k.
         mask_all: mark all motion frames as known, not only the first (the authors' ``ref_pad_cfg``).
         official_sigmas: use the authors' noise schedule where the solver is ``euler``.
-        keep_head: where two clips meet, the new clip's head replaces the old one's tail; otherwise it gives way.
     """
 
     variant: str
@@ -75,7 +74,6 @@ class Options:
     padding: int
     mask_all: bool = False
     official_sigmas: bool = False
-    keep_head: bool = True
 
     @property
     def label(self) -> str:
@@ -114,6 +112,14 @@ def official_numbers(variant: str, architecture: str) -> tuple[int, int]:
     return VARIANTS[variant].motion_frames, VARIANTS[variant].padding
 
 
+def keeps_head(architecture: str) -> bool:
+    """Whether a new clip's regenerated head replaces the tail of the clip before; otherwise it gives way to it.
+
+    The authors' scripts for Wan 2.1 keep the head, the one for Wan 2.2 keeps the tail.
+    """
+    return architecture != "i2v_2_2"
+
+
 def resolve(keys: Mapping[str, Any], fields: Mapping[str, Any] | None, architecture: str) -> Options | None:
     """Reads the choice from both channels; the form's fields win where they say anything.
 
@@ -146,8 +152,6 @@ def resolve(keys: Mapping[str, Any], fields: Mapping[str, Any] | None, architect
         padding,
         flag(merged.get(MASK_ALL, False), MASK_ALL),
         flag(merged.get(SIGMAS, False), SIGMAS),
-        # The authors' script for Wan 2.2 drops the head, those for Wan 2.1 the tail.
-        keep_head=architecture != "i2v_2_2",
     )
 
 

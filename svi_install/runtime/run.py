@@ -69,7 +69,7 @@ def stitch(done: Tensor | list[Tensor], sample: Tensor, overlap: int, processed:
         processed: whether the video so far is upsampled or grained already. The head is not, so the old tail stays.
     """
     run = current()
-    if not isinstance(run, Run) or run.broken or processed or not run.options.keep_head:
+    if not isinstance(run, Run) or run.broken or processed or not run.keeps_head:
         return
     try:
         _keep_head(done if isinstance(done, list) else [done], sample, overlap)
@@ -98,8 +98,10 @@ class Run:
         loras: list[str],
         version: str,
         segment: Segment | None = None,
+        keeps_head: bool = True,
     ) -> None:
         self.options = chosen
+        self.keeps_head = keeps_head
         self._segment = segment
         self.lengths = lengths
         self._loras = loras

@@ -153,7 +153,8 @@ def _prepare(namespace: Namespace, arguments: MutableMapping[str, Any], keys: Ma
     if part is not None and isinstance(state, dict) and not state.get("loras"):
         # WanGP up to 9.92 leaves out the chosen LoRAs while this list is empty, as it is in its headless mode.
         state["loras"] = list(loras or [])
-    run = Run(chosen, lengths, settings.file_names(loras), __version__, part)
+    names, keeps_head = settings.file_names(loras), options.keeps_head(str(architecture))
+    run = Run(chosen, lengths, names, __version__, part, keeps_head)
     run.announce()
     if not settings.svi_loras(loras):
         say("no LoRA with SVI in its name is chosen; without one the video drifts")
