@@ -97,6 +97,7 @@ class Run:
         lengths: length.Lengths,
         loras: list[str],
         version: str,
+        *,
         segment: Segment | None = None,
         keeps_head: bool = True,
     ) -> None:

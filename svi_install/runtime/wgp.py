@@ -154,7 +154,7 @@ def _prepare(namespace: Namespace, arguments: MutableMapping[str, Any], keys: Ma
         # WanGP up to 9.92 leaves out the chosen LoRAs while this list is empty, as it is in its headless mode.
         state["loras"] = list(loras or [])
     names, keeps_head = settings.file_names(loras), options.keeps_head(str(architecture))
-    run = Run(chosen, lengths, names, __version__, part, keeps_head)
+    run = Run(chosen, lengths, names, __version__, segment=part, keeps_head=keeps_head)
     run.announce()
     if not settings.svi_loras(loras):
         say("no LoRA with SVI in its name is chosen; without one the video drifts")
