@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .errors import SviError
 
+FOLDER = ".svi-install"  # ours in a checkout: receipt, journal and lock
 DELAYS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 # Changing calls stay with `os`, one system call each, so that tests can stop before and after every single one.
 _HELD = (5, 32, 33)  # Windows: access denied, sharing violation, lock violation
@@ -149,12 +150,15 @@ def replace(source: Path, target: Path, sleep: Callable[[float], None] = time.sl
     _patiently(lambda: os.replace(source, target), sleep)  # noqa: PTH105
 
 
-def remove(path: Path, sleep: Callable[[float], None] = time.sleep) -> None:
+def remove(path: Path, sleep: Callable[[float], None] = time.sleep) -> bool:
     """Remove a file; one that is gone already is fine. Waits like `replace` for a program that holds it open.
 
     Args:
         path: the file.
         sleep: how to wait between attempts.
+
+    Returns:
+        Whether it was there.
 
     Raises:
         OSError: the removal failed for good.
@@ -162,7 +166,8 @@ def remove(path: Path, sleep: Callable[[float], None] = time.sleep) -> None:
     try:
         _patiently(lambda: os.unlink(path), sleep)  # noqa: PTH108
     except FileNotFoundError:
-        return
+        return False
+    return True
 
 
 def _patiently(call: Callable[[], None], sleep: Callable[[float], None]) -> None:

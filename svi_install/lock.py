@@ -16,8 +16,8 @@ from pathlib import Path
 
 from . import files, process
 from .errors import SviError
+from .files import FOLDER
 
-FOLDER = ".svi-install"
 NAME = "lock"
 _FAR_STALE = 3600.0  # seconds after which the lock of another computer counts as left behind
 

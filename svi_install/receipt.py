@@ -10,8 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from . import files
-from .journal import unpack
-from .lock import FOLDER
+from .files import FOLDER
 
 SCHEMA = 1
 PATH = f"{FOLDER}/receipt.json"
@@ -41,6 +40,9 @@ class Patched:
 
     def pristine_bytes(self) -> bytes | None:
         """Return the pristine bytes, or None when the receipt was damaged."""
+        # Imported late, because the status asks for hashes alone and must start fast.
+        from .journal import unpack
+
         try:
             data = unpack(self.pristine)
         except ValueError:

@@ -12,6 +12,8 @@ from pathlib import Path, PurePosixPath
 
 from . import destination, files, lock
 from .errors import SviError
+from .files import FOLDER
+from .files import FOLDER
 from .journal import Entry, Journal, pack
 from .plan import Change, Plan
 from .settle import DONE, DRAFT, RUNNING, Recovery, settle, sweep
@@ -53,8 +55,12 @@ def recover(root: Path) -> Recovery | None:
     Raises:
         SviError: another svi-install is at work there, or the disk refused; nothing is lost then, run it again.
     """
-    names = (RUNNING, DONE, DRAFT, lock.NAME)
-    if not any(os.path.lexists(root / lock.FOLDER / name) for name in names):
+    try:
+        names = {path.name for path in (root / FOLDER).iterdir()}
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    # An empty folder is what is left of a command that ended just before it took the lock.
+    if names and not names & {RUNNING, DONE, DRAFT, lock.NAME}:
         return None
     with lock.hold(root, "recover") as folder:
         return settle(root, folder)
