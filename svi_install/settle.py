@@ -74,8 +74,7 @@ def sweep(root: Path, folder: Path, journal: Journal) -> bool:
     """
     try:
         outside = destination.outside_roots(root)
-        for entry in journal.entries:
-            _drop_staged(root, entry, outside)
+        _drop_staged(root, journal, outside)
         for name in journal.sweep:
             _remove_made(destination.resolve(root, name, outside))
         files.remove(folder / DONE)
@@ -99,15 +98,13 @@ def _finish(root: Path, folder: Path) -> Recovery | None:
 def _undo(root: Path, journal: Journal) -> tuple[str, ...]:
     outside = destination.outside_roots(root)
     kept = [entry.path for entry in reversed(journal.entries) if not _restore(root, entry, outside)]
-    for entry in journal.entries:
-        _drop_staged(root, entry, outside)
+    _drop_staged(root, journal, outside)
     for name in reversed(journal.folders):
         try:
             made = destination.resolve(root, name, outside)
         except SviError:
             continue
-        if files.remove_folder(made):
-            files.sync_folder(made.parent)
+        _drop_folder(made)
     return tuple(kept)
 
 
@@ -139,20 +136,28 @@ def _old_file(real: Path, entry: Entry) -> Path:
     return old
 
 
-def _drop_staged(root: Path, entry: Entry, outside: tuple[Path, ...]) -> None:
-    real = _real_file(root, entry, outside)
-    if real is None:
-        return
-    for name in (entry.new, entry.old):
-        if name:
-            files.remove(real.with_name(name))
+def _drop_staged(root: Path, journal: Journal, outside: tuple[Path, ...]) -> None:
+    touched: dict[Path, None] = {}
+    for entry in journal.entries:
+        real = _real_file(root, entry, outside)
+        for name in (entry.new, entry.old):
+            if real is not None and name and files.remove(real.with_name(name)):
+                touched[real.parent] = None
+    # The journal alone knows these names, so they must be gone for good before it goes.
+    for folder in touched:
+        files.sync_folder(folder)
 
 
 def _remove_made(folder: Path) -> None:
     if folder.name == "__pycache__" and folder.is_dir():
         for cached in sorted(folder.glob("*.pyc*")):
             files.remove(cached)
-    if files.remove_folder(folder):
+    _drop_folder(folder)
+
+
+def _drop_folder(folder: Path) -> None:
+    # Where it is gone already, its parent may be gone too.
+    if folder.is_dir() and files.remove_folder(folder):
         files.sync_folder(folder.parent)
 
 

@@ -13,7 +13,6 @@ from pathlib import Path, PurePosixPath
 from . import destination, files, lock
 from .errors import SviError
 from .files import FOLDER
-from .files import FOLDER
 from .journal import Entry, Journal, pack
 from .plan import Change, Plan
 from .settle import DONE, DRAFT, RUNNING, Recovery, settle, sweep

@@ -76,9 +76,11 @@ class Layer:
             raise OSError(fault.errno, os.strerror(fault.errno))
         if fault.how == "torn" and name == "write":
             real(args[0], args[1][: len(args[1]) // 2])
-        if fault.how == "after":
-            real(*args, **kwargs)
-        os._exit(KILLED)
+        try:
+            if fault.how == "after":
+                real(*args, **kwargs)
+        finally:
+            os._exit(KILLED)
 
 
 @contextlib.contextmanager
@@ -133,4 +135,3 @@ def tree(*roots: Path) -> dict[str, object]:
             else:
                 found[key] = ("file", oct(seen.st_mode), seen.st_uid, seen.st_nlink, path.read_bytes())
     return found
-

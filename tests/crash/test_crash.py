@@ -1,0 +1,159 @@
+"""Every system call that changes the tree: ended before and after it, torn, failing once, failing from then on."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from svi_install import transaction
+from tests.crash.layer import CHANGING, FAULTS, KILLED, Fault, Layer, in_child, layer, tree
+from tests.crash.power import cuts, recorded
+from tests.crash.scenarios import PATHS, Scenario, scenarios
+
+LOCK = ("0:.svi-install", "0:.svi-install/lock")
+NAMES = (
+    "install",
+    "revert",
+    "upgrade",
+    "downgrade",
+    "repair",
+    *(f"{how} of {name}" for name in ("install", "revert", "upgrade") for how in ("undo", "undo-half", "finish")),
+)
+
+
+@pytest.fixture(scope="module")
+def base() -> Iterator[Path]:
+    memory = Path("/dev/shm")
+    where = memory if os.access(memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=where) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def every(base: Path) -> dict[str, Scenario]:
+    return {scenario.name: scenario for scenario in scenarios(base)}
+
+
+def faults(calls: list[str]) -> list[Fault]:
+    found = []
+    for at, name in enumerate(calls):
+        found += [Fault(at, "before"), Fault(at, "after")]
+        if name == "write":
+            found.append(Fault(at, "torn"))
+        for number in FAULTS:
+            found += [Fault(at, "fail", number), Fault(at, "broken", number)]
+    return found
+
+
+def check_not_torn(scenario: Scenario, root: Path, fault: Fault) -> None:
+    """At any moment each of WanGP's files is whole: either the old or the new one."""
+    for path in PATHS:
+        data = (root / path).read_bytes()
+        wholes = [(scenario.start / path).read_bytes()]
+        for state in (scenario.old, scenario.new):
+            key = "0:models/real_model.py" if path.endswith("model.py") else f"0:{path}"
+            wholes.append(state[key][-1])  # type: ignore[index]
+        assert data in wholes, (scenario.name, fault, path)
+
+
+def judge(scenario: Scenario, root: Path, fault: Fault) -> str:
+    code = in_child(lambda: scenario.action(root), fault)
+    assert code in ((KILLED,) if fault.how in ("before", "after", "torn") else (0, 1)), (scenario.name, fault, code)
+    check_not_torn(scenario, root, fault)
+    if code == 1 and fault.how == "fail" and scenario.old != scenario.new:
+        now = {key: value for key, value in tree(root).items() if key not in LOCK}
+        assert now == {key: value for key, value in scenario.old.items() if key not in LOCK}, (scenario.name, fault)
+    transaction.recover(root)
+    ended = tree(root)
+    assert ended in (scenario.old, scenario.new), (scenario.name, fault)
+    outcome = "new" if ended == scenario.new else "old"
+    if code == 0:
+        assert outcome == "new", (scenario.name, fault)
+    if outcome == "old":
+        scenario.action(root)
+        assert tree(root) == scenario.new, (scenario.name, fault)
+    return outcome
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_call(every: dict[str, Scenario], base: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    scenario = every[name]
+    root = base / "case"
+    shutil.copytree(scenario.start, root, symlinks=True)
+    with layer() as seen:
+        scenario.action(root)
+    assert tree(root) == scenario.new
+    shutil.rmtree(root)
+    outcomes = {"old": 0, "new": 0}
+    cases = faults(seen.calls)
+    for fault in cases:
+        shutil.copytree(scenario.start, root, symlinks=True)
+        outcomes[judge(scenario, root, fault)] += 1
+        shutil.rmtree(root)
+    assert len(cases) >= 8 * len(seen.calls) > 0
+    with capsys.disabled():
+        print(
+            f"\n{name}: {len(seen.calls)} calls, {len(cases)} faults: {outcomes['old']} old, {outcomes['new']} new",
+            end="",
+        )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_power_cut(every: dict[str, Scenario], base: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """After every call the power may go: what was not synced is lost, in bytes, in names, or in both."""
+    scenario = every[name]
+    root = base / "case"
+    shutil.copytree(scenario.start, root, symlinks=True)
+    journal = recorded(lambda: scenario.action(root), root)
+    shutil.rmtree(root)
+    count = 0
+    for cut in cuts(journal):
+        shutil.copytree(scenario.start, root, symlinks=True)
+        cut.replay(root)
+        check_not_torn(scenario, root, Fault(cut.at, cut.loses))
+        transaction.recover(root)
+        assert tree(root) in (scenario.old, scenario.new), (name, cut.at, cut.loses)
+        shutil.rmtree(root)
+        count += 1
+    assert count == 3 * (len(journal) + 1)
+    with capsys.disabled():
+        print(f"\n{name}: {count} power cuts", end="")
+
+
+def test_the_layer_sees_every_change(base: Path) -> None:
+    """Python's own audit events count the same calls, so no change goes past the layer."""
+    command = [sys.executable, "-m", "tests.crash.audit", str(base / "audit")]
+    here = Path(__file__).parents[2]
+    answer = subprocess.run(command, cwd=here, capture_output=True, text=True, check=True)
+    lines = [line.split("|") for line in answer.stdout.splitlines()]
+    assert [line[0] for line in lines] == list(NAMES)
+    assert all(line[1] == line[2] != "0" for line in lines), lines
+
+
+def test_the_layer_knows_every_changing_call_of_the_package() -> None:
+    text = Path(transaction.__file__).with_name("files.py").read_text()
+    for name in (
+        "rename",
+        "renames",
+        "removedirs",
+        "makedirs",
+        "truncate",
+        "symlink",
+        "chmod",
+        "chown",
+        "pwrite",
+        "writev",
+    ):
+        assert f"os.{name}(" not in text
+    for name in CHANGING:
+        assert f"os.{name}(" in text
+    assert errno.ENOSPC in FAULTS
+    assert isinstance(Layer().getpid(), int)
