@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from .checkout import Checkout
 from .errors import SviError
+from .names import SUBCOMMANDS
 from .result import SCHEMA, Result
 
+PROGRAM = "svi-install"
+# The name as the first word of a command, not as the name of the product in a sentence.
+_PROPOSED = re.compile(rf"\bsvi-install (?=-|\"|/|[A-Za-z]:\\|PATH\b|(?:{'|'.join(SUBCOMMANDS)})\b)")
 _NEWLINES = {"lf": "LF line ends", "crlf": "CRLF line ends", "mixed": "mixed line ends"}
 _STYLES = {"bold": "1", "green": "32", "yellow": "33", "red": "31", "cyan": "36", "dim": "2"}
 
@@ -38,6 +43,7 @@ class Output:
         quiet: print nothing but errors and, in a dry run, the diff.
         color: use colors.
         rich: use a rich table.
+        program: how the person starts this program.
     """
 
     out: IO[str]
@@ -46,6 +52,7 @@ class Output:
     quiet: bool = False
     color: bool = False
     rich: bool = False
+    program: str = PROGRAM
 
 
 def output(*, as_json: bool, quiet: bool, env: Mapping[str, str] = os.environ) -> Output:
@@ -62,7 +69,31 @@ def output(*, as_json: bool, quiet: bool, env: Mapping[str, str] = os.environ) -
     terminal = sys.stdout.isatty() and env.get("TERM") != "dumb"
     forced = bool(env.get("FORCE_COLOR"))
     color = (terminal or forced) and not env.get("NO_COLOR")
-    return Output(sys.stdout, sys.stderr, as_json, quiet, color, terminal or forced)
+    return Output(sys.stdout, sys.stderr, as_json, quiet, color, terminal or forced, program(env))
+
+
+def program(env: Mapping[str, str]) -> str:
+    """Say how the person started this program, so that a proposed command works as it stands.
+
+    Args:
+        env: environment variables; the start scripts put their folder into ``SVI_INSTALL_SOURCE``.
+
+    Returns:
+        ``svi-install``, or the start script: short in the current folder, else with its path.
+    """
+    source = env.get("SVI_INSTALL_SOURCE")
+    if not source:
+        return PROGRAM
+    script = "install.bat" if sys.platform == "win32" else "./install.sh"
+    if Path(source) == Path.cwd():
+        return script
+    path = str(Path(source) / script)
+    return f'"{path}"' if re.search(r"[^\w./\\:-]", path) else path
+
+
+def spoken(text: str, to: Output) -> str:
+    """Put the person's own way of starting this program into the commands that a text proposes."""
+    return text if to.program == PROGRAM else _PROPOSED.sub(lambda _: f"{to.program} ", text)
 
 
 def as_dict(result: Result) -> dict[str, Any]:
@@ -128,7 +159,7 @@ def show(result: Result, to: Output) -> None:
         return
     if result.status == "planned":
         _print_diff(result.diff, to)
-        to = Output(to.err, to.err, color=to.color, quiet=to.quiet, rich=to.rich and to.err.isatty())
+        to = replace(to, out=to.err, rich=to.rich and to.err.isatty())
     if to.quiet:
         return
     # Status is asked often and must start fast, so it never waits for rich.
@@ -137,7 +168,7 @@ def show(result: Result, to: Output) -> None:
 
         show_rich(result, to)
         return
-    print("\n".join(plain_lines(result, color=to.color)), file=to.out)
+    print("\n".join(spoken(line, to) for line in plain_lines(result, color=to.color)), file=to.out)
 
 
 def show_error(error: SviError, command: str, to: Output) -> None:
@@ -148,7 +179,7 @@ def show_error(error: SviError, command: str, to: Output) -> None:
     color = to.color and to.err.isatty()
     print(f"{paint('svi-install:', 'red', color)} {error.message}", file=to.err)
     if error.hint:
-        print(f"{paint('Next:', 'bold', color)} {error.hint}", file=to.err)
+        print(f"{paint('Next:', 'bold', color)} {spoken(error.hint, to)}", file=to.err)
 
 
 def say(text: str, to: Output) -> None:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .report import Output, describe, rows
+from .report import Output, describe, rows, spoken
 from .result import Result
 
 
@@ -29,16 +29,16 @@ def show_rich(result: Result, to: Output, console: Console | None = None) -> Non
     table = Table(box=box.ROUNDED if _draws(to) else box.ASCII, header_style="bold", border_style="dim")
     table.add_column("File", overflow="fold")
     table.add_column("Change", no_wrap=True)
-    table.add_column("Hook and line", overflow="fold")
+    table.add_column("Hooks and their lines", overflow="fold")
     for row in rows(result):
         table.add_row(Text(row.path), Text(row.change, style="green"), Text(row.details))
     console.print(table)
     for note in result.notes:
-        console.print(Text(note))
+        console.print(Text(spoken(note, to)))
     for task in result.todo:
-        console.print(Text.assemble(("Left to do: ", "bold yellow"), task))
+        console.print(Text.assemble(("Left to do: ", "bold yellow"), spoken(task, to)))
     if result.next_command:
-        console.print(Text.assemble(("Next: ", "bold"), result.next_command), soft_wrap=True)
+        console.print(Text.assemble(("Next: ", "bold"), spoken(result.next_command, to)), soft_wrap=True)
 
 
 def _draws(to: Output) -> bool:

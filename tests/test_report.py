@@ -250,3 +250,44 @@ def test_a_dry_run_on_a_terminal_has_colors_and_no_carriage_returns() -> None:
     assert "\033[32m+zwei ü\033[0m\n" in text
     assert "\033[36m@@" in text
     assert "\r" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("svi-install --revert /x", "./go --revert /x"),
+        ('To take it out: svi-install "/a b"', 'To take it out: ./go "/a b"'),
+        ("svi-install PATH (or set WANGP_HOME)", "./go PATH (or set WANGP_HOME)"),
+        ("`svi-install check` says more.", "`./go check` says more."),
+        (r"svi-install C:\Wan2GP", r"./go C:\Wan2GP"),
+        ("Run svi-install again.", "Run svi-install again."),
+        ("svi-install itself is incomplete", "svi-install itself is incomplete"),
+        ("svi-install: what", "svi-install: what"),
+    ],
+)
+def test_proposed_commands_are_those_that_work_here(text: str, expected: str) -> None:
+    out = io.StringIO()
+    assert report.spoken(text, Output(out, out)) == text
+    assert report.spoken(text, Output(out, out, program="./go")) == expected
+
+
+def test_how_the_person_started_this_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.chdir(tmp_path)
+    assert report.program({}) == "svi-install"
+    assert report.program({"SVI_INSTALL_SOURCE": str(tmp_path)}) == "./install.sh"
+    assert report.program({"SVI_INSTALL_SOURCE": "/opt/svi"}) == "/opt/svi/install.sh"
+    assert report.program({"SVI_INSTALL_SOURCE": "/my apps/svi"}) == '"/my apps/svi/install.sh"'
+    monkeypatch.setattr("sys.platform", "win32")
+    assert report.program({"SVI_INSTALL_SOURCE": str(tmp_path)}) == "install.bat"
+
+
+@pytest.mark.parametrize("rich", [True, False])
+def test_every_proposal_is_put_that_way(rich: bool) -> None:
+    result = replace(INSTALLED, notes=("back: svi-install --revert",), todo=("svi-install fetch",))
+    out = Terminal()
+    show(result, Output(out, out, rich=rich, program="./go"))
+    assert "svi-install -" not in out.getvalue()
+    assert out.getvalue().count("./go ") == 3
+    show_error(SviError("x", "what", "svi-install PATH"), "install", Output(out, out, program="./go"))
+    assert "Next: ./go PATH" in out.getvalue()
