@@ -78,3 +78,24 @@ def _progress() -> Iterator[Progress | None]:
     with Bar(*columns, console=Console(file=to.err, no_color=not to.color), transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@click.command("repair-patches")
+@click.argument("rev")
+@source_argument
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Write the whole candidate patch set to this new folder."
+)
+@patches_option
+@click.option("--no-smoke", is_flag=True, help="Do not run the real WanGP with the candidate.")
+@output_options
+def repair_patches(
+    rev: str, source: str | None, *, output: Path | None, patches: Path | None, no_smoke: bool
+) -> Result:
+    """Propose diffs for a WanGP that is refused, and print them for review.
+
+    REV is a commit, tag or branch. The patch set itself is never changed.
+    """
+    from .commands.repair_patches import repair_patches as run
+
+    return run(source, rev, output=output, patches=patches, smoke=not no_smoke)
