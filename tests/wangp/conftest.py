@@ -8,22 +8,34 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
+from . import scenes
 from .lab import checkout, installer, media, tools, trees
 from .lab.generate import Report, generate
 
 RELEASES = ("12.60", "11.90", "10.01", "9.91")
 FURTHER_RELEASES = ("12.20", "12.00", "10.83", "10.80")
 
+
+@dataclass(frozen=True)
+class Ran:
+    """A tree and what WanGP did in it."""
+
+    tree: Path
+    report: Report
+
+
 T = TypeVar("T")
 Tree = Callable[[str], Path]
 Run = Callable[..., Report]
-# Starts a function at once for every release that a selected test asks the calling fixture about.
-Ahead = Callable[[pytest.FixtureRequest, Callable[[str], T]], Callable[[str], T]]
+Runs = Callable[[str], Ran]
+# Starts a function at once for every value of a parameter that the tests of the calling fixture are selected with.
+Ahead = Callable[[pytest.FixtureRequest, str, Callable[[str], T]], Callable[[str], T]]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -111,11 +123,13 @@ def ahead() -> Iterator[Ahead[Any]]:
     """WanGP computes in one thread here, so as many of them run side by side as there are processors."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
 
-        def start(request: pytest.FixtureRequest, function: Callable[[str], Any]) -> Callable[[str], Any]:
+        def start(
+            request: pytest.FixtureRequest, parameter: str, function: Callable[[str], Any]
+        ) -> Callable[[str], Any]:
             asking = (item for item in request.session.items if request.fixturename in item.fixturenames)
-            versions = dict.fromkeys(item.callspec.params["version"] for item in asking if not is_skipped(item))
-            begun = {version: pool.submit(function, version) for version in versions}
-            return lambda version: begun[version].result()
+            values = dict.fromkeys(item.callspec.params[parameter] for item in asking if not is_skipped(item))
+            begun = {value: pool.submit(function, value) for value in values}
+            return lambda value: begun[value].result()
 
         yield start
         pool.shutdown(cancel_futures=True)
@@ -138,3 +152,37 @@ def run_wangp(environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Ru
 @pytest.fixture(scope="session")
 def start_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return media.write_picture(tmp_path_factory.mktemp("image") / "start.png")
+
+
+@pytest.fixture(scope="session")
+def patched(
+    ahead: Ahead[Ran], wangp_tree: Tree, run_wangp: Run, start_image: Path, request: pytest.FixtureRequest
+) -> Runs:
+    """SVI-Shot, SVI-2.0, SVI off and SVI-Shot again, in one process of an installed tree."""
+
+    def run(version: str) -> Ran:
+        shot = scenes.svi(start_image, 1, video_length=47)
+        longer = scenes.svi(start_image, 5, video_length=43)
+        off = scenes.video(start_image, svi_mode=False, svi_ref_pad_num=-1, svi_num_motion_frames=5)
+        tree = wangp_tree(version)
+        report = run_wangp(tree, [shot, longer, off, shot])
+        assert report.ok, report.why()
+        assert len(report.generations) == 4
+        return Ran(tree, report)
+
+    return ahead(request, "version", run)
+
+
+@pytest.fixture(scope="session")
+def unpatched(
+    ahead: Ahead[Ran], plain_tree: Tree, run_wangp: Run, start_image: Path, request: pytest.FixtureRequest
+) -> Runs:
+    """The video without SVI in a tree without SVI."""
+
+    def run(version: str) -> Ran:
+        tree = plain_tree(version)
+        report = run_wangp(tree, [scenes.video(start_image)])
+        assert report.ok, report.why()
+        return Ran(tree, report)
+
+    return ahead(request, "version", run)

@@ -3,61 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from . import scenes
-from .conftest import Ahead, Run, Tree
+from .conftest import Runs
 from .lab import installer, trees
-from .lab.generate import Report, decoded, metadata
-
-TASKS = ("shot", "2.0", "off", "shot again")
-
-
-@dataclass(frozen=True)
-class Ran:
-    """A tree and what WanGP did in it."""
-
-    tree: Path
-    report: Report
-
-
-Runs = Callable[[str], Ran]
-
-
-@pytest.fixture(scope="session")
-def patched(
-    ahead: Ahead[Ran], wangp_tree: Tree, run_wangp: Run, start_image: Path, request: pytest.FixtureRequest
-) -> Runs:
-    """The tasks of TASKS in one process of an installed tree."""
-
-    def run(version: str) -> Ran:
-        shot = scenes.svi(start_image, 1, video_length=47)
-        longer = scenes.svi(start_image, 5, video_length=43)
-        off = scenes.video(start_image, svi_mode=False, svi_ref_pad_num=-1, svi_num_motion_frames=5)
-        tree = wangp_tree(version)
-        report = run_wangp(tree, [shot, longer, off, shot])
-        assert report.ok, report.why()
-        assert len(report.generations) == len(TASKS)
-        return Ran(tree, report)
-
-    return ahead(request, run)
-
-
-@pytest.fixture(scope="session")
-def unpatched(
-    ahead: Ahead[Ran], plain_tree: Tree, run_wangp: Run, start_image: Path, request: pytest.FixtureRequest
-) -> Runs:
-    def run(version: str) -> Ran:
-        tree = plain_tree(version)
-        report = run_wangp(tree, [scenes.video(start_image)])
-        assert report.ok, report.why()
-        return Ran(tree, report)
-
-    return ahead(request, run)
+from .lab.generate import decoded, metadata
 
 
 def test_whole_clips(patched: Runs, version: str) -> None:

@@ -36,7 +36,7 @@ def results(
         assert report.ok, report.why()
         return {(each.job.case, each.job.feed, each.job.own_sigmas): each for each in measured}
 
-    return ahead(request, measure)
+    return ahead(request, "version", measure)
 
 
 @pytest.mark.parametrize("case", parity.PADDING)

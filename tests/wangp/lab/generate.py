@@ -109,6 +109,7 @@ def generate(
     timeout: float = 600,
     parity: Path | None = None,
     options: Sequence[str] = (),
+    **lab: object,
 ) -> Report:
     """Runs the tasks in one WanGP process.
 
@@ -120,6 +121,7 @@ def generate(
         timeout: seconds after which the process is stopped.
         parity: the job file of parity_hooks.py.
         options: further command line options of wgp.py.
+        lab: further variables for the shim, see sitecustomize.py.
     """
     out.mkdir(parents=True, exist_ok=True)
     tools.prepare(tree, environment, parity is not None)
@@ -127,7 +129,9 @@ def generate(
     for old in (calls, stubs, *out.glob("*.mp4")):
         old.unlink(missing_ok=True)
     job.write_text(json.dumps(list(tasks) if len(tasks) > 1 else tasks[0], indent=1), "utf-8")
-    env = tools.variables(tree, environment, TINY="parity" if parity else 1, CALLS=calls, STUBS=stubs, PARITY=parity)
+    env = tools.variables(
+        tree, environment, TINY="parity" if parity else 1, CALLS=calls, STUBS=stubs, PARITY=parity, **lab
+    )
     command = [str(tools.python_of(environment)), "wgp.py", "--process", str(job), "--output-dir", str(out), *options]
     return report(tools.run(command, tree, env, log, timeout), out, len(tasks))
 

@@ -8,6 +8,7 @@ import random
 import struct
 import sys
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 # pipe.dit: SVI 1.0 and 2.0 for Wan 2.1; bare: SVI 2.0 Pro; diffusion_model: the common conversions.
@@ -22,8 +23,21 @@ LAYERS = (*(f"{attention}.{part}" for attention in ATTENTIONS for part in "qkvo"
 BLOCKS, WIDTH, RANK = 2, 256, 4
 
 
-def write_lora(path: Path, key_format: str, strength: float = 0.1, seed: int = 0) -> int:
-    """Writes a LoRA with the layers and key names of the SVI files, for the tiny model; returns its tensor count."""
+def write_lora(
+    path: Path, key_format: str, strength: float = 0.1, seed: int = 0, replace: Mapping[str, str] | None = None
+) -> int:
+    """Writes a LoRA with the layers and key names of the SVI files, for the tiny model.
+
+    Args:
+        path: the file.
+        key_format: key of FORMATS.
+        strength: standard deviation of the values.
+        seed: of the values.
+        replace: parts of names to put others in the place of.
+
+    Returns:
+        The number of tensors.
+    """
     rng = random.Random(seed)
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     data = bytearray()
@@ -34,6 +48,8 @@ def write_lora(path: Path, key_format: str, strength: float = 0.1, seed: int = 0
                 if sys.byteorder == "big":
                     values.byteswap()
                 key = FORMATS[key_format].format(block=block, layer=layer, side=side)
+                for old, new in (replace or {}).items():
+                    key = key.replace(old, new)
                 header[key] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + 4 * len(values)]}
                 data += values.tobytes()
     head = json.dumps(header).encode()

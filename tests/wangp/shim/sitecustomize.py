@@ -7,6 +7,7 @@ LAB_TREE    the WanGP tree: only its own missing imports are replaced
 LAB_TINY    1 or "parity": tiny model sizes and no downloads (tiny_model.py)
 LAB_CALLS   file that gets one JSON line per video window and per saved file (recorder.py)
 LAB_PARITY  official weights and inputs, everything in float32 (parity_hooks.py)
+LAB_LORAS   file that gets what LoRAs do to the weights (lora_probe.py)
 LAB_STUBS   file that gets the name of each replaced package
 """
 
@@ -131,8 +132,9 @@ if os.environ.get("LAB_TREE"):
     import cuda_on_cpu
 
     after("torch", cuda_on_cpu.apply)
-    for variable, module in (("LAB_TINY", "tiny_model"), ("LAB_PARITY", "parity_hooks"), ("LAB_CALLS", "recorder")):
-        if os.environ.get(variable):
+    parts = {"TINY": "tiny_model", "PARITY": "parity_hooks", "CALLS": "recorder", "LORAS": "lora_probe"}
+    for variable, module in parts.items():
+        if os.environ.get(f"LAB_{variable}"):
             importlib.import_module(module).install(after)
     sys.meta_path[:0] = [AfterFinder(), TorchvisionFinder()]
     sys.meta_path.append(InertFinder(str(Path(os.environ["LAB_TREE"]).absolute()), os.environ.get("LAB_STUBS")))
