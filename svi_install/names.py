@@ -7,8 +7,9 @@ SUBCOMMANDS = {
     "install": "Add SVI to WanGP; what svi-install does without a command.",
     "revert": "Take SVI out again, byte for byte; the same as --revert.",
     "status": "Say what is installed and what to do next; the same as --status.",
+    "fetch": "Download SVI's LoRAs, list them or check them.",
     "check": "For maintainers: can every release of WanGP be patched?",
     "repair-patches": "For maintainers: propose diffs for a WanGP that is refused.",
 }
 # The modules of the commands that cli does not hold itself.
-ELSEWHERE = {"check": "cli_history", "repair-patches": "cli_history"}
+ELSEWHERE = {"fetch": "cli_fetch", "check": "cli_history", "repair-patches": "cli_history"}

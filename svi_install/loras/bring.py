@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +14,8 @@ from .catalogue import LoraFile
 from .download import Arrival, Download, Job, summary
 from .failures import TransferError, disk_error
 from .items import Fetched, Need, Problem, Proof
-from .part import HeldError, Part, waiting
+from .part import Part, waiting
+from .part_state import HeldError
 from .progress import Phase, Progress, Report
 from .settings import Settings
 from .transport import Transport
@@ -63,6 +65,7 @@ class Run:
         self._say(need, "resolve")
         if need.target.is_file():
             return self._have(need)
+        made = [folder for folder in need.target.parents if not folder.exists()]
         try:
             need.target.parent.mkdir(parents=True, exist_ok=True)
             part = self._open(need)
@@ -75,7 +78,7 @@ class Run:
             done = summary(part.received, part.state.size)
             raise SviError(
                 "interrupted",
-                f"Stopped at {done} of {need.file.filename}. What has arrived is kept. WanGP was not changed.",
+                f"Stopped at {done} of {need.file.filename}. What has arrived is kept. The installation is untouched.",
                 f"To go on: svi-install fetch {need.lora.name}",
                 EXIT_INTERRUPTED,
             ) from stop
@@ -84,6 +87,10 @@ class Run:
                 part.close()
             else:
                 part.discard()
+                for folder in made:
+                    with contextlib.suppress(OSError):
+                        # Only what is empty goes.
+                        folder.rmdir()
 
     def check(self, need: Need) -> Fetched | Problem:
         """Hash a file that is there again.
@@ -115,7 +122,7 @@ class Run:
             pass
         raise SviError(
             "download-held",
-            f"Another svi-install has been at work on {need.file.filename} for hours. WanGP was not changed.",
+            f"Another svi-install has been at work on {need.file.filename} for hours. The installation is untouched.",
             "End that other svi-install, then run the same command again.",
             EXIT_DOWNLOAD,
         )

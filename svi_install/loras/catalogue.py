@@ -142,6 +142,17 @@ class Catalogue:
     default: tuple[str, ...]
     loras: tuple[Lora, ...]
 
+    def knows(self, name: str) -> bool:
+        """Tell whether a word means a LoRA.
+
+        Args:
+            name: as for `select`.
+
+        Returns:
+            True when it does.
+        """
+        return any(_answers_to(lora, name) for lora in self.loras)
+
     def select(self, names: Sequence[str] | None) -> tuple[Lora, ...]:
         """Find LoRAs by what a person or a profile calls them.
 

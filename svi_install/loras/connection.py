@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from .failures import TransferError
 from .hashing import Follower
-from .part import Extents, Part
+from .part import Part
+from .part_state import Extents
 from .settings import Limits
 from .transport import Answer, Transport
 

@@ -73,7 +73,7 @@ def download_error(failure: TransferError, filename: str, kept: int) -> SviError
         The error, with the exit code for downloads.
     """
     rest = f" {human_size(kept)} are kept for the next run." if kept else ""
-    message = f"{filename} was not downloaded. {failure.message}{rest} WanGP was not changed."
+    message = f"{filename} was not downloaded. {failure.message}{rest} The installation is untouched."
     return SviError(f"download-{failure.kind}", message, _HINTS[failure.kind], EXIT_DOWNLOAD)
 
 
@@ -91,17 +91,17 @@ def disk_error(error: OSError, path: Path, doing: str) -> SviError:
     winerror = getattr(error, "winerror", None)
     code = error.errno
     if code in _NO_SPACE or winerror == 112:
-        message = f"The disk of {path.parent} is full. What had arrived is kept. WanGP was not changed."
+        message = f"The disk of {path.parent} is full. What had arrived is kept. The installation is untouched."
         return SviError("disk-full", message, "Free some space. " + _AGAIN, EXIT_DOWNLOAD)
     if code == getattr(errno, "EDQUOT", -1):
-        message = f"Your quota for {path.parent} is used up. What had arrived is kept. WanGP was not changed."
+        message = f"Your quota for {path.parent} is used up. What had arrived is kept. The installation is untouched."
         return SviError("disk-quota", message, "Free some space. " + _AGAIN, EXIT_DOWNLOAD)
     if winerror in _WINDOWS_HELD and doing == "rename":
         message = f"Another program, often an antivirus, holds {path}. The download is complete and kept beside it."
         return SviError("file-held", message, "Close the program or wait a minute. " + _AGAIN, EXIT_DOWNLOAD)
     if code in (errno.EACCES, errno.EPERM, errno.EROFS):
-        message = f"Nothing can be written to {path.parent} ({error.strerror}). WanGP was not changed."
+        message = f"Nothing can be written to {path.parent} ({error.strerror}). The installation is untouched."
         hint = "Give yourself the right to write there, or run WanGP's folder from a disk that can be written."
         return SviError("folder-read-only", message, hint, EXIT_DOWNLOAD)
-    message = f"Cannot {doing} {path} ({error.strerror or error}). WanGP was not changed."
+    message = f"Cannot {doing} {path} ({error.strerror or error}). The installation is untouched."
     return SviError("disk-error", message, "Check the disk. " + _AGAIN, EXIT_DOWNLOAD)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-Extents = tuple[tuple[int, int], ...]
+from .part_state import BINARY, Extents, HeldError, State, booted, clip, merge, open_locked, read_newest, write_slot
 
-_SLOT = 4096
 # Two clocks that both run since the machine started drift apart a little; a restart moves them by much more.
 _SAME_BOOT = 2.0
 _SAVE_EVERY = 4 * 1024 * 1024
@@ -23,36 +20,6 @@ _SYNC_PAUSE = 0.25
 # Access denied, sharing violation, lock violation.
 _HELD = {5, 32, 33}
 _RENAME_ATTEMPTS = 9
-_BINARY = getattr(os, "O_BINARY", 0)
-
-
-@dataclass(frozen=True)
-class State:
-    """What a later run needs to go on.
-
-    Args:
-        url: address the bytes come from, without the signed address behind it.
-        identity: hash or etag of the file on the server; empty when the server names neither.
-        validator: etag for ``If-Range``.
-        size: bytes of the whole file, None while it is not known.
-        done: extents of the file that were handed to the system.
-        durable: extents that are on the disk for sure.
-        booted: when this machine was started.
-        number: counts the writes of the state.
-    """
-
-    url: str = ""
-    identity: str = ""
-    validator: str = ""
-    size: int | None = None
-    done: Extents = ()
-    durable: Extents = ()
-    booted: float = 0.0
-    number: int = 0
-
-
-class HeldError(Exception):
-    """Another process has the part file."""
 
 
 class ClosedError(Exception):
@@ -86,9 +53,9 @@ class Part:
         self._closed = False
         self.epoch = 0
         self._failure: OSError | None = None
-        self._state_fd = _open_locked(self.state_path)
+        self._state_fd = open_locked(self.state_path)
         try:
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | _BINARY, 0o666)
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | BINARY, 0o666)
         except BaseException:
             os.close(self._state_fd)
             raise
@@ -97,15 +64,14 @@ class Part:
         self._flusher.start()
 
     def _recall(self) -> State:
-        found = [state for slot in (0, 1) if (state := _read_slot(self._state_fd, slot))]
-        if not found:
-            return State(booted=_booted())
-        state = max(found, key=lambda each: each.number)
+        state = read_newest(self._state_fd)
+        if state is None:
+            return State(booted=booted())
         # After a restart of the machine only what was forced to the disk can be relied on.
-        same_boot = abs(state.booted - _booted()) < _SAME_BOOT
+        same_boot = abs(state.booted - booted()) < _SAME_BOOT
         length = os.fstat(self._fd).st_size
-        trusted = _clip(state.done if same_boot else state.durable, length)
-        return replace(state, done=trusted, durable=_clip(state.durable, length), booted=_booted())
+        trusted = clip(state.done if same_boot else state.durable, length)
+        return replace(state, done=trusted, durable=clip(state.durable, length), booted=booted())
 
     @property
     def received(self) -> int:
@@ -153,7 +119,7 @@ class Part:
             self.epoch += 1
             os.ftruncate(self._fd, 0)
             number = self.state.number
-            self.state = State(url, identity, validator, size, booted=_booted(), number=number)
+            self.state = State(url, identity, validator, size, booted=booted(), number=number)
             self._save()
             os.fsync(self._state_fd)
 
@@ -204,7 +170,7 @@ class Part:
             end = offset + len(data)
             while data:
                 data = data[os.write(self._fd, data) :]
-            self.state = replace(self.state, done=_merge(self.state.done, offset, end))
+            self.state = replace(self.state, done=merge(self.state.done, offset, end))
             self._unsaved += end - offset
             self._unsynced += end - offset
             if self._unsaved >= _SAVE_EVERY:
@@ -307,11 +273,7 @@ class Part:
     def _save(self) -> None:
         self.state = replace(self.state, number=self.state.number + 1)
         self._unsaved = 0
-        text = json.dumps(asdict(self.state), separators=(",", ":")).encode()
-        record = b"%08x %s" % (zlib.crc32(text), text)
-        slot = self.state.number % 2
-        os.lseek(self._state_fd, slot * _SLOT, os.SEEK_SET)
-        os.write(self._state_fd, record.ljust(_SLOT, b"\n"))
+        write_slot(self._state_fd, self.state)
 
 
 def waiting(target: Path, sync: int, pause: float, limit: float) -> Iterator[Part | None]:
@@ -364,76 +326,3 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(fd)
         finally:
             os.close(fd)
-
-
-def _read_slot(fd: int, slot: int) -> State | None:
-    os.lseek(fd, slot * _SLOT, os.SEEK_SET)
-    record = os.read(fd, _SLOT).strip()
-    try:
-        if int(record[:8], 16) != zlib.crc32(record[9:]):
-            return None
-        fields = json.loads(record[9:])
-        fields["done"] = tuple((int(start), int(end)) for start, end in fields["done"])
-        fields["durable"] = tuple((int(start), int(end)) for start, end in fields["durable"])
-        return State(**fields)
-    except (ValueError, TypeError, KeyError):
-        return None
-
-
-def _merge(extents: Extents, start: int, end: int) -> Extents:
-    merged: list[tuple[int, int]] = []
-    for first, last in extents:
-        if last < start or first > end:
-            merged.append((first, last))
-        else:
-            start, end = min(start, first), max(end, last)
-    merged.append((start, end))
-    return tuple(sorted(merged))
-
-
-def _clip(extents: Extents, length: int) -> Extents:
-    return tuple((start, min(end, length)) for start, end in extents if start < length)
-
-
-def _booted() -> float:
-    return time.time() - time.monotonic()
-
-
-def _open_locked(path: Path) -> int:
-    while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | _BINARY, 0o666)
-        try:
-            _lock(fd)
-            if _is_at(fd, path):
-                return fd
-        except BaseException:
-            os.close(fd)
-            raise
-        os.close(fd)
-
-
-def _is_at(fd: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(fd), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(fd: int) -> None:
-        os.lseek(fd, 1 << 30, os.SEEK_SET)
-        try:
-            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-        except OSError as error:
-            raise HeldError from error
-
-else:
-    import fcntl
-
-    def _lock(fd: int) -> None:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise HeldError from error

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import space
 from .catalogue import Catalogue, Lora, load
 from .destination import locate
 from .items import Fetched, Need, Problem
+from .part_state import left_over
 from .progress import Report, no_report
 from .settings import Settings, from_environment
 
@@ -54,12 +57,9 @@ def needs(
         file = lora.file(precision)
         where = locate(root, lora.folder)
         target = where.folder / file.filename
-        part = target.with_name(target.name + ".part")
         present = target.is_file()
         size = target.stat().st_size if present else file.size or file.tensor_bytes
-        # A part file has the length of what arrived, or more when several connections were at work.
-        kept = part.stat().st_size if part.is_file() else 0
-        found.append(Need(lora, file, target, where.why, size, present, kept))
+        found.append(Need(lora, file, target, where.why, size, present, left_over(target)))
     return tuple(found)
 
 
@@ -113,7 +113,9 @@ def prefetch(
 
     began = time.monotonic()
     run = Run(root, settings or from_environment(), report, pause)
-    files = tuple(run.bring(need) for need in needs(root, names, precision=precision, catalogue=catalogue))
+    wanted = needs(root, names, precision=precision, catalogue=catalogue)
+    _require_room(wanted)
+    files = tuple(run.bring(need) for need in wanted)
     return PrefetchResult(files, time.monotonic() - began)
 
 
@@ -154,3 +156,15 @@ def check(
         for need in needs(root, asked, precision=choice, catalogue=known)
     }
     return tuple(run.check(need) for need in wanted.values() if need.present)
+
+
+def _require_room(wanted: Sequence[Need]) -> None:
+    """Refuse before the first byte when all that is missing does not fit together."""
+    missing = [need for need in wanted if not need.present]
+    disks: dict[int, list[Need]] = {}
+    for need in missing:
+        with contextlib.suppress(OSError):
+            disks.setdefault(space.existing_parent(need.target.parent).stat().st_dev, []).append(need)
+    for group in disks.values():
+        left = sum(max(0, (need.size or 0) - need.kept) for need in group)
+        space.require(group[0].target.parent, left, ", ".join(need.file.filename for need in group))

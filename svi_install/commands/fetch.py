@@ -1,0 +1,288 @@
+"""``fetch``: brings LoRAs into WanGP's folders, lists them, hashes them again; a maintainer pins them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import EXIT_FAILED, EXIT_USAGE, SviError
+from ..loras import Fetched, Need, Problem, catalogue, check, needs, prefetch
+from ..loras.progress import Report, human_size, no_report
+from ..loras.settings import from_environment
+from ..loras.usage import used_by
+from ..result import Result
+
+# More than that is asked about before it is downloaded.
+LARGE = 5 * 1024**3
+_PROOFS = {
+    "pinned": "its sha256 is the one in the catalogue",
+    "published": "its sha256 is the one the hub publishes",
+    "first-use": "nobody publishes its sha256; it was recorded",
+}
+
+
+def split_words(words: Sequence[str]) -> tuple[tuple[str, ...], Path | None]:
+    """Tell names of LoRAs from the path that may stand behind them.
+
+    Args:
+        words: arguments of the command line.
+
+    Returns:
+        The names and the path.
+
+    Raises:
+        SviError: a word is neither.
+    """
+    known = catalogue.load()
+    if words and not known.knows(words[-1]) and (Path(words[-1]).exists() or len(Path(words[-1]).parts) > 1):
+        return _names(known, words[:-1]), Path(words[-1])
+    return _names(known, words), None
+
+
+def _names(known: catalogue.Catalogue, words: Sequence[str]) -> tuple[str, ...]:
+    known.select(words)
+    return tuple(words)
+
+
+def wanted(names: Sequence[str], everything: bool) -> tuple[str, ...] | None:
+    """Say which LoRAs a command is about.
+
+    Args:
+        names: what the person named.
+        everything: True for all that the catalogue holds.
+
+    Returns:
+        Names; None for the default set.
+
+    Raises:
+        SviError: both were given.
+    """
+    if not everything:
+        return tuple(names) or None
+    if names:
+        raise SviError("usage", "--all and names of LoRAs exclude each other.", "svi-install fetch --help", EXIT_USAGE)
+    return tuple(lora.name for lora in catalogue.load().loras)
+
+
+def fetch(
+    root: Path, names: Sequence[str] | None, *, precision: str, mirror: str = "", report: Report = no_report
+) -> Result:
+    """Bring LoRAs into the folders where this WanGP looks for them.
+
+    Args:
+        root: WanGP's folder.
+        names: what to bring; None for the default set.
+        precision: ``fp32`` or ``fp16``.
+        mirror: address that stands in for the hub.
+        report: gets the progress.
+
+    Returns:
+        What came and what was there.
+
+    Raises:
+        SviError: with the exit code for downloads; the installation is untouched.
+    """
+    from ..checkout import inspect
+
+    found = needs(root, names, precision=precision)
+    result = prefetch(root, names, precision=precision, report=report, settings=from_environment(mirror=mirror))
+    came = [file for file in result.files if file.how != "have"]
+    speed = f" in {result.seconds:.0f} s" if result.fetched and result.seconds >= 1 else ""
+    headline = (
+        f"{_count(len(came), 'LoRA')} came ({human_size(sum(file.size for file in came))}{speed})."
+        if came
+        else f"{_count(len(result.files), 'LoRA')} already in place; nothing to do."
+    )
+    notes = tuple(line for file in result.files for line in _told(file))
+    other = [need.lora.name for need in found if need.file.precision != precision and len(need.lora.files) == 1]
+    if other and precision == "fp16":
+        notes += (f"Not published in fp16, so as they are: {', '.join(other)}.",)
+    return Result(
+        "fetch",
+        "done" if came else "unchanged",
+        headline,
+        inspect(root),
+        notes=notes,
+        next_command=_renaming(root, found),
+        extra={"loras": [_fetched_dict(file) for file in result.files]},
+    )
+
+
+def listing(root: Path, names: Sequence[str] | None, *, precision: str) -> Result:
+    """List LoRAs: how large, whether they are there, where they belong, which profile uses them.
+
+    Args:
+        root: WanGP's folder.
+        names: what to list; None for everything.
+        precision: ``fp32`` or ``fp16``.
+
+    Returns:
+        The table as notes, and as values for the JSON object.
+    """
+    known = catalogue.load()
+    profiles = used_by(known)
+    found = needs(root, names or [lora.name for lora in known.loras], precision=precision, catalogue=known)
+    table = [("LoRA", "Size", "Have", "Where", "Used by")]
+    for need in found:
+        size = human_size(need.size) if need.size else "?"
+        where = need.target.parent
+        shown = where.relative_to(root).as_posix() if where.is_relative_to(root) else str(where)
+        table.append((need.lora.name, size, _have(need), shown, ", ".join(profiles[need.lora.name]) or "-"))
+    widths = [max(len(row[column]) for row in table) for column in range(4)]
+    notes = tuple(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip() for row in table
+    )
+    there = sum(need.present for need in found)
+    return Result(
+        "fetch",
+        "unchanged",
+        f"{there} of {_count(len(found), 'LoRA')} there.",
+        notes=notes,
+        extra={"loras": [_need_dict(need, profiles[need.lora.name]) for need in found]},
+    )
+
+
+def verify(root: Path, names: Sequence[str] | None, *, precision: str, report: Report = no_report) -> Result:
+    """Hash the LoRAs that are there again.
+
+    Args:
+        root: WanGP's folder.
+        names: what to check; None for everything that is there.
+        precision: ``fp32`` or ``fp16``.
+        report: gets the progress.
+
+    Returns:
+        What each was proven by; exit code 1 when one is not what it should be.
+    """
+    found = check(root, names, precision=precision, report=report)
+    wrong = [item for item in found if isinstance(item, Problem)]
+    fine = [item for item in found if isinstance(item, Fetched)]
+    headline = (
+        f"{len(wrong)} of {_count(len(found), 'LoRA')} not right." if wrong else f"{_count(len(fine), 'LoRA')} fine."
+    )
+    if not found:
+        headline = "No LoRA of the catalogue is there."
+    return Result(
+        "fetch",
+        "unchanged",
+        headline,
+        notes=tuple(line for file in fine for line in _told(file)),
+        todo=tuple(f"{item.path}: {item.why}. Remove it, then: svi-install fetch {item.name}" for item in wrong),
+        extra={
+            "loras": [_fetched_dict(file) for file in fine],
+            "problems": [{"name": item.name, "path": str(item.path), "why": item.why} for item in wrong],
+        },
+        exit_code=EXIT_FAILED if wrong else 0,
+    )
+
+
+def pin(names: Sequence[str], *, mirror: str = "", say: Callable[[str], None] = lambda _line: None) -> Result:
+    """Fill the catalogue from the hub; for maintainers, in a source tree.
+
+    Args:
+        names: what to pin; nothing for all.
+        mirror: address that stands in for the hub.
+        say: gets a line before each file.
+
+    Returns:
+        What changed; exit code 1 when a file could not be asked for.
+    """
+    from ..loras.pin import pin as run
+
+    report = run(names or None, settings=from_environment(mirror=mirror), say=say)
+    failed = [item for item in report if item.failure]
+    notes = tuple(
+        f"{item.filename}: {field} {before or 'unknown'} -> {after}"
+        for item in report
+        for field, before, after in item.changes
+    )
+    return Result(
+        "fetch",
+        "done" if notes else "unchanged",
+        f"{_count(len(report) - len(failed), 'file')} pinned, {len(failed)} not.",
+        notes=notes,
+        todo=tuple(f"{item.filename}: {item.failure}" for item in failed),
+        exit_code=EXIT_FAILED if failed else 0,
+    )
+
+
+def missing(root: Path, names: Sequence[str] | None, *, precision: str) -> tuple[str, int]:
+    """Say what will be downloaded before it is.
+
+    Args:
+        root: WanGP's folder.
+        names: as for `fetch`.
+        precision: as for `fetch`.
+
+    Returns:
+        One line for people, empty when everything is there, and the bytes, as far as they are known.
+    """
+    found = [need for need in needs(root, names, precision=precision) if not need.present]
+    parts = [f"{need.lora.name} ({human_size(need.size) if need.size else 'size unknown'})" for need in found]
+    total = sum((need.size or 0) - need.kept for need in found)
+    return f"To download: {', '.join(parts)}" if parts else "", total
+
+
+def _told(file: Fetched) -> tuple[str, ...]:
+    how = {"have": "was there", "linked": "linked from a copy here", "copied": "copied from here"}.get(file.how, "")
+    if file.how == "downloaded":
+        how = f"downloaded, {human_size(file.resumed)} of it earlier" if file.resumed else "downloaded"
+    return (f"{file.name}: {file.path}", f"    {human_size(file.size)}, {how}; {_PROOFS[file.proof]}")
+
+
+def _have(need: Need) -> str:
+    if need.present:
+        return "yes"
+    for file in need.lora.files:
+        if (need.target.parent / file.filename).is_file():
+            return file.precision
+    return f"{need.kept * 100 // need.size} %" if need.kept and need.size else "no"
+
+
+def _renaming(root: Path, found: Sequence[Need]) -> str:
+    """Name the command that makes installed profiles name the precision that is there, when they name another."""
+    for need in found:
+        others = [file for file in need.lora.files if file != need.file]
+        if need.file != need.lora.files[0] and not any(
+            (need.target.parent / file.filename).is_file() for file in others
+        ):
+            # Late, because a list needs to know nothing about states.
+            from ..state import quoted
+
+            return f"svi-install {quoted(root)}"
+    return ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _need_dict(need: Need, profiles: Sequence[str]) -> dict[str, Any]:
+    return {
+        "name": need.lora.name,
+        "title": need.lora.title,
+        "precision": need.file.precision or None,
+        "url": need.file.url,
+        "path": str(need.target),
+        "size": need.size,
+        "have": need.present,
+        "kept": need.kept,
+        "used_by": list(profiles),
+        "licence": need.file.licence or None,
+        "commit": need.file.commit or None,
+        "sha256": need.file.sha256 or None,
+    }
+
+
+def _fetched_dict(file: Fetched) -> dict[str, Any]:
+    return {
+        "name": file.name,
+        "path": str(file.path),
+        "how": file.how,
+        "size": file.size,
+        "sha256": file.sha256,
+        "proof": file.proof,
+        "fetched": file.fetched,
+        "resumed": file.resumed,
+    }

@@ -1,0 +1,204 @@
+"""What is known of a file that is still arriving, in a small file that survives a crash and is the lock as well."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+Extents = tuple[tuple[int, int], ...]
+
+BINARY = getattr(os, "O_BINARY", 0)
+# Two slots are written in turn, so that one that is torn leaves the other.
+_SLOT = 4096
+
+
+@dataclass(frozen=True)
+class State:
+    """What a later run needs to go on.
+
+    Args:
+        url: address the bytes come from, without the signed address behind it.
+        identity: hash or etag of the file on the server; empty when the server names neither.
+        validator: etag for ``If-Range``.
+        size: bytes of the whole file, None while it is not known.
+        done: extents of the file that were handed to the system.
+        durable: extents that are on the disk for sure.
+        booted: when this machine was started.
+        number: counts the writes of the state.
+    """
+
+    url: str = ""
+    identity: str = ""
+    validator: str = ""
+    size: int | None = None
+    done: Extents = ()
+    durable: Extents = ()
+    booted: float = 0.0
+    number: int = 0
+
+
+class HeldError(Exception):
+    """Another process has the part file."""
+
+
+def read_newest(fd: int) -> State | None:
+    """Read the state that was written last.
+
+    Args:
+        fd: the open state file.
+
+    Returns:
+        The state, None when there is none that is whole.
+    """
+    found = [state for slot in (0, 1) if (state := _read_slot(fd, slot))]
+    return max(found, key=lambda state: state.number) if found else None
+
+
+def write_slot(fd: int, state: State) -> None:
+    """Write a state into the slot whose turn it is.
+
+    Args:
+        fd: the open state file.
+        state: its number says which slot.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    text = json.dumps(asdict(state), separators=(",", ":")).encode()
+    record = b"%08x %s" % (zlib.crc32(text), text)
+    os.lseek(fd, state.number % 2 * _SLOT, os.SEEK_SET)
+    os.write(fd, record.ljust(_SLOT, b"\n"))
+
+
+def _read_slot(fd: int, slot: int) -> State | None:
+    os.lseek(fd, slot * _SLOT, os.SEEK_SET)
+    record = os.read(fd, _SLOT).strip()
+    try:
+        if int(record[:8], 16) != zlib.crc32(record[9:]):
+            return None
+        fields = json.loads(record[9:])
+        fields["done"] = tuple((int(start), int(end)) for start, end in fields["done"])
+        fields["durable"] = tuple((int(start), int(end)) for start, end in fields["durable"])
+        return State(**fields)
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def merge(extents: Extents, start: int, end: int) -> Extents:
+    """Add an extent.
+
+    Args:
+        extents: disjoint extents in order.
+        start: begin of the new one.
+        end: offset behind it.
+
+    Returns:
+        Disjoint extents in order; neighbours that touch are one.
+    """
+    merged: list[tuple[int, int]] = []
+    for first, last in extents:
+        if last < start or first > end:
+            merged.append((first, last))
+        else:
+            start, end = min(start, first), max(end, last)
+    merged.append((start, end))
+    return tuple(sorted(merged))
+
+
+def clip(extents: Extents, length: int) -> Extents:
+    """Drop what lies behind the end of a file.
+
+    Args:
+        extents: disjoint extents in order.
+        length: bytes of the file.
+
+    Returns:
+        What is left of them.
+    """
+    return tuple((start, min(end, length)) for start, end in extents if start < length)
+
+
+def booted() -> float:
+    """Tell when this machine was started, on a clock that other machines need not share."""
+    return time.time() - time.monotonic()
+
+
+def left_over(target: Path) -> int:
+    """Tell how much of a file an earlier run has left.
+
+    Args:
+        target: final path of the file.
+
+    Returns:
+        Bytes, 0 when there is nothing to go on from.
+    """
+    try:
+        fd = os.open(target.with_name(target.name + ".part.state"), os.O_RDONLY | BINARY)
+    except OSError:
+        return 0
+    try:
+        state = read_newest(fd)
+        length = target.with_name(target.name + ".part").stat().st_size
+    except OSError:
+        return 0
+    finally:
+        os.close(fd)
+    done = clip(state.done, length) if state else ()
+    return sum(end - start for start, end in done)
+
+
+def open_locked(path: Path) -> int:
+    """Open a file and lock it for this process.
+
+    Args:
+        path: the file; made when it is not there.
+
+    Returns:
+        Its descriptor; closing it gives the lock back.
+
+    Raises:
+        HeldError: another process has the lock.
+        OSError: the file cannot be opened.
+    """
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | BINARY, 0o666)
+        try:
+            _lock(fd)
+            if _is_at(fd, path):
+                return fd
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+
+
+def _is_at(fd: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(fd: int) -> None:
+        os.lseek(fd, 1 << 30, os.SEEK_SET)
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            raise HeldError from error
+
+else:
+    import fcntl
+
+    def _lock(fd: int) -> None:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise HeldError from error
