@@ -304,24 +304,27 @@ def _newline(data: bytes, spot: _Spot) -> bytes:
 def _verify(
     path: str, before: bytes, after: bytes, chosen: list[_Match], lines: list[int]
 ) -> tuple[str, list[Refusal]]:
-    functions = syntax.hook_functions(after)
-    broken = "" if functions is not None else syntax.compile_error(before)
-    if functions is None and not broken:
-        guilty = [match for match in chosen if syntax.hook_functions(_insert(before, [match])[0]) is None]
+    sites = syntax.hook_sites(after)
+    broken = "" if sites is not None else syntax.compile_error(before)
+    if sites is None and not broken:
+        guilty = [match for match in chosen if syntax.hook_sites(_insert(before, [match])[0]) is None]
         return "", [_refuse(path, before, match, "the file would no longer compile") for match in guilty]
     refusals = []
     for match, line in zip(chosen, lines, strict=True):
         if before[: match.at].endswith((b"\\\n", b"\\\r\n")):
             refusals.append(_refuse(path, before, match, "the line above it ends in a backslash"))
             continue
-        if functions is None:
+        site = sites.get(line) if sites is not None else None
+        if sites is None:
             function = syntax.function_by_indentation(before, match.spot.start, match.spot.indent)
         else:
-            function = functions.get(line, "a text, not code")
+            function = site.function if site else "a text, not code"
         if not _belongs(match, function, before):
             names = " or ".join(match.hunk.functions) or "the top level"
             place_name = "the top level" if function == syntax.MODULE else function
             refusals.append(_refuse(path, before, match, f"the place found lies in {place_name}, not in {names}"))
+        elif site and (name := syntax.missing_name(after, site, line, match.hunk.added)):
+            refusals.append(_refuse(path, before, match, f"the name {name} that it uses is not there any more"))
     return broken, refusals
 
 

@@ -1,4 +1,4 @@
-"""What Python says about a source text: does it compile, and which function holds a hook.
+"""What Python says about a source text: does it compile, which function holds a hook, which names does it find there.
 
 Compiling ``wgp.py`` takes longer than everything else together, and from one release to the next most of its functions
 stay the same. So the text is compiled in blocks of whole top-level statements, and each verdict is remembered.
@@ -6,9 +6,12 @@ stay the same. So the text is compiled in blocks of whole top-level statements, 
 
 from __future__ import annotations
 
+import builtins
 import re
+import textwrap
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
 
@@ -18,26 +21,41 @@ MODULE = "<module>"
 
 _OPTIMIZED = 1  # inspect.CO_OPTIMIZED: set for functions, not for modules and classes; importing inspect costs 5 ms
 _TOP_LEVEL = re.compile(rb"\n(?=(?:async )?def |class )")
+_WORD = re.compile(rb"\w")
 _STATEMENT = re.compile(rb"([ \t]*)(?:(?:async[ \t]+)?def[ \t]+(\w+)|(class)\b|[A-Za-z_])")
 
 
-def hook_functions(data: bytes) -> Mapping[int, str] | None:
-    """Compile a source text and say which function holds each hook line.
+@dataclass(frozen=True)
+class Site:
+    """Where a hook line is.
+
+    ``function`` is the name of the innermost function, ``<module>`` outside functions, ``class NAME`` in a class body;
+    ``names`` are the function's parameters and variables, ``first`` and ``last`` its lines.
+    """
+
+    function: str
+    names: frozenset[str]
+    first: int
+    last: int
+
+
+def hook_sites(data: bytes) -> Mapping[int, Site] | None:
+    """Compile a source text and say where each hook line is.
 
     Args:
         data: the text as bytes, in any newline style.
 
     Returns:
-        For each line that carries our mark and is code, its number and the name of its innermost function, ``<module>``
-        outside functions, ``class NAME`` in a class body. None when the text does not compile.
+        For each line that carries our mark and is code its number and its site; None when the text does not compile.
     """
-    found: dict[int, str] = {}
+    found: dict[int, Site] = {}
     line = 0
     for block in _blocks(data):
-        functions = _judge(block)
-        if functions is None:
+        sites = _judge(block)
+        if sites is None:
             return _judge(data)
-        found.update((line + number, name) for number, name in functions.items())
+        for number, site in sites.items():
+            found[line + number] = Site(site.function, site.names, line + site.first, line + site.last)
         line += block.count(b"\n")
     return found
 
@@ -114,25 +132,76 @@ def _blocks(data: bytes) -> Iterator[bytes]:
     yield data[start:]
 
 
+def missing_name(data: bytes, site: Site, number: int, added: tuple[str, ...]) -> str:
+    """Look for a name that hook lines use and that is not there, because upstream renamed or dropped it.
+
+    Args:
+        data: the text with the hook.
+        site: where the hook is.
+        number: its first line.
+        added: its lines.
+
+    Returns:
+        The first such name; empty when all are there.
+    """
+    read, stored = _used_names(added)
+    for name in sorted(read - site.names - set(dir(builtins))):
+        # At the top level: the word or what stands before it in its line begins in column 0.
+        if not any(before[:1] not in (b" ", b"\t", b"#") for before in _word(data, name)):
+            return name
+    if site.function == MODULE:
+        return ""
+    lines = data.split(b"\n")
+    rest = b"\n".join([*lines[site.first - 1 : number - 1], *lines[number - 1 + len(added) : site.last]])
+    return next((name for name in sorted((read | stored) & site.names) if next(_word(rest, name), None) is None), "")
+
+
+def _word(data: bytes, name: str) -> Iterator[bytes]:
+    """Yield the start of each line before a whole word; several times faster than a regular expression."""
+    word = name.encode()
+    start = data.find(word)
+    while start >= 0:
+        end = start + len(word)
+        if not _WORD.match(data[end : end + 1]) and not _WORD.match(data[max(start - 1, 0) : start]):
+            yield data[data.rfind(b"\n", 0, start) + 1 : start]
+        start = data.find(word, end)
+
+
+@lru_cache(maxsize=64)
+def _used_names(added: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names that hook lines read from around them, and those that they set."""
+    import ast
+
+    nodes = list(ast.walk(ast.parse(textwrap.dedent("\n".join(added)))))
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    own = {node.asname or node.name for node in nodes if isinstance(node, ast.alias)}
+    own |= {node.name for node in nodes if isinstance(node, ast.ExceptHandler) and node.name}
+    read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+    return frozenset(read - own), frozenset(node.id for node in names if isinstance(node.ctx, ast.Store)) - own
+
+
 @lru_cache(maxsize=2048)
-def _judge(block: bytes) -> Mapping[int, str] | None:
+def _judge(block: bytes) -> Mapping[int, Site] | None:
     try:
         code = _compile(block)
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return None
     mark = MARKER.encode()
     wanted = {number for number, line in enumerate(block.split(b"\n"), 1) if mark in line} if mark in block else set()
-    found: dict[int, str] = {}
+    found: dict[int, Site] = {}
     if wanted:
         _walk(code, wanted, found)
     return found
 
 
-def _walk(code: CodeType, wanted: set[int], found: dict[int, str]) -> None:
+def _walk(code: CodeType, wanted: set[int], found: dict[int, Site]) -> None:
     kind = "" if code.co_flags & _OPTIMIZED or code.co_name == MODULE else "class "
-    for _, _, line in code.co_lines():
-        if line in wanted:
-            found[line] = f"{kind}{code.co_name}"
+    lines = {line for _, _, line in code.co_lines() if line}
+    here = wanted & lines
+    if here:
+        names = frozenset([*code.co_varnames, *code.co_cellvars, *code.co_freevars])
+        site = Site(f"{kind}{code.co_name}", names, code.co_firstlineno, max(lines))
+        found.update((line, site) for line in here)
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
             _walk(inner, wanted, found)

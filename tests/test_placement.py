@@ -109,9 +109,9 @@ def test_less_context_is_enough_inside_the_function(path: str, old: bytes, new: 
     assert {item.how for item in result.places if item.hook != hook} <= {"moved"}
 
 
-IF = Hunk("if", "Why.", ("one",), ("    if go:",), ("        hook()  # svi-install",), ("        end()",), "before")
-CALL = Hunk("call", "Why.", ("one",), ("    x = 1",), ("    hook()  # svi-install",), ("    call()",), "after")
-TOP = Hunk("top", "Why.", (), ("",), ("hook()  # svi-install",), ("call()",), "after")
+IF = Hunk("if", "Why.", ("one",), ("    if go:",), ("        print()  # svi-install",), ("        end()",), "before")
+CALL = Hunk("call", "Why.", ("one",), ("    x = 1",), ("    print()  # svi-install",), ("    call()",), "after")
+TOP = Hunk("top", "Why.", (), ("",), ("print()  # svi-install",), ("call()",), "after")
 
 
 def tiny(hunk: Hunk, text: str) -> str:
@@ -137,16 +137,16 @@ def tiny_refusal(hunk: Hunk, text: str) -> Refusal:
     ],
 )
 def test_an_anchor_that_is_only_indented_anew_takes_the_hook_along(hunk: Hunk, before: str, after: str) -> None:
-    assert tiny(hunk, before) == after.replace("HOOK", "hook()  # svi-install")
+    assert tiny(hunk, before) == after.replace("HOOK", "print()  # svi-install")
 
 
 def test_an_indented_anchor_at_the_end_of_a_broken_file_gets_its_own_indentation() -> None:
-    assert tiny(IF, "def one():\n  if go:\n  # end") == "def one():\n  if go:\n  hook()  # svi-install\n  # end"
+    assert tiny(IF, "def one():\n  if go:\n  # end") == "def one():\n  if go:\n  print()  # svi-install\n  # end"
 
 
 def test_a_top_level_hook_never_follows_an_indentation() -> None:
     assert tiny_refusal(TOP, "if x:\n    call()\n").why == "its anchor is not there"
-    assert tiny(TOP, "x = 1\n\ncall()\n") == "x = 1\n\nhook()  # svi-install\ncall()\n"
+    assert tiny(TOP, "x = 1\n\ncall()\n") == "x = 1\n\nprint()  # svi-install\ncall()\n"
 
 
 def test_a_hook_never_lands_in_a_text() -> None:
@@ -190,18 +190,23 @@ def test_only_the_hook_that_does_harm_is_blamed() -> None:
 
 
 def test_a_function_under_a_new_name_takes_the_whole_text_but_not_a_part_of_it() -> None:
-    assert "hook()" in tiny(CALL, "def two():\n    x = 1\n    call()\n")
+    assert "print()" in tiny(CALL, "def two():\n    x = 1\n    call()\n")
     assert tiny_refusal(CALL, "def two():\n    x = 2\n    call()\n").why == "the place found lies in two, not in one"
 
 
+def test_a_hook_whose_variables_upstream_renamed_is_refused() -> None:
+    (refusal,) = refused(WGP, FILES["base"][WGP].replace(b"prefix_video", b"first_frames"))
+    assert (refusal.hook, refusal.why) == ("clip", "the name prefix_video that it uses is not there any more")
+
+
 def test_every_known_name_of_a_function_counts() -> None:
-    assert "hook()" in tiny(replace(CALL, functions=("one", "two")), "def two():\n    x = 2\n    call()\n")
+    assert "print()" in tiny(replace(CALL, functions=("one", "two")), "def two():\n    x = 2\n    call()\n")
 
 
 def test_context_is_compared_up_to_the_ends_of_the_file() -> None:
-    assert "hook()" in tiny(replace(CALL, before=("", "", "    x = 1")), "def one():\n    x = 1\n    call()\n")
-    assert "hook()" in tiny(replace(CALL, after=("    call()", "")), "def one():\n    x = 1\n    call()\n")
-    assert tiny(replace(TOP, before=("a", "")), "call()\n") == "hook()  # svi-install\ncall()\n"
+    assert "print()" in tiny(replace(CALL, before=("", "", "    x = 1")), "def one():\n    x = 1\n    call()\n")
+    assert "print()" in tiny(replace(CALL, after=("    call()", "")), "def one():\n    x = 1\n    call()\n")
+    assert tiny(replace(TOP, before=("a", "")), "call()\n") == "print()  # svi-install\ncall()\n"
 
 
 def test_the_variant_with_most_context_wins_and_a_tie_in_two_places_is_refused() -> None:
@@ -234,7 +239,7 @@ def test_hooks_keep_the_order_of_the_diff() -> None:
     ],
 )
 def test_newlines_marks_and_letters_stay_as_they_are(before: str, after: str) -> None:
-    assert tiny(CALL, before) == after.replace("HOOK", "hook()  # svi-install")
+    assert tiny(CALL, before) == after.replace("HOOK", "print()  # svi-install")
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
@@ -243,7 +248,7 @@ def test_a_hook_after_the_last_line_takes_over_its_missing_newline(newline: str)
     variants = (Variant("a.py", "v", (hunk,), ()),)
     text = f"x = 1{newline}call()"
     result = place(variants, "a.py", text.encode())
-    assert result.after.decode() == f"{text}{newline}hook()  # svi-install"
+    assert result.after.decode() == f"{text}{newline}print()  # svi-install"
     assert result.places[0].line == 3
     assert remove_hooks(variants, "a.py", result.after) == text.encode()
 
@@ -277,9 +282,9 @@ def test_another_patch_set_is_refused_with_the_way_out() -> None:
 
 
 def test_hooks_of_an_older_patch_set_are_replaced_in_one_step() -> None:
-    older = replace(HUNKS["keys"], added=("        old(sd)  # svi-install",))
+    older = replace(HUNKS["keys"], added=("        dict(sd)  # svi-install",))
     before = place((Variant(MODEL, "older", (older,), ()),), MODEL, FILES["base"][MODEL]).after
-    today = tuple(replace(item, retired=("old(sd)  # svi-install",)) for item in VARIANTS[MODEL])
+    today = tuple(replace(item, retired=("dict(sd)  # svi-install",)) for item in VARIANTS[MODEL])
     assert place(today, MODEL, before) == place(today, MODEL, FILES["base"][MODEL])
 
 

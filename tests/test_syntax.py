@@ -10,8 +10,8 @@ HOOK = "pass  # svi-install"
 
 
 def functions(text: str) -> list[str] | None:
-    found = syntax.hook_functions(textwrap.dedent(text).replace("HOOK", HOOK).encode())
-    return None if found is None else [found[line] for line in sorted(found)]
+    found = syntax.hook_sites(textwrap.dedent(text).replace("HOOK", HOOK).encode())
+    return None if found is None else [found[line].function for line in sorted(found)]
 
 
 def test_functions_are_named_by_python_itself() -> None:
@@ -73,7 +73,7 @@ def test_too_deep_for_python_is_an_error_not_a_crash(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(syntax, "_compile", too_deep)
     assert syntax.compile_error(b"x = 1\n") == "maximum recursion depth exceeded during compilation"
-    assert syntax.hook_functions(b"y = too_deep\n") is None
+    assert syntax.hook_sites(b"y = too_deep\n") is None
 
 
 @pytest.mark.parametrize(
@@ -107,3 +107,46 @@ def test_function_by_indentation(text: str, expected: str) -> None:
     data = text.encode()
     start = data.rfind(b"\n", 0, data.index(b"HERE")) + 1
     assert syntax.function_by_indentation(data, start, data[start : data.index(b"HERE")]) == expected
+
+
+def missing(text: str, *added: str) -> str:
+    lines = tuple(f"    {line}  # svi-install" for line in added)
+    data = text.replace("    HOOK", "\n".join(lines)).encode()
+    number = text[: text.index("HOOK")].count("\n") + 1
+    sites = syntax.hook_sites(data)
+    assert sites is not None
+    return syntax.missing_name(data, sites[number], number, lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "added", "name"),
+    [
+        ("def one(a):\n    HOOK\n", "print(a)", ""),
+        ("def one(a):\n    HOOK\n", "print(b)", "b"),
+        ("def one(a):\n    HOOK\n    b = 1\n", "print(a, b)", ""),
+        ("def one(a):\n    HOOK\n    other_b = b2 = 1\n", "a = b", "b"),
+        ("def one(a):\n    HOOK\n    b = 1\n", "b = a", ""),
+        ("def one(a):\n    HOOK\n", "b = a", "b"),
+        ("def one(a):\n    HOOK\ndef two(b): pass\n", "b = a", "b"),
+        ("b = 1\ndef one(a):\n    HOOK\n", "print(b)", ""),
+        ("from x import c as b\ndef one(a):\n    HOOK\n", "print(b)", ""),
+        ("def one(a):\n    HOOK\ndef two():\n    b = 1\n#b = 1\n", "print(b)", "b"),
+        ("def one(*a, **b):\n    HOOK\n", "print(a, b)", ""),
+        ("def one(a):\n    HOOK\n    return lambda: a\n", "print(a)", ""),
+        ("def one(a):\n    def two():\n        return a\n    HOOK\n", "import b; print(b, a)", ""),
+    ],
+)
+def test_names_that_a_hook_uses_are_looked_for_around_it(text: str, added: str, name: str) -> None:
+    assert missing(text, added) == name
+
+
+def test_names_that_a_hook_makes_itself_are_not_looked_for() -> None:
+    assert missing("def one(a):\n    HOOK\n", "try: import b; print(b)", "except ValueError as c: print(c)") == ""
+
+
+def test_names_at_the_top_level_are_looked_for_in_the_whole_file() -> None:
+    data = b"import a\nb = 1  # svi-install\n"
+    sites = syntax.hook_sites(data)
+    assert sites is not None
+    assert syntax.missing_name(data, sites[2], 2, ("b = a  # svi-install",)) == ""
+    assert syntax.missing_name(data, sites[2], 2, ("b = c  # svi-install",)) == "c"

@@ -53,14 +53,17 @@ def truncate(frames, head, tail):
     seed,
     video_length,
     sliding_window_size,
-    sliding_window_overlap,{more_parameters}
+    sliding_window_overlap,
+    temporal_upsampling,
+    spatial_upsampling,
+    film_grain_intensity,{more_parameters}
     plugin_data=None,{parameters_after}
 ):
     wan_model = WanAny2V()
     prompts = prompt.split("\\n")
     window_no = 0
     guide_start_frame = 0
-    pre_video_guide = None
+    pre_video_guide = prefix_video = None
     reuse_frames = sliding_window_overlap
     sliding_window = video_length > sliding_window_size
     frames_already_processed = None
