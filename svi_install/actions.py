@@ -37,18 +37,21 @@ def install(path: Path | None, dry_run: bool, to: Output, *, lora: bool, yes: bo
     from .commands.prefetch import add_loras
     from .progress_bar import download_progress
 
-    def agree(question: str) -> bool:
-        say(result.headline, to)
-        return yes or confirmed(question, to)
+    return add_loras(
+        result,
+        root,
+        agree=lambda question: yes or confirmed(f"{result.headline} {question}", to),
+        progress=lambda: download_progress(to),
+    )
 
-    return add_loras(result, root, agree=agree, progress=lambda: download_progress(to))
 
-
-def revert(path: Path | None, dry_run: bool, to: Output) -> Result:
-    """Take SVI out of the checkout; arguments, result and errors as for `install`."""
+def revert(path: Path | None, dry_run: bool, to: Output, *, loras: bool) -> Result:
+    """Take SVI out of the checkout; ``loras`` deletes its LoRAs too, the rest is as for `install`."""
+    from .commands.lora_files import keep_or_remove
     from .commands.revert import revert as run
 
-    return run(checkout_root(path, to), dry_run=dry_run)
+    root = checkout_root(path, to)
+    return keep_or_remove(run(root, dry_run=dry_run), root, remove=loras, dry_run=dry_run)
 
 
 def status(path: Path | None, to: Output) -> Result:

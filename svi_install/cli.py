@@ -101,6 +101,7 @@ def output_options(function: F) -> F:
 
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Print what would change as a diff; change nothing.")
+loras_option = click.option("--loras", is_flag=True, help="With --revert: delete SVI's LoRAs too; they stay otherwise.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Answer every question with yes.")
 
 
@@ -110,10 +111,13 @@ yes_option = click.option("--yes", "-y", is_flag=True, help="Answer every questi
 @click.option("--status", "mode", flag_value="status", help="Say what is installed; PATH may be a video made with SVI.")
 @dry_run_option
 @click.option("--no-lora", is_flag=True, help="Do not download SVI's LoRA; WanGP fetches it on first use.")
+@loras_option
 @yes_option
 @output_options
-def install(path: Path | None, mode: str | None, dry_run: bool, no_lora: bool, yes: bool) -> Result:
+def install(path: Path | None, *, mode: str | None, dry_run: bool, no_lora: bool, loras: bool, yes: bool) -> Result:
     """Add SVI to WanGP."""
+    if loras and mode != "revert":
+        raise click.UsageError("--loras belongs to --revert.")
     if mode == "status":
         if dry_run or no_lora:
             raise click.UsageError("--status cannot be combined with --dry-run or --no-lora.")
@@ -121,18 +125,19 @@ def install(path: Path | None, mode: str | None, dry_run: bool, no_lora: bool, y
     if mode == "revert":
         if no_lora:
             raise click.UsageError("--revert cannot be combined with --no-lora.")
-        return actions.revert(path, dry_run, _output())
+        return actions.revert(path, dry_run, _output(), loras=loras)
     return actions.install(path, dry_run, _output(), lora=not no_lora, yes=yes)
 
 
 @commands.command()
 @path_argument
 @dry_run_option
+@loras_option
 @yes_option
 @output_options
-def revert(path: Path | None, dry_run: bool, yes: bool) -> Result:
+def revert(path: Path | None, *, dry_run: bool, loras: bool, yes: bool) -> Result:
     """Take SVI out of WanGP again, byte for byte."""
-    return actions.revert(path, dry_run, _output())
+    return actions.revert(path, dry_run, _output(), loras=loras)
 
 
 @commands.command()

@@ -191,17 +191,22 @@ def listed(looked: Iterable[Look]) -> list[str]:
     Returns:
         Lines such as ``/home/me: Wan2GP, WanGP: no such folder``.
     """
-    groups: dict[tuple[PurePath, str], list[str]] = {}
+    groups: dict[tuple[PurePath | None, str], list[str]] = {}
     for look in dict.fromkeys(looked):
-        name = look.path.name
-        parent = look.path.parent
+        parent, name = look.path.parent, look.path.name
+        if not name:
+            # The root of a drive has no name and is its own parent.
+            groups.setdefault((None, look.missing), []).append(str(look.path))
+            continue
         if name == "app" and parent.suffix == ".git":
             parent, name = parent.parent, f"{parent.name}/app"
         groups.setdefault((parent, look.missing), []).append(name)
     lines = []
-    for (parent, missing), names in groups.items():
-        if len(names) == 1:
-            lines.append(f"{parent / names[0]}: {missing}")
+    for (base, missing), names in groups.items():
+        if base is None:
+            lines.append(f"{', '.join(names)}: {missing}")
+        elif len(names) == 1:
+            lines.append(f"{base / names[0]}: {missing}")
         else:
-            lines.append(f"{parent}: {', '.join(names)}: {missing}")
+            lines.append(f"{base}: {', '.join(names)}: {missing}")
     return lines

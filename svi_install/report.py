@@ -261,7 +261,8 @@ def plain_lines(result: Result, *, color: bool = False) -> list[str]:
         first = max(len(row.path) for row in table)
         second = max(len(row.change) for row in table)
         lines.append("")
-        lines += [f"  {row.path:{first}}  {row.change:{second}}  {row.details}".rstrip() for row in table]
+        gap = "  " if second else ""
+        lines += [f"  {row.path:{first}}  {row.change:{second}}{gap}{row.details}".rstrip() for row in table]
     if result.notes or result.todo or result.next_command:
         lines.append("")
     lines += [f"  {note}" for note in result.notes]

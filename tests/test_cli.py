@@ -88,6 +88,8 @@ def test_what_is_called(
         ("--status --dry-run", "cannot be combined"),
         ("--status --no-lora", "cannot be combined"),
         ("--revert --no-lora", "cannot be combined"),
+        ("--loras", "belongs to --revert"),
+        ("--status --loras", "belongs to --revert"),
     ],
 )
 def test_a_wrong_command_line(capsys: pytest.CaptureFixture[str], arguments: str, said: str) -> None:
@@ -223,7 +225,7 @@ def test_the_lora_is_offered_after_an_install_only(monkeypatch: pytest.MonkeyPat
     actions.install(one, False, to, lora=True, yes=True)
     actions.install(one, False, to, lora=True, yes=False)
     assert offered == [True, False]
-    assert shown(to).startswith("echo\n")
+    assert shown(to) == "echo Download? [Y/n] "
 
 
 def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:

@@ -178,8 +178,13 @@ def test_places_are_grouped_by_parent_and_marker() -> None:
         Look(base / "c", "no wgp.py"),
         Look(base / "a", "no wgp.py"),
         Look(base / "wan.git" / "app", "no wgp.py"),
+        Look(PurePosixPath("/home"), "no wgp.py"),
+        Look(PurePosixPath("/"), "no wgp.py"),
     ]
-    assert listed(looked) == ["/home/me: a, c, wan.git/app: no wgp.py", "/home/me/b: no such folder"]
+    expected = ["/home/me: a, c, wan.git/app: no wgp.py", "/home/me/b: no such folder"]
+    assert listed(looked) == [*expected, "/home: no wgp.py", "/: no wgp.py"]
+    drive = [Look(WINDOWS("D:\\"), "no wgp.py"), Look(WINDOWS(r"D:\AI"), "no wgp.py")]
+    assert listed(drive) == ["D:\\: no wgp.py", r"D:\AI: no wgp.py"]
 
 
 def test_no_such_path(cwd: Path, home: Path) -> None:

@@ -80,8 +80,8 @@ def test_a_failed_download_leaves_the_install_a_success(root: Path, monkeypatch:
     failing(monkeypatch, EXIT_DOWNLOAD)
     result = prefetch.add_loras(DONE, root, agree=lambda text: True)
     assert result.exit_code == 0
-    assert result.todo[1] == "the LoRA is not there yet: no connection. Try later."
-    assert "on first use" in result.todo[2]
+    assert result.notes[1] == "no connection. Try later."
+    assert "on first use" in result.todo[1]
 
 
 def test_other_failures_are_failures(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,6 @@ from ..loras.progress import Report, human_size, no_report
 from ..result import Result
 from ..state import quoted
 
-FETCH = "svi-install fetch {root}"
-
 
 def missing_loras(root: Path) -> tuple[Need, ...]:
     """Return the LoRAs of the default set that this WanGP does not have yet."""
@@ -25,8 +23,7 @@ def question(missing: tuple[Need, ...]) -> str:
     """Return what a person is asked before the download."""
     sizes = [need.size for need in missing]
     total = f" ({human_size(sum(size or 0 for size in sizes))})" if all(sizes) else ""
-    names = ", ".join(need.lora.name for need in missing)
-    return f"Download the LoRA of {names} now{total}?"
+    return f"Download {_names(missing)} now{total}?"
 
 
 def add_loras(
@@ -58,14 +55,15 @@ def add_loras(
     except SviError as error:
         if error.exit_code != EXIT_DOWNLOAD:
             raise
-        why = f"the LoRA is not there yet: {error.message} {error.hint}".strip()
-        again = f"{FETCH.format(root=quoted(root))}, or let WanGP fetch it on first use."
-        return replace(result, todo=(*result.todo, why, again))
+        why = f"{error.message} {error.hint}".strip()
+        return replace(result, notes=(*result.notes, why), todo=(*result.todo, _later(missing, root)))
     notes = tuple(f"LoRA {file.name}: {file.path} ({human_size(file.size)})" for file in fetched.files)
     return replace(result, status="done", notes=(*result.notes, *notes))
 
 
 def _later(missing: tuple[Need, ...], root: Path) -> str:
-    names = ", ".join(need.lora.name for need in missing)
-    fetch = FETCH.format(root=quoted(root))
-    return f"the LoRA of {names} is not there yet; WanGP fetches it on first use, or now: {fetch}"
+    return f"fetch {_names(missing)}: svi-install fetch {quoted(root)} (or let WanGP fetch it on first use)"
+
+
+def _names(missing: tuple[Need, ...]) -> str:
+    return "the LoRA of " + ", ".join(need.lora.name for need in missing)

@@ -44,5 +44,4 @@ def revert(root: Path, *, dry_run: bool = False) -> Result:
     transaction.run(plan)
     after = state.read(checkout.root, patches)
     headline = f"SVI was taken out of WanGP {version}."
-    kept = "LoRAs that were downloaded are still there."
-    return Result("revert", "done", headline, checkout, after.name, changes, notes=(*notes, kept))
+    return Result("revert", "done", headline, checkout, after.name, changes, notes=notes)

@@ -1,0 +1,64 @@
+"""What becomes of SVI's LoRA files when SVI is taken out: they stay, and go only when asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from ..loras import catalogue, ledger, needs
+from ..loras.items import Need
+from ..loras.progress import human_size
+from ..loras.settings import from_environment
+from ..result import Result
+from ..state import quoted
+
+_ACCELERATOR = "accelerator"
+
+
+def keep_or_remove(result: Result, root: Path, *, remove: bool, dry_run: bool) -> Result:
+    """Say which of SVI's LoRAs are still in WanGP's folders, or delete them.
+
+    Args:
+        result: of the revert.
+        root: WanGP's folder.
+        remove: delete those that svi-install brought or checked; others are never touched.
+        dry_run: delete nothing.
+
+    Returns:
+        The result with notes about the files.
+    """
+    present = svi_loras(root)
+    if not present:
+        return result
+    if not remove:
+        size = human_size(sum(need.size or 0 for need in present))
+        count = f"{len(present)} LoRA file{'s' if len(present) > 1 else ''} of SVI ({size})"
+        note = f"{count} stayed in WanGP's folders; to delete: svi-install --revert --loras {quoted(root)}"
+        return replace(result, notes=(*result.notes, note))
+    known = from_environment().ledger
+    notes = []
+    removed = 0
+    for need in present:
+        entry = ledger.lookup(known, need.target)
+        if entry is None or entry.url != need.file.url:
+            notes.append(f"{need.target} did not come from svi-install and was kept.")
+            continue
+        if not dry_run:
+            need.target.unlink()
+        removed += 1
+        notes.append(f"{need.target} {'would be' if dry_run else 'was'} deleted ({human_size(need.size or 0)}).")
+    status = "done" if removed and not dry_run else result.status
+    headline = "SVI's LoRAs were deleted." if status == "done" and result.status == "unchanged" else result.headline
+    return replace(result, status=status, headline=headline, notes=(*result.notes, *notes))
+
+
+def svi_loras(root: Path) -> tuple[Need, ...]:
+    """Return SVI's own LoRA files that are in WanGP's folders, in any precision; accelerators serve others too."""
+    names = [lora.name for lora in catalogue.load().loras if lora.variant != _ACCELERATOR]
+    found = {
+        need.target: need
+        for precision in ("fp32", "fp16")
+        for need in needs(root, names, precision=precision)
+        if need.present
+    }
+    return tuple(found.values())
