@@ -29,7 +29,7 @@ def show_rich(result: Result, to: Output, console: Console | None = None) -> Non
     table = Table(box=box.ROUNDED if _draws(to) else box.ASCII, header_style="bold", border_style="dim")
     table.add_column("File", overflow="fold")
     table.add_column("Change", no_wrap=True)
-    table.add_column("Hooks and their lines" if result.hooks else "", overflow="fold")
+    table.add_column("Hooks and their lines" if result.hooks else "Files", overflow="fold")
     for row in rows(result):
         table.add_row(Text(row.path), Text(row.change, style="green"), Text(row.details))
     console.print(table)

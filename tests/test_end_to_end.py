@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from svi_install import funnel
+from svi_install import funnel, patchset
 from svi_install.errors import EXIT_DONE, EXIT_FAILED, EXIT_NO_CHECKOUT, EXIT_UNSUPPORTED
 from tests import miniature
 
-HOOKS = {"keys", "schedule", "condition", "latents", "clip", "stitch", "install"}
+HOOKS = {"keys", "schedule", "condition", "latents", "noise", "clip", "stitch", "install"}
 PATCHED = (miniature.MODEL, miniature.ANY2VIDEO, miniature.WGP)
 
 Run = Callable[..., tuple[int, dict[str, Any]]]
