@@ -49,7 +49,7 @@ class TestStates:
         found = read(root)
         assert (found.name, found.details) == ("installed", ())
         assert found.next_command == f"svi-install --revert {root}"
-        assert [hook.state for hooks in found.found.values() for hook in hooks] == ["ours"] * 7
+        assert {hook.state for hooks in found.found.values() for hook in hooks} == {"ours"}
         assert found.receipt == receipt.load(root)
 
     def test_installed_with_changes_elsewhere(self, root: Path) -> None:
