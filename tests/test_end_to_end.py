@@ -16,7 +16,7 @@ from svi_install import funnel, patchset
 from svi_install.errors import EXIT_DONE, EXIT_FAILED, EXIT_NO_CHECKOUT, EXIT_UNSUPPORTED
 from tests import miniature
 
-HOOKS = {"keys", "schedule", "condition", "latents", "noise", "clip", "stitch", "install"}
+HOOKS = {hunk.hook for variants in patchset.load().variants.values() for hunk in variants[0].hunks}
 PATCHED = (miniature.MODEL, miniature.ANY2VIDEO, miniature.WGP)
 
 Run = Callable[..., tuple[int, dict[str, Any]]]

@@ -35,12 +35,12 @@ def hooks(loaded: PatchSet) -> dict[str, patchset.Hunk]:
     return {hunk.hook: hunk for items in loaded.variants.values() for item in items for hunk in item.hunks}
 
 
-def test_seven_hooks_of_nine_lines_in_three_files() -> None:
+def test_eight_hooks_of_ten_lines_in_three_files() -> None:
     loaded = patchset.load()
     assert loaded.paths == ("models/wan/modules/model.py", "models/wan/any2video.py", "wgp.py")
     found = hooks(loaded)
-    assert set(found) == {"keys", "schedule", "condition", "latents", "clip", "stitch", "install"}
-    assert sum(len(hunk.added) for hunk in found.values()) == 9
+    assert set(found) == {"keys", "schedule", "condition", "latents", "noise", "clip", "stitch", "install"}
+    assert sum(len(hunk.added) for hunk in found.values()) == 10
 
 
 def test_every_hunk_has_a_reason_and_a_function_or_is_at_the_top_level() -> None:

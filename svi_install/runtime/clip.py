@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,14 +21,15 @@ class Clip:
         options: the person's choice.
         reference: start image at the video's size, (3, 1, height, width), float, -1..1.
         motion_frames: frames that are known in this clip; 1 in the first clip of a start image.
-        solver: WanGP's name of the solver and the noise schedule's shift.
+        arguments: what WanGP's method gets for this clip: ``seed``, ``sample_solver``, ``shift``.
     """
 
-    def __init__(self, options: Options, reference: Tensor, motion_frames: int, solver: tuple[str, float]) -> None:
+    def __init__(self, options: Options, reference: Tensor, motion_frames: int, arguments: Mapping[str, Any]) -> None:
         self._options = options
         self._reference = reference
         self._motion_frames = motion_frames
-        self._solver, self._shift = solver
+        self._seed = int(arguments["seed"])
+        self._solver, self._shift = arguments["sample_solver"], float(arguments["shift"])
         self.conditioned = self.masked = False
 
     def condition(self, frames: Tensor) -> Tensor:
@@ -83,6 +85,19 @@ class Clip:
         if scheduler is not None:
             scheduler.timesteps = official
         return official
+
+    def noise(self, latents: Tensor) -> Tensor:
+        """The noise that this clip starts from, as the official pipeline draws it: on the CPU, in float32.
+
+        Args:
+            latents: WanGP's, (batch, channels, latent frames, height / 8, width / 8), drawn on its own device. Changed
+                in place. On the CPU it is the official noise already.
+        """
+        import torch
+
+        if latents.device.type == "cpu":
+            return latents
+        return latents.copy_(torch.randn(latents.shape, generator=torch.Generator().manual_seed(self._seed)))
 
 
 def official_frames(frames: Tensor) -> Tensor:

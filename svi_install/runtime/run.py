@@ -197,13 +197,8 @@ class Run:
             prefix_frames_count=motion,
             seed=seed,
             color_correction_strength=0,
-            svi=Clip(
-                self.options,
-                self._reference,
-                motion,
-                (arguments["sample_solver"], float(arguments["shift"])),
-            ),
         )
+        arguments["svi"] = Clip(self.options, self._reference, motion, arguments)
         self._seeds.append(seed)
         total = max(self.lengths.clips, number)
         say(f'clip {number}/{total}: seed {seed}, prompt "{_short(arguments["input_prompt"])}"', after_progress=True)

@@ -28,6 +28,7 @@ HOOKS = {
         'bbargs["svi"].condition(',
         'bbargs["svi"].first_frame_only(',
         'bbargs["svi"].schedule(',
+        'bbargs["svi"].noise(',
     ),
 }
 

@@ -32,7 +32,9 @@ def files(flavour: str = "base") -> dict[str, bytes]:
         tail='sample[:, -reuse_frames:].to("cpu", copy=True)' if newer else "sample[:, -reuse_frames:].clone()",
     )
     any2video = text.ANY2VIDEO.format(
-        decorators="    @timed\n" if newer else "", encode=text.ENCODE_OLD if old else text.ENCODE_NEW
+        decorators="    @timed\n" if newer else "",
+        encode=text.ENCODE_OLD if old else text.ENCODE_NEW,
+        after_noise=text.NOISE_OLD if old else text.NOISE_NEW,
     )
     if flavour == "broken":
         wgp = wgp.replace("    wan_model = WanAny2V()\n", "      wan_model = WanAny2V()\n    prompts == (\n")

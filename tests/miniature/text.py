@@ -170,10 +170,23 @@ class WanAny2V:
                 kwargs["known"] = overlapped_latents_frames_num
         else:
             y = None
-        for i, t in enumerate(timesteps):
+        batch_size, target_shape, alpha_class, alpha2, video_prompt_type = 1, (16, 5, 8, 12), False, False, ""
+        # b, c, lat_f, lat_h, lat_w
+        latents = torch.randn(batch_size, *target_shape, dtype=torch.float32, device=self.device, generator=seed_g)
+{after_noise}        for i, t in enumerate(timesteps):
             self.model.step(i, t, y, original_timesteps)
         return {{"x": self.model.frames, "outputs": image_outputs, "reference": color_reference_frame}}
 '''
+
+NOISE_OLD = """\
+        if "G" in video_prompt_type: randn = latents
+"""
+
+NOISE_NEW = """\
+        if alpha_class and alpha2:
+            latents = latents * 0.97
+        if "G" in video_prompt_type: randn = latents
+"""
 
 ENCODE_OLD = """\
         if enc is not None:

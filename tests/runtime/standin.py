@@ -124,7 +124,9 @@ class WanAny2V:
         overlapped_latents_frames_num = int(1 + (count-1) // 4)
         if "svi" in bbargs: overlapped_latents_frames_num = bbargs["svi"].first_frame_only(y)
         self.calls[-1].update(enc=enc, y=y, pinned=overlapped_latents_frames_num, clip=clip_image_start, timesteps=timesteps)
-        frames = torch.randn(3, frame_num, *input_video.shape[2:], generator=torch.Generator().manual_seed(seed)).clamp_(-1, 1)
+        latents = torch.randn(3, frame_num, *input_video.shape[2:], generator=torch.Generator().manual_seed(seed))
+        if "svi" in bbargs: latents = bbargs["svi"].noise(latents)
+        frames = latents.clamp_(-1, 1)
         return {{"x": frames if not MODERN else frames.add(1).mul_(127.5).round_().to(torch.uint8)}}
 
 wan_model = WanAny2V()
