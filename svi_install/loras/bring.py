@@ -73,7 +73,7 @@ class Run:
             raise disk_error(error, need.target, "write") from error
         try:
             # Another process may have brought it while this one waited.
-            return self._have(need) if need.target.is_file() else self._fill(need, part)
+            return self._instead(need, part) if need.target.is_file() else self._fill(need, part)
         except KeyboardInterrupt as stop:
             done = summary(part.received, part.state.size)
             raise SviError(
@@ -87,10 +87,10 @@ class Run:
                 part.close()
             else:
                 part.discard()
-                for folder in made:
-                    with contextlib.suppress(OSError):
-                        # Only what is empty goes.
-                        folder.rmdir()
+            for folder in made:
+                with contextlib.suppress(OSError):
+                    # Only what is empty goes.
+                    folder.rmdir()
 
     def check(self, need: Need) -> Fetched | Problem:
         """Hash a file that is there again.
@@ -126,6 +126,12 @@ class Run:
             "End that other svi-install, then run the same command again.",
             EXIT_DOWNLOAD,
         )
+
+    def _instead(self, need: Need, part: Part) -> Fetched:
+        """Take what somebody else has put there meanwhile; what arrived is of use only when that is another file."""
+        fetched = self._have(need)
+        part.discard()
+        return fetched
 
     def _have(self, need: Need) -> Fetched:
         entry = ledger.lookup(self._settings.ledger, need.target)
@@ -200,7 +206,7 @@ class Run:
         try:
             self._check_arrival(need, part, arrival)
             if need.target.exists():
-                return self._have(need)
+                return self._instead(need, part)
             part.publish(need.target, self._pause)
         except OSError as error:
             raise disk_error(error, need.target, "rename") from error

@@ -348,7 +348,7 @@ def of_exception(error: BaseException, url: str) -> TransferError:
     if isinstance(reason, ssl.SSLCertVerificationError):
         return TransferError("tls", f"The certificate of {host} cannot be trusted ({reason.verify_message}).", url)
     if isinstance(reason, ssl.SSLError) and "EOF" not in str(reason):
-        return TransferError("tls", f"No encrypted connection to {host} ({reason.reason or reason}).", url)
+        return TransferError("tls", f"No encrypted connection to {host} ({reason}).", url)
     if isinstance(reason, socket.gaierror):
         return TransferError("dns", f"The name {host} cannot be found.", url)
     if isinstance(reason, TimeoutError):
