@@ -6,8 +6,10 @@ import pytest
 
 from svi_install import history, patchset
 from svi_install.errors import EXIT_USAGE, SviError
+from svi_install.judge import FileVerdict
 from svi_install.patchset import PatchSet
-from svi_install.releases import Verdict, check, releases
+from svi_install.placement import Refusal
+from svi_install.releases import Verdict, causes, check, releases
 from tests import story
 from tests.miniature import WGP
 from tests.story import Story
@@ -92,6 +94,14 @@ def test_a_place_that_only_the_reference_knows_better_is_wrong(told: Story, patc
     chosen = releases(told.git, patches, revision=told.commits["12.61"])
     (verdict,) = check(told.git, patches, chosen, reference=patches)
     assert [file.wrong for file in verdict.files] == [(), (), ()]
+
+
+def test_a_hook_that_came_back_has_no_cause(told: Story, patches: PatchSet) -> None:
+    refused = FileVerdict(WGP, "x", refusals=(Refusal(WGP, "clip", "why", "", ()),))
+    commits = told.commits
+    assert causes(told.git, patches.variants, refused, commits["12.60"], commits["12.71"]) == ()
+    (cause,) = causes(told.git, patches.variants, refused, commits["12.60"], commits["broken"])
+    assert cause.commit.id == commits["rework"]
 
 
 def test_exact_needs_every_hook_at_its_line(told: Story, patches: PatchSet) -> None:
