@@ -40,6 +40,6 @@ def _litter(root: Path) -> bool:
     """Tell whether anything but a receipt lies in the folder of ours."""
     receipt = root / PATH
     try:
-        return any(path != receipt for path in receipt.parent.iterdir())
+        return list(receipt.parent.iterdir()) != [receipt]
     except OSError:
         return False
