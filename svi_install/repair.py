@@ -95,42 +95,53 @@ def _hooks(patchset: PatchSet, path: str) -> tuple[str, ...]:
 
 
 def _repair_file(git: Path, patchset: PatchSet, job: Job, data: bytes, name: str) -> Repair:
+    variants = patchset.variants[job.path]
+    places = _places(variants, job.path, data)
     anchors: list[Anchor] = []
     hunks: list[tuple[int, Hunk]] = []
-    for hook in _hooks(patchset, job.path):
-        single = _single(patchset.variants[job.path], hook)
-        hunk = single[-1].hunks[0]
-        spot = _placed(single, job.path, data)
-        if spot is not None:
-            used = next(variant.hunks[0] for variant in single if variant.name == spot.variant)
-            line = spot.line - 1 if used.anchor == "before" else spot.line
-        else:
-            ranked = _ranked(git, patchset, single, job, data)
-            sure = bool(ranked) and ranked[0].score >= SURE
-            if not sure or (ranked[1:] and ranked[0].score - ranked[1].score < AHEAD):
-                return Repair(job.path, name, tuple(ranked[:3]), why_not=f"hook {hook} has no sure place")
-            anchors.append(ranked[0])
-            line, used = ranked[0].line, hunk
-        hunks.append((line, used))
-    return _with_diff(patchset.variants[job.path][-1], data, name, tuple(anchors), hunks)
+    for newest in variants[-1].hunks:
+        if newest.hook in places:
+            hunks.append(_anchor(variants, places[newest.hook]))
+            continue
+        ranked = _ranked(git, patchset, newest, job, data)
+        sure = bool(ranked) and ranked[0].score >= SURE
+        if not sure or (ranked[1:] and ranked[0].score - ranked[1].score < AHEAD):
+            return Repair(job.path, name, tuple(ranked[:3]), why_not=f"hook {newest.hook} has no sure place")
+        anchors.append(ranked[0])
+        hunks.append((ranked[0].line, newest))
+    return _with_diff(variants[-1], data, name, tuple(anchors), hunks)
 
 
-def _single(variants: Sequence[Variant], hook: str) -> tuple[Variant, ...]:
-    parts = ((variant, [hunk for hunk in variant.hunks if hunk.hook == hook]) for variant in variants)
-    return tuple(replace(variant, hunks=(hunks[0],)) for variant, hunks in parts if hunks)
+def _places(variants: tuple[Variant, ...], path: str, data: bytes) -> dict[str, Place]:
+    """Place what can be placed, and leave the refused hooks out."""
+    refused: set[str] = set()
+    while True:
+        left = tuple(
+            replace(variant, hunks=tuple(hunk for hunk in variant.hunks if hunk.hook not in refused))
+            for variant in variants
+        )
+        if not left[-1].hunks:
+            return {}
+        try:
+            shift, found = 0, {}
+            for item in place(left, path, data).places:
+                found[item.hook] = replace(item, line=item.line - shift)
+                shift += len(next(hunk.added for hunk in variants[-1].hunks if hunk.hook == item.hook))
+            return found
+        except PlacementError as error:
+            refused |= {item.hook for item in error.refusals}
 
 
-def _placed(variants: tuple[Variant, ...], path: str, data: bytes) -> Place | None:
-    try:
-        return place(variants, path, data).places[0]
-    except PlacementError:
-        return None
+def _anchor(variants: tuple[Variant, ...], spot: Place) -> tuple[int, Hunk]:
+    """Return the line of the anchor in the text without hooks, and the hunk that was used."""
+    used = next(v for v in variants if v.name == spot.variant)
+    hunk = next(hunk for hunk in used.hunks if hunk.hook == spot.hook)
+    return (spot.line - 1 if hunk.anchor == "before" else spot.line), hunk
 
 
-def _ranked(git: Path, patchset: PatchSet, single: tuple[Variant, ...], job: Job, data: bytes) -> list[Anchor]:
-    hunk = single[-1].hunks[0]
+def _ranked(git: Path, patchset: PatchSet, hunk: Hunk, job: Job, data: bytes) -> list[Anchor]:
     lines = data.split(b"\n")
-    known = _last_known(git, patchset, single, job)
+    known = _last_known(git, patchset, hunk.hook, job)
     spots = _by_history(git, known, job) if known else frozenset()
     found = []
     for item in nearest(data, hunk.anchor_line, limit=12):
@@ -153,19 +164,15 @@ def _ranked(git: Path, patchset: PatchSet, single: tuple[Variant, ...], job: Job
     return sorted(found, key=lambda item: (-item.score, item.line))
 
 
-def _last_known(git: Path, patchset: PatchSet, single: tuple[Variant, ...], job: Job) -> _Known | None:
+def _last_known(git: Path, patchset: PatchSet, hook: str, job: Job) -> _Known | None:
+    variants = patchset.variants[job.path]
     newest = list(patchset.commits.values())[::-1]
-    tried: set[Job] = set()
-    for row in jobs_of(git, newest, [job.path]):
-        old = row[0]
-        if old is None or old in tried:
-            continue
-        tried.add(old)
+    olds = dict.fromkeys(row[0] for row in jobs_of(git, newest, [job.path]) if row[0])
+    for old in olds:
         (data,) = history.read_blobs(git, [old.blob])
-        spot = _placed(single, job.path, data)
-        if spot is not None:
-            used = next(variant.hunks[0] for variant in single if variant.name == spot.variant)
-            return _Known(old, spot.line - 1 if used.anchor == "before" else spot.line)
+        places = _places(variants, job.path, data)
+        if hook in places:
+            return _Known(old, _anchor(variants, places[hook])[0])
     return None
 
 
