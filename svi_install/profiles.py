@@ -6,7 +6,9 @@ from pathlib import Path
 
 from .data import data_folder
 from .destination import outside_roots
+from .loras.catalogue import load
 from .loras.destination import locate
+from .loras.usage import with_present_files
 
 # In the package the profiles lie where a WanGP with standard folders wants them.
 _LORA_FOLDER = "loras/wan_i2v/"
@@ -20,11 +22,15 @@ def profile_files(root: Path) -> dict[str, bytes]:
 
     Returns:
         Bytes by path: relative to the checkout, or absolute where WanGP's LoRA folder was moved elsewhere by its
-        configuration. A folder that only a start script names stays out of it, because it may be anything.
+        configuration. A profile names the precision of a LoRA that is there already. A folder that only a start script names stays out of it, because it may be anything.
     """
     folder = data_folder("profiles")
     lora_folder = _lora_folder(root)
-    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.json"))}
+    known = load()
+    found = {
+        path.relative_to(folder).as_posix(): with_present_files(root, path.read_bytes(), known)
+        for path in sorted(folder.rglob("*.json"))
+    }
     return {
         f"{lora_folder}/{name.removeprefix(_LORA_FOLDER)}" if name.startswith(_LORA_FOLDER) else name: data
         for name, data in found.items()

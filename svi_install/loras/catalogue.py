@@ -220,11 +220,11 @@ def place_of(url: str) -> Place | None:
     return Place("/".join(parts[:2]), "/".join(parts[4:]))
 
 
-def load(path: Path = CATALOGUE) -> Catalogue:
+def load(path: Path | None = None) -> Catalogue:
     """Read the catalogue.
 
     Args:
-        path: catalogue file.
+        path: catalogue file; None for the built-in one.
 
     Returns:
         The catalogue.
@@ -232,6 +232,7 @@ def load(path: Path = CATALOGUE) -> Catalogue:
     Raises:
         SviError: the file cannot be read or two different files would share one place in WanGP's folders.
     """
+    path = path or CATALOGUE
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         catalogue = _parse(data)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SviError
-from .catalogue import CATALOGUE, load
+from . import catalogue
 from .failures import TransferError
 from .settings import Settings, from_environment
 from .transport import Answer, Transport
@@ -35,7 +35,7 @@ def pin(
     names: Sequence[str] | None = None,
     *,
     settings: Settings | None = None,
-    path: Path = CATALOGUE,
+    path: Path | None = None,
     say: Callable[[str], None] = lambda _line: None,
 ) -> tuple[Pinned, ...]:
     """Ask the hub for every file and write what it says into the catalogue.
@@ -43,7 +43,7 @@ def pin(
     Args:
         names: LoRAs as for a download; None for all.
         settings: hub and token; None for those of the environment.
-        path: catalogue file.
+        path: catalogue file; None for the built-in one.
         say: gets the name of each file before the hub is asked for it.
 
     Returns:
@@ -52,7 +52,8 @@ def pin(
     Raises:
         SviError: a name is unknown, or the catalogue cannot be read or written.
     """
-    known = load(path)
+    path = path or catalogue.CATALOGUE
+    known = catalogue.load(path)
     wanted = {lora.name for lora in (known.loras if names is None else known.select(names))}
     run = settings or from_environment()
     transport = Transport(run)
