@@ -22,7 +22,8 @@ def profile_files(root: Path) -> dict[str, bytes]:
 
     Returns:
         Bytes by path: relative to the checkout, or absolute where WanGP's LoRA folder was moved elsewhere by its
-        configuration. A profile names the precision of a LoRA that is there already. A folder that only a start script names stays out of it, because it may be anything.
+        configuration. A folder that only a start script names stays out of it, because it may be anything. A profile
+        names the precision of a LoRA that is there already.
     """
     folder = data_folder("profiles")
     lora_folder = _lora_folder(root)
