@@ -102,6 +102,7 @@ def plan_install(
     patched = tuple(_patched(path, patchset.variants[path], disk, old) for path in patchset.paths)
     ours = old is not None or any(file.data != file.clean.data for file in patched) or _any_there(disk, runtime)
     added, notes = _additions(disk, old, runtime, profiles, ours)
+    notes = (*_broken(patched), *notes)
     stale, stale_notes = _stale(disk, old, {**runtime, **profiles})
     hooked = tuple(Change(file.path, file.data, file.placement.after) for file in patched)
     written = tuple(change for change in (*added.values(), *hooked, *stale) if change.before != change.after)
@@ -176,6 +177,16 @@ def plan_revert(
     )
     plan = (*changes, *reversed(removed), *record)
     return Plan("revert", root, plan, MappingProxyType({}), (*notes, *kept), sweep)
+
+
+def _broken(patched: tuple[_File, ...]) -> tuple[str, ...]:
+    """Say which files of this WanGP were broken before: nobody is to look for the cause in SVI."""
+    return tuple(
+        f"{file.path} of this WanGP is broken and will not start, with or without SVI ({file.placement.broken}): "
+        "update WanGP."
+        for file in patched
+        if file.placement.broken
+    )
 
 
 def _patched(path: str, variants: tuple[Variant, ...], disk: Disk, old: Receipt | None) -> _File:

@@ -208,7 +208,9 @@ def test_a_wangp_that_is_too_old(wangp: Path, run: Run) -> None:
 def test_an_upstream_file_that_does_not_parse_is_patched_all_the_same(tmp_path: Path, run: Run) -> None:
     root = miniature.write(tmp_path / "Wan2GP", "broken")
     before = tree(root)
-    assert run(root, "--no-lora")[0] == EXIT_DONE
+    code, data = run(root, "--no-lora")
+    assert code == EXIT_DONE
+    assert any("broken" in note and "with or without SVI" in note for note in data["notes"])
     assert run(root, "--revert")[0] == EXIT_DONE
     assert tree(root) == before
 
