@@ -1,0 +1,1 @@
+"""Storyboards: from one image and a few lines to a film of any length, one WanGP task per segment."""

@@ -1,0 +1,289 @@
+"""One film: which of its segments are finished, making the missing ones, joining them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import SviError
+from ..runtime import png
+from . import ffmpeg, runner, task, trouble
+from .segments import Segment, film_frames, part_frames, segments_of
+from .store import Store, tail_of
+from .story import Story
+from .variants import Variant
+
+PART = "segment.mp4"
+END = "end.mp4"
+OUT = "wangp"
+
+
+@dataclass(frozen=True)
+class Film:
+    """A story with everything that follows from it.
+
+    Args:
+        target: the video to be.
+        store: the folder beside it.
+        variant: how clips are made.
+        segments: in the order of the film.
+        keys: address of each segment's result, by its number.
+        tasks: WanGP settings of each segment, by its number.
+    """
+
+    target: Path
+    store: Store
+    variant: Variant
+    segments: tuple[Segment, ...]
+    keys: Mapping[int, str]
+    tasks: Mapping[int, Mapping[str, Any]]
+
+    @property
+    def frames(self) -> int:
+        """Frames of the whole film."""
+        return film_frames(self.segments, self.variant.overlap)
+
+    def folder(self, segment: Segment) -> Path:
+        """Folder of a segment's result."""
+        return self.store.folder(segment.number, self.keys[segment.number])
+
+    def finished(self, segment: Segment) -> bool:
+        """Whether a segment is finished."""
+        return self.store.finished(segment.number, self.keys[segment.number])
+
+    def missing(self) -> tuple[Segment, ...]:
+        """The segments that have to be made, in the order of the film."""
+        return tuple(segment for segment in self.segments if not self.finished(segment))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a film is.
+
+    Args:
+        segment: number of the segment that is being made.
+        segments: how many the film has.
+        step: denoising steps that are done.
+        steps: of all.
+        finished: the file of a segment that has just been finished, None in between.
+        seconds: that the last finished segment took, None before the first.
+        left: segments that are still to be made, with the current one.
+    """
+
+    segment: int
+    segments: int
+    step: int = 0
+    steps: int = 0
+    finished: Path | None = None
+    seconds: float | None = None
+    left: int = 0
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds to the end, None while nothing is known."""
+        if self.seconds is None:
+            return None
+        done = self.step / self.steps if self.steps and self.finished is None else 0.0
+        return max(0.0, self.seconds * (self.left - done))
+
+
+Report = Callable[[Progress], None]
+
+
+def store_of(target: Path) -> Store:
+    """Return the folder of a film: ``film.svi`` beside ``film.mp4``."""
+    return Store(target.with_suffix(".svi").absolute())
+
+
+def plan(story: Story, variant: Variant, target: Path, model: str | None = None) -> Film:
+    """Work out a film without changing anything.
+
+    Args:
+        story: what a person asks for.
+        variant: how its clips are made.
+        target: the video to be.
+        model: WanGP's model type where it is not the variant's.
+
+    Returns:
+        The film.
+
+    Raises:
+        SviError: an image cannot be read.
+    """
+    store = store_of(target)
+    segments = segments_of(story, variant, store.takes())
+    hashes: dict[str, str] = {}
+    keys: dict[int, str] = {}
+    tasks: dict[int, Mapping[str, Any]] = {}
+    for segment in segments:
+        for image in filter(None, (segment.image, segment.end_image)):
+            if str(image) not in hashes:
+                hashes[str(image)] = _hash(image)
+        settings = task.task_of(segment, story, variant, model)
+        before = None if segment.begins else keys[segment.number - 1]
+        tasks[segment.number] = settings
+        keys[segment.number] = task.key_of(settings, before, hashes)
+    return Film(target.absolute(), store, variant, segments, keys, tasks)
+
+
+def make(film: Film, job: runner.Job, program: Path, report: Report, preview: bool = False) -> tuple[Segment, ...]:
+    """Make the missing segments.
+
+    Args:
+        film: the film; its store is locked by the caller.
+        job: which WanGP and how.
+        program: ffmpeg.
+        report: is told how far it is.
+        preview: join what is there after each segment.
+
+    Returns:
+        The segments that were made.
+
+    Raises:
+        SviError: WanGP or ffmpeg failed; finished segments stay.
+    """
+    for segment in film.missing():
+        if film.store.made(segment.number, film.keys[segment.number]) is not None:
+            # The last run was ended between WanGP and ffmpeg.
+            _finish(film, segment, program, 0.0)
+    missing = film.missing()
+    if not missing:
+        return ()
+    for segment in missing:
+        film.store.begin(segment.number, film.keys[segment.number])
+    total, seconds, began = len(film.segments), _known_seconds(film), time.monotonic()
+
+    def tell(step: runner.Step) -> None:
+        if step.index < len(missing):
+            number, left = missing[step.index].number, len(missing) - step.index
+            report(Progress(number, total, step.step, step.steps, seconds=seconds, left=left))
+
+    film.store.write(
+        "start", wangp=job.wangp.version, headless=job.wangp.headless, segments=total, missing=len(missing)
+    )
+    made = []
+    for index in runner.run(job, [_placed(film, segment) for segment in missing], tell):
+        segment, now = missing[index], time.monotonic()
+        # The first one also loads the model.
+        seconds, began = now - began, now
+        _finish(film, segment, program, seconds)
+        made.append(segment)
+        part = film.folder(segment) / PART
+        if preview:
+            join(film, program, film.target.with_suffix(f".preview{film.target.suffix}"), _prefix(film))
+        report(Progress(segment.number, total, 0, 0, part, seconds, len(missing) - index - 1))
+        _tidy(job.out)
+    return tuple(made)
+
+
+def join(film: Film, program: Path, target: Path, segments: Sequence[Segment] | None = None) -> int:
+    """Join segments to a video; nothing is compressed again.
+
+    Args:
+        film: the film.
+        program: ffmpeg.
+        target: the video.
+        segments: finished segments from the first on, None for all.
+
+    Returns:
+        Frames of the video.
+
+    Raises:
+        SviError: ffmpeg failed, or the video has another length than it should have.
+    """
+    chosen = film.segments if segments is None else tuple(segments)
+    parts: list[Path] = []
+    for index, segment in enumerate(chosen):
+        folder = film.folder(segment)
+        parts.append(folder / PART)
+        last = index == len(chosen) - 1 or chosen[index + 1].begins
+        if last and film.variant.seam == "head":
+            parts.append(_end_of(folder, program))
+    ffmpeg.join(program, parts, target, _comment(film, chosen))
+    wanted, frames = film_frames(chosen, film.variant.overlap), ffmpeg.count(program, target)
+    if frames != wanted:
+        raise SviError(
+            "wrong-length",
+            f"{target} has {frames} frames instead of {wanted}; a segment in {film.store.root} was changed.",
+            "Make it again from the first segment on: add --from 1",
+        )
+    return frames
+
+
+def forget(film: Film, numbers: Iterable[int]) -> None:
+    """Throw results of segments away."""
+    for number in numbers:
+        film.store.forget(number, film.keys[number])
+
+
+def _finish(film: Film, segment: Segment, program: Path, seconds: float) -> None:
+    key, folder = film.keys[segment.number], film.folder(segment)
+    facts = film.store.made(segment.number, key)
+    if facts is None:
+        raise trouble.inactive(segment.number, film.store.root / OUT / runner.LOG)
+    first, end = part_frames(segment, facts["frames"], film.variant.overlap, film.variant.seam)
+    raw = ffmpeg.Raw(folder / "frames.rgb", facts["width"], facts["height"], first, end)
+    comment = json.dumps({**film.tasks[segment.number], "svi": facts.get("svi")}, ensure_ascii=False)
+    ffmpeg.encode(program, raw, folder / PART, comment)
+    kept = {**facts, "seed": segment.seed, "prompt": segment.prompt, "seconds": round(seconds, 2), "key": key}
+    film.store.finish(segment.number, key, kept)
+    film.store.write("finished", segment=segment.number, key=key, seconds=round(seconds, 2), seed=segment.seed)
+
+
+def _end_of(folder: Path, program: Path) -> Path:
+    """The tail of a segment that nothing follows, from the lossless frames."""
+    target = folder / END
+    if not target.is_file():
+        pictures = [png.read(path) for path in tail_of(folder) if path.suffix == ".png"]
+        size = (pictures[0].width, pictures[0].height)
+        ffmpeg.encode_frames(program, [each.pixels for each in pictures], size, target)
+    return target
+
+
+def _placed(film: Film, segment: Segment) -> dict[str, Any]:
+    before = None if segment.begins else film.folder(film.segments[segment.number - 2])
+    return task.placed(film.tasks[segment.number], before, film.folder(segment))
+
+
+def _prefix(film: Film) -> tuple[Segment, ...]:
+    found = []
+    for segment in film.segments:
+        if not film.finished(segment):
+            break
+        found.append(segment)
+    return tuple(found)
+
+
+def _comment(film: Film, segments: Sequence[Segment]) -> str:
+    facts = [film.store.facts(segment.number, film.keys[segment.number]) for segment in segments]
+    svi = {**(facts[0].get("svi") or {}), "seeds": [segment.seed for segment in segments], "segments": len(segments)}
+    return json.dumps({"svi": svi}, ensure_ascii=False)
+
+
+def _known_seconds(film: Film) -> float | None:
+    """How long a segment of this film took in an earlier run; the first of a run also loads the model."""
+    times = [float(event["seconds"]) for event in film.store.journal() if event.get("event") == "finished"]
+    return times[-1] if times and times[-1] > 0 else None
+
+
+def _tidy(out: Path) -> None:
+    """WanGP's own compressed video of a segment is of no use beside the part of the film."""
+    for video in out.glob("*.mp4"):
+        # On Windows WanGP may still have it open; then the next segment's turn takes it.
+        with contextlib.suppress(OSError):
+            video.unlink()
+
+
+def _hash(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise SviError(
+            "no-image", f"The image {path} cannot be read: {error.strerror}. Nothing was started."
+        ) from error

@@ -1,0 +1,156 @@
+"""From shots to segments: how many clips a shot needs, what each of them is, and how long the film becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..runtime import length
+from .story import FPS, SEED_STRIDE, Lora, Shot, Story, usage
+from .variants import Variant
+
+# Far from 42 and its multiples, so that a new take never meets another segment's seed.
+TAKE_STRIDE = 1_000_003
+SEEDS = 2**31
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One clip of the film.
+
+    Args:
+        number: from 1 on.
+        shot: number of its shot, from 1 on.
+        scene: number of its scene, from 1 on; a scene begins at an image.
+        prompt: what is to be seen.
+        seed: of its noise.
+        frames: that WanGP generates.
+        begins: first of its scene.
+        ends: last of its scene.
+        image: anchor of its scene.
+        end_image: last frame, SVI 2 Pro only.
+        steps: denoising steps, None for the variant's.
+        loras: beside those of the variant.
+        settings: further WanGP settings.
+    """
+
+    number: int
+    shot: int
+    scene: int
+    prompt: str
+    seed: int
+    frames: int
+    begins: bool
+    ends: bool
+    image: Path
+    end_image: Path | None = None
+    steps: int | None = None
+    loras: tuple[Lora, ...] = ()
+    settings: Mapping[str, Any] | None = None
+
+
+def clip_frames(story: Story, variant: Variant) -> int:
+    """Return the frames of a clip as WanGP makes them: 4k+1.
+
+    Raises:
+        SviError: a clip would be too short to go on from.
+    """
+    try:
+        frames = length.plan(story.clip_frames, story.clip_frames, max(1, variant.overlap), continues=False).clip_frames
+    except ValueError as error:
+        raise usage(f"clip_frames is {story.clip_frames}: {error}. Nothing was started.") from None
+    return frames
+
+
+def clips_of(shot: Shot, frames: int, overlap: int, begins: bool) -> int:
+    """Return the number of whole clips that comes nearest to the length of a shot.
+
+    Args:
+        shot: the shot.
+        frames: of a clip.
+        overlap: frames that two clips share.
+        begins: whether the shot begins a scene: then its first clip shares nothing.
+    """
+    if shot.frames is None:
+        return 1
+    step = frames - overlap
+    asked = shot.frames - (overlap if begins else 0)
+    # A half rounds up, as in WanGP itself.
+    return max(1, (2 * asked + step) // (2 * step))
+
+
+def segments_of(story: Story, variant: Variant, takes: Mapping[int, int] | None = None) -> tuple[Segment, ...]:
+    """Divide a story into segments.
+
+    Args:
+        story: what a person asks for.
+        variant: how its clips are made.
+        takes: for a segment's number how often it was rejected; each time it gets another seed.
+
+    Returns:
+        The segments in the order of the film.
+
+    Raises:
+        SviError: a clip would be too short to go on from.
+    """
+    frames = clip_frames(story, variant)
+    found: list[Segment] = []
+    scene, image = 0, story.image
+    for index, shot in enumerate(story.shots):
+        begins = index == 0 or shot.new_shot
+        if begins:
+            scene += 1
+            image = shot.image or story.image
+        clips = clips_of(shot, frames, variant.overlap, begins)
+        following = story.shots[index + 1] if index + 1 < len(story.shots) else None
+        for clip in range(clips):
+            number = len(found) + 1
+            last = clip == clips - 1
+            base = story.seed + SEED_STRIDE * (number - 1) if shot.seed is None else shot.seed + SEED_STRIDE * clip
+            found.append(
+                Segment(
+                    number=number,
+                    shot=index + 1,
+                    scene=scene,
+                    prompt=shot.prompt,
+                    seed=(base + TAKE_STRIDE * (takes or {}).get(number, 0)) % SEEDS,
+                    frames=frames,
+                    begins=begins and clip == 0,
+                    ends=last and (following is None or following.new_shot),
+                    image=image,
+                    end_image=shot.end_image if last else None,
+                    steps=shot.steps or story.steps,
+                    loras=(*story.loras, *shot.loras),
+                    settings={**story.settings, **shot.settings},
+                )
+            )
+    return tuple(found)
+
+
+def part_frames(segment: Segment, made: int, overlap: int, seam: str) -> tuple[int, int]:
+    """Return which frames of a segment are its part of the film: the first and one behind the last.
+
+    Where the head stays, no part has its own tail: the film ends with the tail of its last segment, and a longer film
+    keeps all parts as they are.
+
+    Args:
+        segment: the segment.
+        made: frames that WanGP has left of it.
+        overlap: frames that two clips share.
+        seam: ``head`` when the new clip's regenerated head stays, ``tail`` when the old clip's tail stays.
+    """
+    if seam == "head":
+        return 0, made - overlap
+    return 0 if segment.begins else made - (segment.frames - overlap), made
+
+
+def film_frames(segments: tuple[Segment, ...], overlap: int) -> int:
+    """Return the frames of the joined film."""
+    return sum(segment.frames - (0 if segment.begins else overlap) for segment in segments)
+
+
+def seconds(frames: int) -> float:
+    """Return how long frames last."""
+    return frames / FPS

@@ -1,0 +1,124 @@
+"""WanGP settings: one task per segment, and the same film as settings that open in WanGP's own form."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..runtime import options
+from .segments import Segment, film_frames
+from .story import Story
+from .variants import PRO_WINDOW_OVERLAP, Variant
+
+# Below 2.42 WanGP drops the window sizes of SVI 2 Pro.
+SETTINGS_VERSION = 2.5
+# What WanGP does to a finished video would be done to each segment, and its frames would no longer join.
+POSTPROCESSING = ("temporal_upsampling", "spatial_upsampling", "film_grain_intensity")
+
+
+def task_of(segment: Segment, story: Story, variant: Variant, model: str | None = None) -> dict[str, Any]:
+    """Make the WanGP settings of one segment, without the folders that it comes from and goes to.
+
+    Args:
+        segment: the segment.
+        story: its story.
+        variant: how its clips are made.
+        model: WanGP's model type where it is not the variant's, such as a quantized one.
+
+    Returns:
+        Settings that every release since 9.8 takes.
+    """
+    return {
+        **_shared(segment, story, variant, model),
+        "prompt": segment.prompt,
+        "seed": segment.seed,
+        "video_length": segment.frames,
+        "sliding_window_size": segment.frames,
+        "image_start": [str(segment.image)],
+        # Releases before 12 want SVI's one-frame overlap here; the runtime sets its own.
+        "sliding_window_overlap": PRO_WINDOW_OVERLAP if variant.motion_frames == 0 else 1,
+        **({"image_end": [str(segment.end_image)], "image_prompt_type": "SE"} if segment.end_image else {}),
+    }
+
+
+def film_settings(
+    segments: Sequence[Segment], story: Story, variant: Variant, model: str | None = None
+) -> dict[str, Any]:
+    """Make the settings of the whole film as one WanGP task, for a person who wants to go on in WanGP's form.
+
+    WanGP has one set of LoRAs, steps and one start image for a video: those of the first segment.
+
+    Args:
+        segments: of the film.
+        story: the story.
+        variant: how its clips are made.
+        model: as for `task_of`.
+    """
+    first = segments[0]
+    motion = variant.motion_frames
+    return {
+        **_shared(first, story, variant, model),
+        "prompt": "\n".join(segment.prompt for segment in segments),
+        "seed": first.seed,
+        "video_length": film_frames(tuple(segments), variant.overlap),
+        "sliding_window_size": first.frames,
+        "sliding_window_overlap": PRO_WINDOW_OVERLAP if motion == 0 else motion,
+        "image_start": [str(first.image)],
+    }
+
+
+def key_of(task: Mapping[str, Any], before: str | None, images: Mapping[str, str]) -> str:
+    """Return the address of a segment's result: equal inputs have equal addresses.
+
+    WanGP's version is not part of it, so that an update in the middle of a film does not begin it anew.
+
+    Args:
+        task: the segment's settings.
+        before: address of the segment that it goes on from, None at the beginning of a scene.
+        images: hash of each image's content by its path.
+
+    Returns:
+        Hexadecimal digits.
+    """
+    named = {
+        name: [images[path] for path in value] if name in ("image_start", "image_end") else value
+        for name, value in task.items()
+    }
+    text = json.dumps({"task": named, "before": before}, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def placed(task: Mapping[str, Any], before: Path | None, out: Path) -> dict[str, Any]:
+    """Complete a segment's settings with the folders that it comes from and goes to."""
+    folders = {options.SEGMENT_OUT: str(out), **({options.SEGMENT_BEFORE: str(before)} if before else {})}
+    return {**task, **folders}
+
+
+def _shared(segment: Segment, story: Story, variant: Variant, model: str | None) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        **variant.settings,
+        "model_type": model or variant.model,
+        "settings_version": SETTINGS_VERSION,
+        "image_prompt_type": "S",
+        # One prompt line per window, in every release.
+        "multi_prompts_gen_type": 1,
+        # 10.80 runs no task without it.
+        "pause_seconds": 0,
+    }
+    if story.resolution:
+        settings["resolution"] = story.resolution
+    if story.negative_prompt is not None:
+        settings["negative_prompt"] = story.negative_prompt
+    if segment.steps is not None:
+        settings["num_inference_steps"] = segment.steps
+    settings.update(segment.settings or {})
+    if segment.loras:
+        chosen = list(settings.get("activated_loras") or [])
+        # As many strengths as LoRAs, or the new ones would get those of the old.
+        strengths = (str(settings.get("loras_multipliers") or "").split() + ["1"] * len(chosen))[: len(chosen)]
+        settings["activated_loras"] = [*chosen, *(lora.name for lora in segment.loras)]
+        settings["loras_multipliers"] = " ".join([*strengths, *(lora.strength for lora in segment.loras)])
+    return settings

@@ -1,0 +1,72 @@
+"""Shots from plain text: prompts by ``|``, one prompt per line, or FramePack's ``[1s: prompt]``."""
+
+from __future__ import annotations
+
+import re
+
+from .story import FPS, Shot, usage
+
+_NUMBER = r"(\d+(?:\.\d+)?)\s*s"
+_TIMED = re.compile(rf"\[\s*{_NUMBER}\s*(?:-\s*{_NUMBER}\s*)?:\s*([^\[\]]*)\]")
+
+
+def shots_of(text: str) -> tuple[Shot, ...]:
+    """Read shots from text.
+
+    Args:
+        text: ``[1s: ...]`` blocks; else prompts by ``|``; else one prompt per line, where empty lines and lines that
+            begin with ``#`` count for nothing.
+
+    Returns:
+        The shots, at least one.
+
+    Raises:
+        SviError: there is no prompt in it, or the times of FramePack's form do not grow.
+    """
+    lines = [line.strip() for line in text.splitlines()]
+    kept = [line for line in lines if line and not line.startswith("#")]
+    joined = "\n".join(kept)
+    if _TIMED.search(joined):
+        return _timed(joined)
+    prompts = [part for line in kept for part in line.split("|")]
+    shots = tuple(Shot(plain(prompt)) for prompt in prompts if plain(prompt))
+    if not shots:
+        raise usage("The story has no prompt. Nothing was started.", 'svi-install render IMAGE "walking | running"')
+    return shots
+
+
+def plain(prompt: str) -> str:
+    """Return a prompt in one line: WanGP takes every line for a prompt of its own."""
+    return " ".join(prompt.split())
+
+
+def _timed(text: str) -> tuple[Shot, ...]:
+    """FramePack: the time is where a prompt begins; it lasts to the next one or to its own end."""
+    found = list(_TIMED.finditer(text))
+    starts = [float(match[1]) for match in found]
+    ends = [float(match[2]) if match[2] else None for match in found]
+    lead = plain(text[: found[0].start()])
+    shots: list[Shot] = []
+    for index, match in enumerate(found):
+        start, following = starts[index], starts[index + 1] if index + 1 < len(found) else None
+        if following is not None and following <= start:
+            raise usage(
+                f"The times of the story do not grow: {match[0]!r} begins at {start:g} s and the next prompt at "
+                f"{following:g} s. Nothing was started."
+            )
+        own = ends[index]
+        if own is not None and own <= start:
+            raise usage(f"The shot {match[0]!r} ends before it begins. Nothing was started.")
+        # A gap belongs to the prompt before it; a prompt at the end without a time lasts one clip.
+        end = following if following is not None else own
+        if index == 0 and start > 0 and lead:
+            shots.append(Shot(lead, frames=_frames(start)))
+        if not plain(match[3]):
+            raise usage(f"The shot {match[0]!r} has no prompt. Nothing was started.")
+        begin = 0.0 if index == 0 and not lead else start
+        shots.append(Shot(plain(match[3]), frames=None if end is None else _frames(end - begin)))
+    return tuple(shots)
+
+
+def _frames(seconds: float) -> int:
+    return max(1, round(seconds * FPS))

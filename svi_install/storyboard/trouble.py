@@ -1,0 +1,75 @@
+"""What WanGP said before it gave up, in plain words, with the next thing to try."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import SviError
+
+_CARD_FULL = re.compile(r"CUDA out of memory|Tried to allocate|unsufficient VRAM|CUBLAS_STATUS_ALLOC_FAILED", re.I)
+_RAM_FULL = re.compile(
+    r"unsufficient RAM|CUDA error: out of memory|not enough memory: you tried to allocate|MemoryError|bad allocation"
+    r"|DefaultCPUAllocator",
+    re.I,
+)
+_DISK_FULL = re.compile(r"No space left on device|not enough space on the disk", re.I)
+_MMGP = re.compile(r"Incorrect version of mmgp")
+_SVI = re.compile(r"\[SVI Mode\] (?:not started|off)[^\r\n]*")
+_WORTH = re.compile(r"\[ERROR\]|\bError\b|Traceback|\[SKIP\]|not found|failed", re.I)
+_KILLED = (-9, 137)
+
+
+def explain(said: Sequence[str], code: int | None) -> SviError:
+    """Make an error of what a WanGP said.
+
+    Args:
+        said: the last lines of its console.
+        code: its exit code when it ended by itself, None while it ran.
+
+    Returns:
+        The error.
+    """
+    text = "\n".join(said[-120:])
+    kept = "Finished segments stay; the same command goes on with the first missing one."
+    if _CARD_FULL.search(text):
+        return SviError("card-full", f"The graphics card's memory was too small for this segment. {kept}", "smaller")
+    if _RAM_FULL.search(text) or code in _KILLED:
+        return SviError("ram-full", f"The computer's memory was too small for this model. {kept}", "smaller")
+    if _DISK_FULL.search(text):
+        return SviError("disk-full", f"The disk is full. {kept}", "Free some space, then run the same command again.")
+    if _MMGP.search(text):
+        return SviError(
+            "wangp-packages",
+            f"WanGP refuses to start: its Python has another version of mmgp than it needs. {kept}",
+            "Update WanGP's packages (pip install -r requirements.txt with its Python), then run the command again.",
+        )
+    svi = _SVI.findall(text)
+    if svi:
+        return SviError("svi-off", f"WanGP ran without SVI. It said: {svi[-1]}\n{kept}", "svi-install --status")
+    worth = [line for line in said if _WORTH.search(line)][-3:] or list(said[-3:])
+    ended = "" if code is None else f" (exit code {code})"
+    return SviError(
+        "wangp-failed", f"WanGP gave up{ended}. It said:\n" + "\n".join(f"  {line}" for line in worth) + f"\n{kept}"
+    )
+
+
+def inactive(number: int, log: Path) -> SviError:
+    """Make the error for a segment that WanGP has made without SVI.
+
+    Args:
+        number: of the segment.
+        log: WanGP's console.
+    """
+    try:
+        said = _SVI.findall(log.read_text("utf-8", "replace"))
+    except OSError:
+        said = []
+    why = f" It said: {said[-1]}" if said else ""
+    return SviError(
+        "svi-off",
+        f"WanGP made segment {number} without SVI, so it is of no use.{why} Finished segments stay. WanGP's console is "
+        f"in {log}.",
+        "Install SVI into this WanGP again (svi-install), then run the same command again.",
+    )

@@ -1,0 +1,156 @@
+"""A person's WanGP as `render` needs it: its own Python, its ways to run headless, whether SVI is in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..checkout import inspect
+from ..data import RUNTIME_FOLDER
+from ..errors import EXIT_UNSUPPORTED, SviError
+
+PYTHON_VARIABLE = "WANGP_PYTHON"
+# setup.py of WanGP, its manual, Pinokio and portable builds.
+ENVIRONMENTS = ("env", "venv", ".venv", "env_venv", "env_uv", "env_conda", "python_embeded", "python")
+Headless = Literal["api", "process"]
+_HEADLESS = re.compile(rb"\bargs\.process\b")
+_API = re.compile(rb"^    def submit_task\(", re.MULTILINE)
+_PROFILE_35 = re.compile(rb"\bprofile == 3\.5\b")
+_ASK_MMGP = "import importlib.util, sys; sys.exit(importlib.util.find_spec('mmgp') is None)"
+
+
+@dataclass(frozen=True)
+class WanGP:
+    """One WanGP that can render.
+
+    Args:
+        root: its folder.
+        version: its version, for people.
+        python: the Python that it runs with.
+        headless: how it is run: one process that takes tasks one by one, or batches of tasks.
+        profiles_35: whether it knows memory profile 3.5.
+        gguf: whether it reads GGUF files of transformers.
+    """
+
+    root: Path
+    version: str
+    python: Path
+    headless: Headless
+    profiles_35: bool
+    gguf: bool
+
+
+def find(root: Path, python: Path | None = None, env: Mapping[str, str] = os.environ) -> WanGP:
+    """Look at a WanGP.
+
+    Args:
+        root: its folder.
+        python: its Python, None to look for it.
+        env: environment variables; WANGP_PYTHON names its Python too.
+
+    Returns:
+        What `render` needs of it.
+
+    Raises:
+        SviError: it cannot run headless, SVI is not in it, or its Python is not found.
+    """
+    checkout = inspect(root)
+    text = (root / "wgp.py").read_bytes()
+    if not _HEADLESS.search(text):
+        raise SviError(
+            "no-headless",
+            f"WanGP {checkout.version} in {root} cannot run without its window (it has no --process). "
+            "Nothing was started.",
+            "Update WanGP to 9.8 or newer, then run this command again.",
+            EXIT_UNSUPPORTED,
+        )
+    segment = root / RUNTIME_FOLDER / "segment.py"
+    if not segment.is_file() or b"svi.install(globals())" not in text:
+        raise SviError(
+            "not-installed",
+            f"SVI is not in the WanGP in {root}, or it is an older one that cannot render films. Nothing was started.",
+            f'svi-install "{root}"',
+        )
+    return WanGP(
+        checkout.root,
+        checkout.version,
+        python_of(checkout.root, python, env),
+        "api" if _has_api(root) else "process",
+        profiles_35=bool(_PROFILE_35.search(text)),
+        gguf=b"shared.qtypes.gguf" in text,
+    )
+
+
+def python_of(root: Path, python: Path | None, env: Mapping[str, str]) -> Path:
+    """Find the Python that a WanGP runs with.
+
+    Args:
+        root: WanGP's folder.
+        python: what the person gave, None to look for it.
+        env: environment variables.
+
+    Returns:
+        The program.
+
+    Raises:
+        SviError: the given one does not exist, or none was found.
+    """
+    given = python or (Path(env[PYTHON_VARIABLE]) if env.get(PYTHON_VARIABLE) else None)
+    if given is not None:
+        if given.is_file():
+            return given.absolute()
+        raise SviError(
+            "no-python", f"{given} does not exist. Nothing was started.", "Give WanGP's Python: --python FILE"
+        )
+    found = next(_inside(root), None)
+    if found is not None:
+        return found
+    for program in (sys.executable, shutil.which("python"), shutil.which("python3")):
+        if program and _has_mmgp(program):
+            return Path(program)
+    raise SviError(
+        "no-python",
+        f"The Python that runs the WanGP in {root} was not found: not in {', '.join(ENVIRONMENTS[:3])} there, and the "
+        "one on the PATH has no mmgp. Nothing was started.",
+        "Activate WanGP's environment (conda activate ...) and run this command again, or name it: --python FILE",
+    )
+
+
+def _inside(root: Path) -> Iterator[Path]:
+    names = [*_active(root), *ENVIRONMENTS]
+    for name in names:
+        for program in ("bin/python", "Scripts/python.exe", "python.exe"):
+            path = root / name / program
+            if path.is_file():
+                yield path
+
+
+def _active(root: Path) -> list[str]:
+    """The environment that WanGP's own installer calls the active one."""
+    try:
+        data = json.loads((root / "envs.json").read_text("utf-8"))
+        return [str(data["envs"][data["active"]]["path"])]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _has_mmgp(program: str) -> bool:
+    try:
+        return subprocess.run([program, "-c", _ASK_MMGP], capture_output=True, check=False, timeout=60).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def _has_api(root: Path) -> bool:
+    try:
+        return bool(_API.search((root / "shared" / "api.py").read_bytes()))
+    except OSError:
+        return False
