@@ -10,10 +10,10 @@ from typing import Literal
 from .errors import EXIT_NO_CHECKOUT, EXIT_UNSUPPORTED, SviError
 
 MARKERS = ("wgp.py", "models/wan/any2video.py", "models/wan/modules/model.py")
-_VERSION = re.compile(rb"^WanGP_version\s*=\s*[\"']([^\"'\r\n]*)[\"']", re.MULTILINE)
+_VERSION = rb"(?m)^WanGP_version\s*=\s*[\"']([^\"'\r\n]*)[\"']"
 # Version strings cannot be ordered, but releases before 9.0 have a major number up to 8, and later ones none of these.
-_BEFORE_9 = re.compile(r"[0-8](\.|$)")
-_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_BEFORE_9 = r"[0-8](\.|$)"
+_COMMIT = r"[0-9a-f]{40}([0-9a-f]{24})?"
 _PREFIX = "ref: "
 
 Kind = Literal["git", "zip", "pinokio"]
@@ -59,7 +59,7 @@ def missing_marker(folder: Path) -> str:
         wgp = folder / "wgp.py"
         if not wgp.is_file():
             return "no wgp.py"
-        if _VERSION.search(wgp.read_bytes()) is None and not all((folder / marker).is_file() for marker in MARKERS):
+        if re.search(_VERSION, wgp.read_bytes()) is None and not all((folder / marker).is_file() for marker in MARKERS):
             return "wgp.py has no WanGP_version"
     except PermissionError:
         return "no permission to look inside"
@@ -99,9 +99,9 @@ def inspect(root: Path) -> Checkout:
             "Give the folder that holds wgp.py: svi-install PATH",
             EXIT_NO_CHECKOUT,
         )
-    found = _VERSION.search((root / "wgp.py").read_bytes())
+    found = re.search(_VERSION, (root / "wgp.py").read_bytes())
     version = found[1].decode("utf-8", "replace") if found else "unknown"
-    if _BEFORE_9.match(version):
+    if re.match(_BEFORE_9, version):
         raise SviError(
             "too-old",
             f"{root} holds WanGP {version}, which is older than 9.0; SVI needs 9.0 or newer. Nothing was changed.",
@@ -159,7 +159,7 @@ def head(root: Path) -> tuple[str | None, str | None]:
     except (OSError, UnicodeDecodeError):
         return None, None
     if not text.startswith(_PREFIX):
-        return None, text if _COMMIT.fullmatch(text) else None
+        return None, text if re.fullmatch(_COMMIT, text) else None
     ref = text.removeprefix(_PREFIX)
     branch = ref.removeprefix("refs/heads/")
     # A repository with the reftable format keeps this placeholder in HEAD and its refs elsewhere.
@@ -178,13 +178,13 @@ def _resolve(folder: Path, ref: str) -> str | None:
             text = (base / ref).read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError):
             continue
-        return text if _COMMIT.fullmatch(text) else None
+        return text if re.fullmatch(_COMMIT, text) else None
     try:
         packed = (common / "packed-refs").read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         return None
     for line in packed.splitlines():
         commit, _, name = line.partition(" ")
-        if name == ref and _COMMIT.fullmatch(commit):
+        if name == ref and re.fullmatch(_COMMIT, commit):
             return commit
     return None

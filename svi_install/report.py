@@ -17,8 +17,6 @@ from .names import SUBCOMMANDS
 from .result import SCHEMA, Result
 
 PROGRAM = "svi-install"
-# The name as the first word of a command, not as the name of the product in a sentence.
-_PROPOSED = re.compile(rf"\bsvi-install (?=-|\"|/|[A-Za-z]:\\|PATH\b|(?:{'|'.join(SUBCOMMANDS)})\b)")
 _NEWLINES = {"lf": "LF line ends", "crlf": "CRLF line ends", "mixed": "mixed line ends"}
 _STYLES = {"bold": "1", "green": "32", "yellow": "33", "red": "31", "cyan": "36", "dim": "2"}
 
@@ -93,7 +91,11 @@ def program(env: Mapping[str, str]) -> str:
 
 def spoken(text: str, to: Output) -> str:
     """Put the person's own way of starting this program into the commands that a text proposes."""
-    return text if to.program == PROGRAM else _PROPOSED.sub(lambda _: f"{to.program} ", text)
+    if to.program == PROGRAM:
+        return text
+    # The name as the first word of a command, not as the name of the product in a sentence.
+    proposed = rf"\bsvi-install (?=-|\"|/|[A-Za-z]:\\|PATH\b|(?:{'|'.join(SUBCOMMANDS)})\b)"
+    return re.sub(proposed, lambda _: f"{to.program} ", text)
 
 
 def as_dict(result: Result) -> dict[str, Any]:
