@@ -8,8 +8,9 @@ SUBCOMMANDS = {
     "revert": "Take SVI out again, byte for byte; the same as --revert.",
     "status": "Say what is installed and what to do next; the same as --status.",
     "fetch": "Download SVI's LoRAs, list them or check them.",
+    "render": "Render a film of any length from one image and a few lines.",
     "check": "For maintainers: can every release of WanGP be patched?",
     "repair-patches": "For maintainers: propose diffs for a WanGP that is refused.",
 }
 # The modules of the commands that cli does not hold itself.
-ELSEWHERE = {"fetch": "cli_fetch", "check": "cli_history", "repair-patches": "cli_history"}
+ELSEWHERE = {"fetch": "cli_fetch", "render": "cli_render", "check": "cli_history", "repair-patches": "cli_history"}

@@ -101,6 +101,11 @@ def store_of(target: Path) -> Store:
     return Store(target.with_suffix(".svi").absolute())
 
 
+def preview_of(target: Path) -> Path:
+    """Return the video that grows with every segment, on request."""
+    return target.with_name(f"{target.stem}.preview{target.suffix}")
+
+
 def plan(story: Story, variant: Variant, target: Path, model: str | None = None) -> Film:
     """Work out a film without changing anything.
 
@@ -157,7 +162,7 @@ def make(film: Film, job: runner.Job, program: Path, report: Report, preview: bo
         return ()
     for segment in missing:
         film.store.begin(segment.number, film.keys[segment.number])
-    total, seconds, began = len(film.segments), _known_seconds(film), time.monotonic()
+    total, seconds, began = len(film.segments), known_seconds(film), time.monotonic()
 
     def tell(step: runner.Step) -> None:
         if step.index < len(missing):
@@ -176,7 +181,7 @@ def make(film: Film, job: runner.Job, program: Path, report: Report, preview: bo
         made.append(segment)
         part = film.folder(segment) / PART
         if preview:
-            join(film, program, film.target.with_suffix(f".preview{film.target.suffix}"), _prefix(film))
+            join(film, program, preview_of(film.target), _prefix(film))
         report(Progress(segment.number, total, 0, 0, part, seconds, len(missing) - index - 1))
         _tidy(job.out)
     return tuple(made)
@@ -266,7 +271,7 @@ def _comment(film: Film, segments: Sequence[Segment]) -> str:
     return json.dumps({"svi": svi}, ensure_ascii=False)
 
 
-def _known_seconds(film: Film) -> float | None:
+def known_seconds(film: Film) -> float | None:
     """How long a segment of this film took in an earlier run; the first of a run also loads the model."""
     times = [float(event["seconds"]) for event in film.store.journal() if event.get("event") == "finished"]
     return times[-1] if times and times[-1] > 0 else None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..errors import SviError
+from . import card
 
 _CARD_FULL = re.compile(r"CUDA out of memory|Tried to allocate|unsufficient VRAM|CUBLAS_STATUS_ALLOC_FAILED", re.I)
 _RAM_FULL = re.compile(
@@ -34,9 +36,9 @@ def explain(said: Sequence[str], code: int | None) -> SviError:
     text = "\n".join(said[-120:])
     kept = "Finished segments stay; the same command goes on with the first missing one."
     if _CARD_FULL.search(text):
-        return SviError("card-full", f"The graphics card's memory was too small for this segment. {kept}", "smaller")
+        return SviError("card-full", f"The graphics card's memory was too small for this segment. {kept}", "")
     if _RAM_FULL.search(text) or code in _KILLED:
-        return SviError("ram-full", f"The computer's memory was too small for this model. {kept}", "smaller")
+        return SviError("ram-full", f"The computer's memory was too small for this model. {kept}", "")
     if _DISK_FULL.search(text):
         return SviError("disk-full", f"The disk is full. {kept}", "Free some space, then run the same command again.")
     if _MMGP.search(text):
@@ -53,6 +55,32 @@ def explain(said: Sequence[str], code: int | None) -> SviError:
     return SviError(
         "wangp-failed", f"WanGP gave up{ended}. It said:\n" + "\n".join(f"  {line}" for line in worth) + f"\n{kept}"
     )
+
+
+def smaller(task: Mapping[str, Any], quality: str | None, profile: float | None) -> str:
+    """Say which setting to try next after a memory was too small; one step at a time, what costs least first.
+
+    Args:
+        task: settings of the segment that failed.
+        quality: quantization that was used, None for WanGP's own model.
+        profile: memory profile that was used, None for the one in WanGP's configuration.
+    """
+    found = re.fullmatch(r"(\d+)x(\d+)", str(task.get("resolution", "")))
+    pixels = int(found[1]) * int(found[2]) if found else 0
+    if pixels > 832 * 480:
+        return "Try 480p: add --resolution 832x480"
+    if quality is None:
+        return "Try a quantized model, with WanGP's options chosen for this computer: add --quality auto"
+    if profile != 5:
+        return "Try WanGP's smallest memory profile: add --profile 5"
+    lower = card.smaller_quality(quality)
+    if lower is not None:
+        return f"Try a smaller model: add --quality {lower}"
+    if pixels > 640 * 368:
+        return "Try a smaller picture: add --resolution 640x368"
+    if int(task.get("video_length", 0)) > 49:
+        return "Try shorter clips, at some cost in quality: add --clip-frames 49"
+    return "Close other programs that use the graphics card; this computer may be too small for this model."
 
 
 def inactive(number: int, log: Path) -> SviError:

@@ -1,0 +1,326 @@
+"""``render``: from one image and a few lines to a film, with the person's own WanGP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..checkout import inspect
+from ..errors import EXIT_FAILED, EXIT_INTERRUPTED, SviError
+from ..loras.progress import Report as DownloadReport
+from ..loras.progress import human_size, no_report
+from ..result import Line, Result
+from ..storyboard import card, ffmpeg, film, quality, runner, store, task
+from ..storyboard.lint import Finding, lint
+from ..storyboard.progress import span
+from ..storyboard.request import Request, story_of, target_of
+from ..storyboard.segments import film_frames, seconds
+from ..storyboard.story import Story, usage
+from ..storyboard.variants import Variant, variant_of
+from ..storyboard.wangp import WanGP, find
+
+AUTO = "auto"
+CREDIT = "The clips are made by WanGP (github.com/deepbeepmeep/Wan2GP)."
+_STYLES = {"error": "red", "warning": "yellow", "note": ""}
+
+
+@dataclass(frozen=True)
+class How:
+    """How a film is to be rendered.
+
+    Args:
+        quality: quantization, ``auto`` for the one that fits this computer, None for WanGP's own model.
+        profile: WanGP's memory profile, None to choose it together with the quality.
+        redo: segments to make again with another seed, with all that follow from them.
+        start: first segment to make again as it is, with all that follow.
+        preview: join what is there after each segment.
+        python: WanGP's Python, None to look for it.
+    """
+
+    quality: str | None = None
+    profile: float | None = None
+    redo: tuple[int, ...] = ()
+    start: int | None = None
+    preview: bool = False
+    python: Path | None = None
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """What a quality comes to: WanGP's model type and options, and what a person should know."""
+
+    model: str | None
+    quality: str | None
+    profile: float | None
+    options: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def check(root: Path, request: Request) -> Result:
+    """Look at a story without rendering anything.
+
+    Args:
+        root: WanGP's folder.
+        request: the film.
+
+    Returns:
+        The shots with their lengths and what was found; exit code 1 when it cannot be rendered.
+
+    Raises:
+        SviError: the story cannot be read.
+    """
+    story, _, planned = _planned(request)
+    found = lint(story, planned, root)
+    errors = sum(finding.level == "error" for finding in found)
+    head = _summary(planned)
+    return Result(
+        "render",
+        "done",
+        f"{head}: cannot be rendered yet, {errors} thing{'s' if errors > 1 else ''} to mend." if errors else f"{head}.",
+        body=(*_shots(story, planned), *_lines(found)),
+        checkout=inspect(root),
+        notes=_estimate(planned),
+        extra=_facts(planned, findings=[{"level": each.level, "text": each.text} for each in found]),
+        exit_code=EXIT_FAILED if errors else 0,
+    )
+
+
+def dry_run(root: Path, request: Request) -> Result:
+    """Write the film as WanGP settings and render nothing.
+
+    Args:
+        root: WanGP's folder.
+        request: the film.
+
+    Returns:
+        Where the settings are.
+
+    Raises:
+        SviError: the story cannot be read or rendered.
+    """
+    story, variant, planned = _planned(request)
+    _refuse(lint(story, planned, root))
+    path = planned.target.with_suffix(".json")
+    store.write_json(path, task.film_settings(planned.segments, story, variant))
+    notes = ["In WanGP: Load Settings from this file, then Generate; it makes the whole film in one go."]
+    if len({segment.scene for segment in planned.segments}) > 1:
+        notes.append("WanGP cannot cut to another image within a video; its settings hold the first scene's.")
+    return Result(
+        "render",
+        "done",
+        f"{_summary(planned)}. Wrote {path}; nothing was rendered.",
+        body=_shots(story, planned),
+        notes=tuple(notes),
+        extra=_facts(planned, settings=str(path), tasks=[planned.tasks[each.number] for each in planned.segments]),
+    )
+
+
+def render(
+    root: Path,
+    request: Request,
+    how: How,
+    *,
+    report: film.Report = lambda progress: None,
+    downloads: Callable[[], AbstractContextManager[DownloadReport]] = lambda: nullcontext(no_report),
+    say: Callable[[str], None] = lambda text: None,
+) -> Result:
+    """Render a film, or go on with one.
+
+    Args:
+        root: WanGP's folder.
+        request: the film.
+        how: how it is rendered.
+        report: is told how far it is.
+        downloads: gives what takes the progress of downloads while they run.
+        say: prints a line before the work begins.
+
+    Returns:
+        The film.
+
+    Raises:
+        SviError: it could not be rendered; finished segments stay.
+    """
+    wangp = find(root, how.python)
+    program = ffmpeg.find(wangp.root, wangp.python)
+    story, variant, planned = _planned(request)
+    with planned.store.locked():
+        _again(planned, how.redo)
+        fitted = _fit(wangp, variant, how)
+        planned = film.plan(story, variant, planned.target, fitted.model)
+        found = lint(story, planned, wangp.root)
+        _refuse(found)
+        _check_numbers(planned, (how.start,) if how.start else ())
+        if how.start:
+            film.forget(planned, range(how.start, len(planned.segments) + 1))
+        _bring(wangp, variant, fitted, downloads)
+        missing = planned.missing()
+        say(f"{_summary(planned)}. {len(missing)} of {len(planned.segments)} segments are to be made.")
+        for finding in found:
+            say(f"  {finding.level}: {finding.text}")
+        job = runner.Job(wangp, planned.store.root / film.OUT, fitted.options)
+        made = _made(planned, job, program, fitted, report, preview=how.preview)
+        film.join(planned, program, planned.target)
+        preview = film.preview_of(planned.target)
+        preview.unlink(missing_ok=True)
+    return _result(planned, wangp, fitted, [segment.number for segment in made])
+
+
+def _planned(request: Request) -> tuple[Story, Variant, film.Film]:
+    story = story_of(request)
+    variant = variant_of(story.variant)
+    return story, variant, film.plan(story, variant, target_of(request))
+
+
+def _made(
+    planned: film.Film, job: runner.Job, program: Path, fitted: _Fitted, report: film.Report, *, preview: bool
+) -> tuple[Any, ...]:
+    from ..storyboard import trouble
+
+    try:
+        return film.make(planned, job, program, report, preview)
+    except KeyboardInterrupt as stop:
+        left = len(planned.missing())
+        raise SviError(
+            "interrupted",
+            f"Stopped. {len(planned.segments) - left} of {len(planned.segments)} segments are finished and stay.",
+            "The same command goes on with the first missing one.",
+            EXIT_INTERRUPTED,
+        ) from stop
+    except SviError as error:
+        if error.code not in {"card-full", "ram-full"}:
+            raise
+        failed = next(iter(planned.missing()), planned.segments[0])
+        hint = trouble.smaller(planned.tasks[failed.number], fitted.quality, fitted.profile)
+        raise SviError(error.code, error.message, hint, error.exit_code) from error
+
+
+def _again(planned: film.Film, redo: Iterable[int]) -> None:
+    numbers = sorted(set(redo))
+    _check_numbers(planned, numbers)
+    for number in numbers:
+        planned.store.write("redo", segment=number)
+
+
+def _check_numbers(planned: film.Film, numbers: Iterable[int]) -> None:
+    last = len(planned.segments)
+    for number in numbers:
+        if not 1 <= number <= last:
+            raise usage(f"There is no segment {number}; this film has {last}. Nothing was started.")
+
+
+def _fit(wangp: WanGP, variant: Variant, how: How) -> _Fitted:
+    """Choose model and options. Without a quality the person's own configuration of WanGP holds."""
+    own = ("--profile", f"{how.profile:g}") if how.profile is not None else ()
+    if how.quality is None:
+        return _Fitted(None, None, how.profile, own)
+    two = variant.architecture != "i2v"
+    found, memory = card.find_card(), card.ram()
+    if found is None:
+        if how.quality == AUTO:
+            raise usage(
+                "No NVIDIA card was found, so no quality can be chosen. Nothing was started.", "--quality Q4_K_M"
+            )
+        model = quality.model_of(variant, how.quality, wangp)
+        return _Fitted(
+            model.name, how.quality, how.profile, own, ("No NVIDIA card was found; WanGP's options are yours.",)
+        )
+    choice = card.choose(found, memory, two, wangp.profiles_35)
+    chosen = choice.quality if how.quality == AUTO else how.quality
+    if how.profile is not None:
+        choice = replace(choice, profile=how.profile)
+    note = f"{found.name}, {memory:.0f} GB RAM: {chosen}, WanGP options {' '.join(choice.options())}"
+    model = quality.model_of(variant, chosen, wangp)
+    return _Fitted(model.name, chosen, choice.profile, choice.options(), (note,))
+
+
+def _bring(
+    wangp: WanGP, variant: Variant, fitted: _Fitted, downloads: Callable[[], AbstractContextManager[DownloadReport]]
+) -> None:
+    if fitted.quality is None:
+        return
+    model = quality.model_of(variant, fitted.quality, wangp)
+    quality.define(wangp.root, model)
+    with downloads() as progress:
+        quality.fetch(wangp.root, model, progress)
+
+
+def _refuse(found: Iterable[Finding]) -> None:
+    errors = [finding.text for finding in found if finding.level == "error"]
+    if errors:
+        text = "\n".join(f"  {error}" for error in errors)
+        raise SviError("story", f"This story cannot be rendered yet. Nothing was started.\n{text}", "Mend the story.")
+
+
+def _summary(planned: film.Film) -> str:
+    frames, count = planned.frames, len(planned.segments)
+    return f"{count} segment{'s' if count > 1 else ''}, {frames} frames, {span(seconds(frames))}"
+
+
+def _shots(story: Story, planned: film.Film) -> tuple[Line, ...]:
+    lines: list[Line] = []
+    for number, shot in enumerate(story.shots, 1):
+        own = tuple(segment for segment in planned.segments if segment.shot == number)
+        frames = film_frames(own, planned.variant.overlap)
+        cut = "cut, " if own[0].begins and number > 1 else ""
+        size = f"{cut}{len(own)} x {own[0].frames} = {frames} frames, {seconds(frames):.1f} s, seed {own[0].seed}"
+        lines.append(((f"{number:4}  ", ""), (size, "cyan"), (f"  {shot.prompt}", "")))
+    return tuple(lines)
+
+
+def _lines(found: Iterable[Finding]) -> tuple[Line, ...]:
+    return tuple(((f"{each.level}: ", _STYLES[each.level]), (each.text, "")) for each in found)
+
+
+def _estimate(planned: film.Film) -> tuple[str, ...]:
+    known, missing = film.known_seconds(planned), len(planned.missing())
+    if not missing:
+        return ("Every segment is finished; render only joins them.",)
+    if known is None:
+        return (f"{missing} segments are to be made; how long that takes is known after the first.",)
+    return (f"{missing} segments are to be made, about {span(known * missing)} at {span(known)} each.",)
+
+
+def _facts(planned: film.Film, **further: Any) -> dict[str, Any]:
+    return {
+        "film": {
+            "path": str(planned.target),
+            "store": str(planned.store.root),
+            "frames": planned.frames,
+            "seconds": seconds(planned.frames),
+            "segments": [
+                {
+                    "number": segment.number,
+                    "shot": segment.shot,
+                    "scene": segment.scene,
+                    "prompt": segment.prompt,
+                    "seed": segment.seed,
+                    "frames": segment.frames,
+                    "finished": planned.finished(segment),
+                    "path": str(planned.folder(segment) / film.PART),
+                }
+                for segment in planned.segments
+            ],
+            **further,
+        }
+    }
+
+
+def _result(planned: film.Film, wangp: WanGP, fitted: _Fitted, made: list[int]) -> Result:
+    unused = planned.store.unused(planned.keys)
+    size = sum(file.stat().st_size for folder in unused for file in folder.rglob("*") if file.is_file())
+    notes = [*fitted.notes, CREDIT]
+    if unused:
+        old = f"{len(unused)} folders of earlier takes ({human_size(size)})"
+        notes.append(f"{planned.store.root} also holds {old}, which an undone change would use again.")
+    count = len(made)
+    return Result(
+        "render",
+        "done",
+        f"{planned.target}: {_summary(planned)}; {count} segment{'' if count == 1 else 's'} made now.",
+        checkout=inspect(wangp.root),
+        notes=tuple(notes),
+        extra=_facts(planned, made=made, headless=wangp.headless),
+    )

@@ -1,0 +1,194 @@
+"""Quantized Wan models (GGUF): the definition that WanGP reads, and the files that it needs."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import EXIT_UNSUPPORTED, SviError
+from ..loras.catalogue import Lora, LoraFile, place_of
+from ..loras.items import Fetched, Need
+from ..loras.progress import Report
+from ..loras.settings import Settings, from_environment
+from .variants import Variant
+from .wangp import WanGP
+
+HUB = "https://huggingface.co"
+WAN21 = "city96/Wan2.1-I2V-14B-480P-gguf/resolve/main/wan2.1-i2v-14b-480p-{quality}.gguf"
+WAN22 = "QuantStack/Wan2.2-I2V-A14B-GGUF/resolve/main/{half}Noise/Wan2.2-I2V-A14B-{half}Noise-{quality}.gguf"
+# One step above the transformer costs little: the text encoder runs once per segment.
+TEXT_ENCODER = "city96/umt5-xxl-encoder-gguf/resolve/main/umt5-xxl-encoder-{quality}.gguf"
+TEXT_FOLDER = "umt5-xxl"
+TEXT_READER = Path("models/wan/modules/t5.py")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A quantized model as WanGP is told of it.
+
+    Args:
+        name: WanGP's model type; the definition is ``finetunes/<name>.json``.
+        definition: what that file says.
+        files: address and path below WanGP's checkpoint folder of what it needs.
+    """
+
+    name: str
+    definition: dict[str, Any]
+    files: tuple[tuple[str, str], ...]
+
+
+def model_of(variant: Variant, quality: str, wangp: WanGP) -> Model:
+    """Make the definition of a quantized model.
+
+    Args:
+        variant: what it is for.
+        quality: such as ``Q4_K_M``.
+        wangp: the WanGP that is to read it.
+
+    Returns:
+        The definition and its files.
+
+    Raises:
+        SviError: this WanGP cannot read GGUF files.
+    """
+    if not wangp.gguf:
+        raise SviError(
+            "no-gguf",
+            f"WanGP {wangp.version} cannot read GGUF files. Nothing was started.",
+            "Update WanGP to 10.40 or newer, or run the same command without --quality.",
+            EXIT_UNSUPPORTED,
+        )
+    two = variant.architecture != "i2v"
+    wan = "Wan 2.2" if two else "Wan 2.1"
+    halves = ("High", "Low") if two else ("",)
+    urls = [f"{HUB}/{(WAN22 if two else WAN21).format(half=half, quality=quality)}" for half in halves]
+    files = [(url, url.rsplit("/", 1)[-1]) for url in urls]
+    model: dict[str, Any] = {
+        "name": f"{wan} Image2video 14B GGUF {quality}",
+        "architecture": variant.architecture,
+        "description": f"{wan} image-to-video, quantized to {quality} to need less memory. Added by svi-install.",
+        "URLs": urls[:1],
+        **({"URLs2": urls[1:], "group": "wan2_2"} if two else {}),
+    }
+    if variant.architecture != "i2v_2_2" and two:
+        model.update(_of_stock(wangp.root, variant.model))
+    if reads_text_gguf(wangp.root):
+        url = f"{HUB}/{TEXT_ENCODER.format(quality=_text_quality(quality))}"
+        model["text_encoder_URLs"] = [url]
+        files.append((url, f"{TEXT_FOLDER}/{url.rsplit('/', 1)[-1]}"))
+    name = f"svi_{variant.architecture}_{quality.lower()}"
+    return Model(name, {"model": model}, tuple(files))
+
+
+def reads_text_gguf(root: Path) -> bool:
+    """Tell whether this WanGP can read a GGUF text encoder for Wan."""
+    try:
+        return b"gguf" in (root / TEXT_READER).read_bytes().lower()
+    except OSError:
+        return False
+
+
+def define(root: Path, model: Model) -> bool:
+    """Write a definition into WanGP's folder of finetunes, where it appears in the list of models too.
+
+    Args:
+        root: WanGP's folder.
+        model: the definition.
+
+    Returns:
+        Whether anything had to be written.
+
+    Raises:
+        SviError: a file of that name says something else and is not from svi-install.
+    """
+    path = root / "finetunes" / f"{model.name}.json"
+    text = json.dumps(model.definition, indent=4) + "\n"
+    if path.is_file():
+        before = path.read_text("utf-8")
+        if before == text:
+            return False
+        if "svi-install" not in before:
+            raise SviError("finetune", f"{path} is not from svi-install and was left untouched.", "Rename that file.")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, "utf-8")
+    return True
+
+
+def needs(root: Path, model: Model) -> tuple[Need, ...]:
+    """List the files of a model and where they belong.
+
+    Args:
+        root: WanGP's folder.
+        model: the model.
+
+    Returns:
+        One entry per file.
+    """
+    folder = checkpoints(root)
+    found = []
+    for url, path in model.files:
+        place = place_of(url)
+        assert place is not None
+        target = folder / path
+        lora = Lora(target.name, "", target.name, "wan", "gguf", None, (LoraFile("", place),))
+        present = target.is_file()
+        part = target.with_name(f"{target.name}.part")
+        kept = part.stat().st_size if part.is_file() else 0
+        found.append(
+            Need(
+                lora,
+                lora.files[0],
+                target,
+                "WanGP's checkpoints",
+                target.stat().st_size if present else None,
+                present,
+                kept,
+            )
+        )
+    return tuple(found)
+
+
+def fetch(root: Path, model: Model, report: Report, settings: Settings | None = None) -> tuple[Fetched, ...]:
+    """Bring the files of a model; an interrupted download goes on where it was.
+
+    Args:
+        root: WanGP's folder.
+        model: the model.
+        report: gets the progress.
+        settings: hub, token and limits; None for those of the environment.
+
+    Returns:
+        What is where.
+
+    Raises:
+        SviError: with the exit code for downloads; what has arrived stays.
+    """
+    missing = [need for need in needs(root, model) if not need.present]
+    if not missing:
+        return ()
+    from ..loras.bring import Run
+
+    run = Run(root, settings or from_environment(), report, time.sleep)
+    return tuple(run.bring(need) for need in missing)
+
+
+def checkpoints(root: Path) -> Path:
+    """Return the first of WanGP's checkpoint folders."""
+    try:
+        paths = json.loads((root / "wgp_config.json").read_text("utf-8"))["checkpoints_paths"]
+        return root / str(paths[0])
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        return root / "ckpts"
+
+
+def _of_stock(root: Path, name: str) -> dict[str, Any]:
+    """LoRAs that WanGP's own definition of SVI 2 Pro brings."""
+    model = json.loads((root / "defaults" / f"{name}.json").read_text("utf-8"))["model"]
+    return {key: model[key] for key in ("loras", "loras_multipliers") if key in model}
+
+
+def _text_quality(quality: str) -> str:
+    return {"Q4_K_M": "Q5_K_M", "Q5_K_M": "Q6_K"}.get(quality, "Q8_0")
