@@ -5,40 +5,52 @@ from pathlib import Path
 
 import pytest
 
-from svi_install.loras.catalogue import load
+from svi_install.data import data_folder
 from svi_install.profiles import profile_files
+from tests import miniature
 
-SHOT = "loras/wan_i2v/SVI-Shot Infinite - 50 Steps.json"
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    (tmp_path / "wgp.py").write_text('server_config = {"loras_root": "loras"}\n')
-    return tmp_path
+NEW = 'SETTINGS = ("loras_root",)\n'
+OLD = 'root_lora_dir = "loras_i2v"\n'
 
 
-def test_profiles_are_json_and_go_where_wangp_lists_them(root: Path) -> None:
-    found = profile_files(root)
-    assert SHOT in found
-    for path, data in found.items():
-        assert isinstance(json.loads(data), dict), path
-        assert path.startswith(("loras/wan_i2v/", "profiles/wan_2_2/", "profiles/wan_i2v/")), path
+def wangp(folder: Path, line: str = NEW) -> Path:
+    root = miniature.write(folder)
+    path = root / miniature.WGP
+    path.write_bytes(line.encode() + path.read_bytes())
+    return root
 
 
-def test_a_configured_lora_folder_gets_them(root: Path, tmp_path: Path) -> None:
-    (root / "elsewhere").mkdir()
-    (root / "wgp_config.json").write_text('{"loras_root": "elsewhere"}')
-    assert "elsewhere/wan_i2v/SVI-Shot Infinite - 50 Steps.json" in profile_files(root)
+def folders(root: Path) -> set[str]:
+    return {str(Path(path).parent.as_posix()) for path in profile_files(root)}
 
 
-def test_a_profile_names_the_precision_that_is_there(root: Path) -> None:
-    original, half = load().select(["svi-shot"])[0].files
-    assert original.url.encode() in profile_files(root)[SHOT]
-    folder = root / "loras" / "wan_i2v"
-    folder.mkdir(parents=True)
-    (folder / half.filename).write_bytes(b"x")
-    changed = profile_files(root)[SHOT]
-    assert half.url.encode() in changed
-    assert original.url.encode() not in changed
-    (folder / original.filename).write_bytes(b"x")
-    assert original.url.encode() in profile_files(root)[SHOT]
+def test_every_profile_goes_somewhere_as_it_is(tmp_path: Path) -> None:
+    files = profile_files(wangp(tmp_path / "Wan2GP"))
+    originals = sorted(path.read_bytes() for path in data_folder("profiles").rglob("*.json"))
+    assert sorted(files.values()) == originals
+    for content in files.values():
+        json.loads(content)
+
+
+def test_standard_folders(tmp_path: Path) -> None:
+    assert folders(wangp(tmp_path / "Wan2GP")) == {"loras/wan_i2v", "profiles/wan_2_2"}
+
+
+def test_old_releases_look_elsewhere(tmp_path: Path) -> None:
+    assert folders(wangp(tmp_path / "Wan2GP", OLD)) == {"loras_i2v", "profiles/wan_2_2"}
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_configured_lora_folder(tmp_path: Path, inside: bool) -> None:
+    root = wangp(tmp_path / "Wan2GP")
+    elsewhere = (root if inside else tmp_path) / "my loras"
+    elsewhere.mkdir()
+    (root / "wgp_config.json").write_text(json.dumps({"loras_root": str(elsewhere)}), "utf-8")
+    expected = "my loras/wan_i2v" if inside else (elsewhere / "wan_i2v").as_posix()
+    assert folders(root) == {expected, "profiles/wan_2_2"}
+
+
+def test_a_folder_that_only_a_start_script_names_is_left_alone(tmp_path: Path) -> None:
+    root = wangp(tmp_path / "Wan2GP")
+    (root / "start.sh").write_text(f"python wgp.py --lora-dir-wan-i2v {tmp_path / 'anywhere'}\n", "utf-8")
+    assert folders(root) == {"loras/wan_i2v", "profiles/wan_2_2"}
