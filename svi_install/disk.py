@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -68,3 +68,38 @@ class RealDisk:
     def committed(self, path: str, data: bytes) -> bool:
         """Tell whether git holds these bytes for a path."""
         return gitindex.is_committed(self.root, path, data)
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A disk that remembers what it was asked to read.
+
+    Attributes:
+        disk: who answers.
+        read_so_far: bytes by path, None where there was no file.
+    """
+
+    disk: Disk
+    read_so_far: dict[str, bytes | None] = field(default_factory=dict)
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of a file, and remember them."""
+        if path not in self.read_so_far:
+            self.read_so_far[path] = self.disk.read(path)
+        return self.read_so_far[path]
+
+    def exists(self, path: str) -> bool:
+        """Tell whether a file or folder of the checkout is there."""
+        return self.disk.exists(path)
+
+    def removable(self, path: str) -> bool:
+        """Tell whether a recorded file or folder is still a plain one inside the checkout or its LoRA folders."""
+        return self.disk.removable(path)
+
+    def mtime_ns(self, path: str) -> int | None:
+        """Return the time of last change of a file."""
+        return self.disk.mtime_ns(path)
+
+    def committed(self, path: str, data: bytes) -> bool:
+        """Tell whether git holds these bytes for a path."""
+        return self.disk.committed(path, data)

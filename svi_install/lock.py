@@ -105,9 +105,9 @@ def _take(folder: Path, path: Path, command: str) -> int:
     while True:
         with contextlib.suppress(FileExistsError):
             files.make_folder(folder)
-        if not stat.S_ISDIR(folder.lstat().st_mode):
-            raise SviError("unsafe-path", f"{folder} is not a folder; nothing was changed.", f"Remove {folder}.")
         try:
+            if not stat.S_ISDIR(folder.lstat().st_mode):
+                raise SviError("unsafe-path", f"{folder} is not a folder; nothing was changed.", f"Remove {folder}.")
             handle = files.open_lock(path)
         except FileNotFoundError:
             continue  # another process just finished and removed the folder
@@ -135,7 +135,13 @@ def _own(handle: int, path: Path, command: str) -> bool:
     if owner is not None and owner.pid != os.getpid() and owner.alive(time.time()):
         raise _busy(path, owner)
     mine = Owner(os.getpid(), process.started(os.getpid()) or "", platform.node(), command, time.time())
-    files.rewrite(handle, json.dumps(asdict(mine)).encode())
+    try:
+        files.rewrite(handle, json.dumps(asdict(mine)).encode())
+    except OSError as error:
+        # What is left of a command must be taken back on a full disk too, and taking back needs no room but for this.
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            files.remove(path, sleep=lambda _: None)
+            raise
     return True
 
 

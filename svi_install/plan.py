@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from . import __version__, receipt
-from .disk import Disk, RealDisk
+from .disk import Disk, RealDisk, Witness
 from .errors import EXIT_UNSUPPORTED, SviError
 from .files import digest
 from .journal import pack
@@ -55,6 +55,7 @@ class Plan:
         places: per patched file where its hooks go.
         notes: what a person should know, one sentence each.
         sweep: folders that go afterwards if they are empty, deepest first; caches of Python in them go too.
+        relies: sha256 by path of the files that were read and stay as they are, None where there was none.
     """
 
     command: str
@@ -63,6 +64,7 @@ class Plan:
     places: Mapping[str, tuple[Place, ...]]
     notes: tuple[str, ...] = ()
     sweep: tuple[str, ...] = ()
+    relies: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def plan_install(
     Raises:
         SviError: a hook has no safe place, or a line or file of ours was changed by somebody.
     """
-    disk = RealDisk(root) if disk is None else disk
+    disk = Witness(RealDisk(root) if disk is None else disk)
     stored = disk.read(receipt.PATH)
     old = None if stored is None else receipt.parse(stored)
     patched = tuple(_patched(path, patchset.variants[path], disk, old) for path in patchset.paths)
@@ -120,7 +122,8 @@ def plan_install(
     if old is not None and not written and replace(new, time=old.time, patched=old.patched) == old:
         return Plan("install", root, (), places, notes)
     record = Change(receipt.PATH, stored, new.to_bytes())
-    return Plan("install", root, (record, *written), places, (*notes, *stale_notes))
+    changes = (record, *written)
+    return Plan("install", root, changes, places, (*notes, *stale_notes), relies=_relies(disk, changes))
 
 
 def plan_revert(
@@ -146,7 +149,7 @@ def plan_revert(
     Raises:
         SviError: a line of ours was changed by somebody, so that it is not ours to remove.
     """
-    disk = RealDisk(root) if disk is None else disk
+    disk = Witness(RealDisk(root) if disk is None else disk)
     stored = disk.read(receipt.PATH)
     old = None if stored is None else receipt.parse(stored)
     changes: list[Change] = []
@@ -176,7 +179,7 @@ def plan_revert(
         folder for folder in dict.fromkeys((CACHE, RUNTIME, *made)) if disk.exists(folder) and disk.removable(folder)
     )
     plan = (*changes, *reversed(removed), *record)
-    return Plan("revert", root, plan, MappingProxyType({}), (*notes, *kept), sweep)
+    return Plan("revert", root, plan, MappingProxyType({}), (*notes, *kept), sweep, _relies(disk, plan))
 
 
 def _broken(patched: tuple[_File, ...]) -> tuple[str, ...]:
@@ -287,6 +290,12 @@ def _remove_recognised(
                 f"{path} is not known to this svi-install and was kept; delete the folder {RUNTIME} if it is not yours."
             )
     return tuple(changes), tuple(notes)
+
+
+def _relies(disk: Witness, changes: tuple[Change, ...]) -> Mapping[str, str | None]:
+    changed = {change.path for change in changes}
+    read = {path: data for path, data in disk.read_so_far.items() if path not in changed}
+    return MappingProxyType({path: None if data is None else digest(data) for path, data in read.items()})
 
 
 def _any_there(disk: Disk, runtime: Mapping[str, bytes]) -> bool:

@@ -7,6 +7,7 @@ import os
 import secrets
 import stat
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -42,6 +43,28 @@ def run(plan: Plan) -> None:
         _carry_out(plan, folder)
 
 
+def planned(root: Path, make: Callable[[], Plan]) -> Plan:
+    """Make a plan, and make it again if it was refused while another svi-install was half way.
+
+    Args:
+        root: the checkout.
+        make: makes the plan from what is in the checkout.
+
+    Returns:
+        The plan.
+
+    Raises:
+        SviError: the plan was refused, or another svi-install is at work there.
+    """
+    try:
+        return make()
+    except SviError:
+        if not os.path.lexists(root / FOLDER / lock.NAME):
+            return make()
+    with lock.hold(root, "plan"):
+        return make()
+
+
 def recover(root: Path) -> Recovery | None:
     """Finish or undo a command that was interrupted in this checkout.
 
@@ -67,6 +90,10 @@ def recover(root: Path) -> Recovery | None:
 
 def _carry_out(plan: Plan, folder: Path) -> None:
     outside = destination.outside_roots(plan.root)
+    for path, expected in plan.relies.items():
+        data = files.read(plan.root / path)
+        if (None if data is None else files.digest(data)) != expected:
+            raise _changed(plan.root / path)
     steps = _steps(plan, outside)
     made = _missing_folders(plan)
     for name in (*made, *plan.sweep):
@@ -119,17 +146,21 @@ def _steps(plan: Plan, outside: tuple[Path, ...]) -> tuple[_Step, ...]:
 
 def _check_before(change: Change, real: Path) -> None:
     if files.read(real) != change.before:
-        raise SviError(
-            "changed-meanwhile",
-            f"{real} is not what it was a moment ago: another program changed it. Nothing of it was touched.",
-            "Close WanGP and its updater, then run the same command again.",
-        )
+        raise _changed(real)
     if change.before is not None and not real.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
         raise SviError(
             "read-only",
             f"{real} is marked read-only. Nothing was changed.",
             "Allow writing to this file, then run again.",
         )
+
+
+def _changed(path: Path) -> SviError:
+    return SviError(
+        "changed-meanwhile",
+        f"{path} is not what it was a moment ago: another program changed it. Nothing of it was touched.",
+        "Close WanGP and its updater, then run the same command again.",
+    )
 
 
 def _missing_folders(plan: Plan) -> tuple[str, ...]:

@@ -32,6 +32,17 @@ class TestRecover:
             assert transaction.recover(root) is None
         assert seen.calls == []
 
+    def test_a_receipt_alone_is_nothing_to_do(self, root: Path) -> None:
+        transaction.run(standard(root))
+        with layer() as seen:
+            assert transaction.recover(root) is None
+        assert seen.calls == []
+
+    def test_an_empty_folder_of_ours_goes(self, root: Path) -> None:
+        (root / ".svi-install").mkdir()
+        assert transaction.recover(root) is None
+        assert not (root / ".svi-install").exists()
+
     def test_undoes_what_was_on_its_way(self, root: Path) -> None:
         before = tree(root)
         self.crash(root)

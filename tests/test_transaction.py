@@ -3,13 +3,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from svi_install import transaction
+from svi_install import files, lock, transaction
 from svi_install.errors import SviError
-from svi_install.plan import Change
+from svi_install.plan import Change, Plan
 from tests.crash.layer import Fault, layer, tree
 from tests.trees import back, make, refused, small, standard
 
@@ -192,3 +193,50 @@ class TestFailures:
         transaction.recover(root)
         after = target.stat()
         assert (after.st_ino, after.st_nlink, after.st_mtime_ns) == (seen.st_ino, 2, seen.st_mtime_ns)
+
+
+class TestPlanned:
+    def test_a_file_that_the_plan_relied_on_changed(self, root: Path) -> None:
+        plan = replace(standard(root), relies={"other.py": None})
+        (root / "other.py").write_bytes(b"new here")
+        assert refused(plan).code == "changed-meanwhile"
+        plan = replace(plan, relies={"other.py": files.digest(b"new here")})
+        transaction.run(plan)
+        assert (root / "wgp.py").read_bytes() == b"new wgp\n"
+
+    def test_a_plan_is_made_once(self, root: Path) -> None:
+        made = []
+        assert transaction.planned(root, lambda: made.append(1) or standard(root)).root == root  # type: ignore[func-returns-value]
+        assert made == [1]
+
+    def test_a_refusal_is_asked_for_twice(self, root: Path) -> None:
+        answers = iter([SviError("edited", "half of it seen"), standard(root)])
+
+        def make() -> Plan:
+            answer = next(answers)
+            if isinstance(answer, SviError):
+                raise answer
+            return answer
+
+        assert transaction.planned(root, make).root == root
+
+    def test_a_refusal_while_another_one_writes(self, root: Path) -> None:
+        def make() -> Plan:
+            raise SviError("edited", "half of it seen")
+
+        with lock.hold(root, "install"), pytest.raises(SviError) as caught:
+            transaction.planned(root, make)
+        assert caught.value.code == "busy"
+
+    def test_a_refusal_beside_the_lock_of_a_dead_process(self, root: Path) -> None:
+        (root / ".svi-install").mkdir()
+        (root / ".svi-install" / "lock").write_bytes(b"")
+        answers = iter([SviError("edited", "half of it seen"), standard(root)])
+
+        def make() -> Plan:
+            answer = next(answers)
+            if isinstance(answer, SviError):
+                raise answer
+            return answer
+
+        assert transaction.planned(root, make).root == root
