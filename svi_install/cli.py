@@ -173,7 +173,8 @@ def run(arguments: Sequence[str], to: report.Output) -> Result | None:
     try:
         outcome = commands.main(list(arguments), prog_name="svi-install", standalone_mode=False, obj=to)
     except click.UsageError as error:
-        hint = f"{error.ctx.command_path if error.ctx is not None else 'svi-install'} --help"
+        command = error.ctx.command_path if error.ctx is not None else "svi-install"
+        hint = f"{command.removesuffix(' install')} --help"
         raise SviError("usage", error.format_message(), hint, EXIT_USAGE) from error
     except click.Abort as error:
         raise KeyboardInterrupt from error

@@ -66,8 +66,13 @@ def output(*, as_json: bool, quiet: bool, env: Mapping[str, str] = os.environ) -
     """
     terminal = sys.stdout.isatty() and env.get("TERM") != "dumb"
     forced = bool(env.get("FORCE_COLOR"))
-    color = (terminal or forced) and not env.get("NO_COLOR")
+    color = (forced or (terminal and _takes_ansi(env))) and not env.get("NO_COLOR")
     return Output(sys.stdout, sys.stderr, as_json, quiet, color, terminal or forced, program(env))
+
+
+def _takes_ansi(env: Mapping[str, str]) -> bool:
+    """Tell whether a terminal understands ANSI colors; the old Windows console shows them as rubbish."""
+    return sys.platform != "win32" or any(env.get(name) for name in ("WT_SESSION", "TERM_PROGRAM", "ANSICON", "TERM"))
 
 
 def program(env: Mapping[str, str]) -> str:

@@ -174,6 +174,15 @@ def test_the_environment_decides_on_colors(
     assert (chosen.color, chosen.rich) == (color, rich)
 
 
+@pytest.mark.parametrize(("env", "color"), [({}, False), ({"WT_SESSION": "1"}, True), ({"FORCE_COLOR": "1"}, True)])
+def test_the_old_windows_console_gets_no_colors(
+    monkeypatch: pytest.MonkeyPatch, env: dict[str, str], color: bool
+) -> None:
+    monkeypatch.setattr("sys.stdout", Terminal())
+    monkeypatch.setattr("sys.platform", "win32")
+    assert output(as_json=False, quiet=False, env=env).color is color
+
+
 def test_kinds_of_checkouts_in_words() -> None:
     assert (
         describe(replace(CHECKOUT, kind="zip", branch=None, commit=None, newline="crlf"))
