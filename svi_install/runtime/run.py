@@ -44,8 +44,8 @@ def attach(model: Any, prompts: Sequence[str], source: Tensor | None) -> None:
     run = current()
     if run is None:
         return
-    # A view of one frame: the closure must not keep a whole video alive.
-    first = None if source is None else source[:, :1]
+    # A copy of one frame: a view would keep the whole video alive.
+    first = None if source is None else source[:, :1].clone()
 
     def generate(*args: Any, **arguments: Any) -> Any:
         # An attribute of the object hides the method of its class until it is taken away again.

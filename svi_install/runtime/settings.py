@@ -110,7 +110,8 @@ def _stored(namespace: Namespace, state: Any) -> Settings | None:
     """The settings that WanGP keeps for the model that is chosen in the form."""
     if not isinstance(state, dict):
         return None
-    model_type = state.get("model_type")
+    # WanGP's Edit tab has a model of its own.
+    model_type = state.get("model_type" if state.get("active_form", "add") == "add" else "edit_model_type")
     settings = namespace["get_model_settings"](state, model_type) if "get_model_settings" in namespace else None
     return settings if isinstance(settings, dict) else None
 

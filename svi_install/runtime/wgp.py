@@ -189,6 +189,8 @@ def check(namespace: Namespace, chosen: options.Options, arguments: Mapping[str,
         raise RefusalError("it cannot end on an image. Remove the End Image, or set SVI to off.")
     if not continues and not _given(arguments.get("image_start")):
         raise RefusalError("it needs a Start Image, or a video to continue.")
+    if str(arguments.get("spatial_upsampling") or "").startswith("vae"):
+        raise RefusalError("it chains frames of the video's own size. Choose another Spatial Upsampling than the VAE's.")
     slashes = namespace.get("has_slash_commands")
     prompts = [line.strip() for line in str(arguments.get("prompt") or "").splitlines()]
     if callable(slashes) and any(line.startswith("/") for line in prompts) and slashes(prompts):

@@ -114,6 +114,7 @@ def test_clip_seeds_for_wangps_own_pro(wangp: dict[str, Any]) -> None:
     [
         ({"image_prompt_type": "SE", "image_end": ["end"]}, "End Image"),
         ({"image_start": None}, "Start Image"),
+        ({"spatial_upsampling": "vae2"}, "Spatial Upsampling"),
         ({"svi_ref_pad_num": "many"}, "whole number"),
         ({"svi_num_motion_frames": 0}, "at least 1"),
         ({"sliding_window_size": 5, "svi_num_motion_frames": 5}, "too short"),
