@@ -65,9 +65,9 @@ def wait_for(url: str, running: subprocess.Popen[bytes], log: Path, timeout: flo
     """
     end = time.monotonic() + timeout
     while time.monotonic() < end and running.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=60):
             return
-        time.sleep(0.3)
+        time.sleep(0.5)
     raise RuntimeError(f"no answer from {url}:\n" + "\n".join(tools.console_lines(log)[-15:]))
 
 

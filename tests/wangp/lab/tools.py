@@ -92,10 +92,10 @@ def variables(tree: Path, environment: Path, **lab: object) -> dict[str, str]:
     chosen |= {
         # "Denormal numbers are zero" holds in one thread only: a second one makes the tiny VAE six times slower.
         "OMP_NUM_THREADS": "1",
-        "NO_PROXY": "127.0.0.1,localhost",
         "PYTHONPATH": os.pathsep.join(str(path) for path in (SHIM, overlay) if path),
         "LAB_TREE": str(tree),
         "HF_HUB_OFFLINE": "1",
+        "GIT_ALLOW_PROTOCOL": "file",  # 9.x fetches plugins when its form starts for the first time
         "GRADIO_ANALYTICS_ENABLED": "False",
         "PYTHONWARNINGS": "ignore",
         "PYTHONIOENCODING": "utf-8",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -39,6 +40,10 @@ SHOWN_MENUS = "[...document.querySelectorAll('input[role=listbox]')].filter(e =>
 OPTIONS = "[...document.querySelectorAll('ul[role=listbox] li')]"
 LABEL = "(e.getAttribute('aria-label') || e.innerText.trim())"
 TOASTS = "return [...document.querySelectorAll('.toast-text, .toast-body')].map(e => e.innerText.trim())"
+UPLOAD = """return [...document.querySelectorAll('input[type=file]')].find(e => {
+  const block = e.closest('.block');
+  return block && block.innerText.trim().startsWith(arguments[0]);
+}) || null"""
 BUTTON = """return [...document.querySelectorAll('button')]
   .find(e => e.offsetParent && e.innerText.trim() === arguments[0]) || null"""
 FIELD = """
@@ -60,6 +65,12 @@ class Page:
     @property
     def console(self) -> list[str]:
         return tools.console_lines(self.log)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What recorder.py wrote so far."""
+        file = self.log.with_name("calls.jsonl")
+        return [json.loads(line) for line in file.read_text("utf-8").splitlines()] if file.exists() else []
 
     def settled(self, quiet: float = 1.5, timeout: float = 60) -> dict[str, Any]:
         """Waits until nothing in the form has changed for a while, and returns its values by label."""
@@ -117,9 +128,21 @@ class Page:
         """Presses the button with that text."""
         self.browser.click(self.browser.until(lambda: self.browser.script(BUTTON, button), 20, f"the button {button}"))
 
+    def has_button(self, button: str) -> bool:
+        return self.browser.script(BUTTON, button) is not None
+
     def field(self, label: str) -> dict[str, str] | None:
         """The visible field whose label begins so."""
         return self.browser.script(FIELD, label)
+
+    def upload(self, label: str, file: Path) -> None:
+        """Gives a file to the field whose label begins so, be it shown or not."""
+        element = self.browser.script(UPLOAD, label)
+        if element is None:
+            raise RuntimeError(f"no field for a file begins with {label!r}")
+        self.browser.write(element, str(file))
+        time.sleep(1)
+        self.settled()
 
     def apply(self, profile: str) -> list[str]:
         """Chooses a profile and applies it; returns the messages that WanGP shows."""

@@ -133,6 +133,7 @@ if os.environ.get("LAB_TREE"):
 
     after("torch", cuda_on_cpu.apply)
     parts = {"TINY": "tiny_model", "PARITY": "parity_hooks", "CALLS": "recorder", "LORAS": "lora_probe"}
+    parts |= {"COST": "cost"}
     for variable, module in parts.items():
         if os.environ.get(f"LAB_{variable}"):
             importlib.import_module(module).install(after)

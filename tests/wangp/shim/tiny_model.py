@@ -31,6 +31,12 @@ def install(after):
     after("models.wan.modules.clip", clip)
     after("models.wan.any2video", lambda m: cheap_collection(m.WanAny2V))
     after("huggingface_hub", offline_hub)
+    after("gradio.networking", reachable)
+
+
+def reachable(module):
+    """Gradio gives its own page three seconds and ends the server after that, which a busy machine exceeds."""
+    module.url_ok = lambda url: True
 
 
 def cheap_collection(cls):
