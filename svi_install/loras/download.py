@@ -140,6 +140,8 @@ class Download:
             follower = Follower(self._part.path, lambda: self._part.frontier)
             try:
                 self._bring(url, follower)
+                # The disk works while the hash catches up.
+                self._part.sync_soon()
                 sha256 = follower.finish(self._part.received, lambda done: self._say("hash", done=done))
             except _RestartError as restart:
                 self._part.begin("", "", "", None)

@@ -10,7 +10,8 @@ from io import FileIO
 from pathlib import Path
 
 _READ = 1024 * 1024
-_QUEUE = 16
+# Blocks that wait in memory; with fewer of them the hash would have to read the file again.
+_QUEUE = 64
 
 
 class Follower:

@@ -188,6 +188,10 @@ class Part:
         with self._guard:
             self._save()
 
+    def sync_soon(self) -> None:
+        """Have bytes and state forced to the disk in the background."""
+        self._wake.set()
+
     def sync(self) -> None:
         """Force bytes and state to the disk.
 

@@ -144,7 +144,8 @@ class Store:
         return result.files[0]
 
     def litter(self) -> list[str]:
-        return sorted(path.name for path in self.target.parent.iterdir() if path != self.target)
+        folder = self.target.parent
+        return sorted(path.name for path in folder.iterdir() if path != self.target) if folder.exists() else []
 
 
 @pytest.fixture
