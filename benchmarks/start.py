@@ -1,0 +1,114 @@
+"""What a person waits for, against a yardstick in the same run: ``python benchmarks/start.py [ROUNDS]``.
+
+Starting: ``--version`` against ``python -I -c pass``, ``status`` against ``python -c "import click"``. Working: a whole
+install against patch-package applying the same diffs, where that is on the PATH. The runs alternate, and the best of
+each counts, so that a busy machine hurts all alike.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from svi_install import patchset  # noqa: E402
+from svi_install.placement import place  # noqa: E402
+from svi_install.unified import unified  # noqa: E402
+from tests import miniature  # noqa: E402
+
+Run = Callable[[], None]
+NEVER = float("inf")
+
+
+def command(*words: str | Path, cwd: Path | None = None) -> Run:
+    """Return a call that runs a command silently."""
+
+    def run() -> None:
+        subprocess.run(words, cwd=cwd, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    return run
+
+
+def best(pairs: Mapping[str, tuple[Run, Run]], rounds: int) -> dict[str, float]:
+    """Return the best time of each run in milliseconds; the second of each pair undoes it and is not counted."""
+    found = dict.fromkeys(pairs, NEVER)
+    for _ in range(rounds):
+        for name, (run, undo) in pairs.items():
+            start = time.perf_counter()
+            run()
+            found[name] = min(found[name], 1000 * (time.perf_counter() - start))
+            undo()
+    return found
+
+
+def compare(runs: Mapping[str, tuple[Run, Run]], rounds: int, goal: float) -> None:
+    """Measure two runs in turn, ours first, and print one line."""
+    name, yardstick = runs
+    times = best(runs, rounds)
+    ratio = times[name] / times[yardstick]
+    print(f"{name:10} {times[name]:7.1f} ms   {yardstick}: {times[yardstick]:.1f} ms   ratio {ratio:.2f} (goal {goal})")
+
+
+def nothing() -> None:
+    """Undo nothing."""
+
+
+def node_package(folder: Path) -> Path:
+    """Make a node project whose one dependency is the miniature WanGP, with the same changes as its patch."""
+    target = miniature.write(folder / "node_modules" / "wangp")
+    (target / "package.json").write_text(json.dumps({"name": "wangp", "version": "1.0.0"}), "utf-8")
+    project = {"name": "app", "version": "1.0.0", "dependencies": {"wangp": "1.0.0"}}
+    (folder / "package.json").write_text(json.dumps(project), "utf-8")
+    (folder / "package-lock.json").write_text("{}", "utf-8")
+    (folder / "patches").mkdir()
+    patches = patchset.load()
+    parts = []
+    for path in patches.paths:
+        before = (target / path).read_bytes()
+        parts.append(unified(f"node_modules/wangp/{path}", before, place(patches.variants[path], path, before).after))
+    (folder / "patches" / "wangp+1.0.0.patch").write_bytes(b"".join(parts))
+    return folder
+
+
+def main() -> int:
+    """Run every comparison and print one line for each."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    script = shutil.which("svi-install", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    if script is None:
+        print("Install the package into this environment first: pip install -e .", file=sys.stderr)
+        return 1
+    python = sys.executable
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        root = miniature.write(folder / "Wan2GP")
+        install = command(script, "--no-lora", "--quiet", root)
+        revert = command(script, "--revert", "--quiet", root)
+        version = (command(script, "--version"), nothing)
+        bare = (command(python, "-I", "-c", "pass"), nothing)
+        compare({"--version": version, "python -I -c pass": bare}, rounds, 1.5)
+        install()
+        status = (command(script, "status", root), nothing)
+        click = (command(python, "-c", "import click"), nothing)
+        compare({"status": status, 'python -c "import click"': click}, rounds, 1.3)
+        revert()
+        tool = shutil.which("patch-package")
+        if tool is None:
+            print("install: patch-package is not on the PATH, so there is nothing to compare with")
+            return 0
+        app = node_package(folder / "app")
+        other = (command(tool, cwd=app), command(tool, "--reverse", cwd=app))
+        compare({"install": (install, revert), "patch-package": other}, max(3, rounds // 4), 1.0)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
