@@ -19,6 +19,8 @@ from ..patchset import TABLE, load
 from ..repair import Repair, repair
 from ..result import Line, Result
 
+FAILED = "real WanGP: FAILED"
+
 
 def repair_patches(
     source: str | None, revision: str, *, output: Path | None = None, patches: Path | None = None, smoke: bool = True
@@ -33,7 +35,8 @@ def repair_patches(
         smoke: run the real WanGP with the candidate where the laboratory for it is.
 
     Returns:
-        The result with the diffs and what proves them; exit code 4 when a hook has no sure place.
+        The result with the diffs and what proves them; exit code 4 when a hook has no sure place, or when the real
+        WanGP fails with the candidate.
 
     Raises:
         SviError: no history, no such revision, or the output folder exists already.
@@ -58,16 +61,22 @@ def repair_patches(
             target = output or Path(scratch) / "patches"
             write_candidate(folder, target, found, name, commit)
             proof = [*prove_candidate(git, target, commit), *(run_smoke(git, target, commit) if smoke else [])]
+    failed = any(FAILED in line for line in proof)
+    release = f"WanGP {name} ({commit[:10]})"
+    if not solved:
+        headline = f"{release} needs a person: a hook has no sure place."
+    elif failed:
+        headline = f"{release} needs a person: the real WanGP fails with the {len(found)} proposed diffs."
+    else:
+        headline = f"Proposed {len(found)} diffs for {release}; review them before use."
     return Result(
         "repair-patches",
         "done",
-        f"Proposed {len(found)} diffs for WanGP {name} ({commit[:10]}); review them before use."
-        if solved
-        else f"WanGP {name} ({commit[:10]}) needs a person: a hook has no sure place.",
+        headline,
         body=tuple(_body(found, proof)),
         notes=(f"The candidate patch set is in {output}.",) if solved and output else (),
         extra=_extra(found, name, commit, proof),
-        exit_code=EXIT_DONE if solved else EXIT_UNSUPPORTED,
+        exit_code=EXIT_DONE if solved and not failed else EXIT_UNSUPPORTED,
     )
 
 
