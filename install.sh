@@ -3,7 +3,15 @@
 # Finds a Python 3.10 or newer; the rest is svi_install/bootstrap.py.
 set -u
 
-here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P) || exit 1
+script=$0
+while [ -L "$script" ]; do
+    link=$(readlink -- "$script") || exit 1
+    case $link in
+        /*) script=$link ;;
+        *) script=$(dirname -- "$script")/$link ;;
+    esac
+done
+here=$(CDPATH='' cd -- "$(dirname -- "$script")" && pwd -P) || exit 1
 check='import sys; sys.exit(sys.version_info < (3, 10))'
 seen=''
 

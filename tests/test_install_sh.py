@@ -64,6 +64,14 @@ def test_it_runs_from_any_folder_under_any_name(tmp_path: Path) -> None:
     assert result.stdout == f"{[str(copy / 'svi_install' / 'bootstrap.py'), 'x']}\n"
 
 
+def test_it_may_be_started_through_links(tmp_path: Path, prepared: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "absolute").symlink_to(SCRIPT)
+    (tmp_path / "bin" / "svi").symlink_to("../absolute")
+    result = run("x", script=tmp_path / "bin" / "svi", SVI_INSTALL_HOME=str(prepared))
+    assert result.stdout.splitlines()[:4] == ["<-I>", "<-m>", "<svi_install>", "<x>"]
+
+
 def test_the_named_python_is_used(tmp_path: Path) -> None:
     python = executable(tmp_path / "py thon", 'echo "mine $3"')
     result = run("--status", SVI_INSTALL_PYTHON=str(python))
