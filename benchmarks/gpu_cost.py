@@ -102,9 +102,7 @@ class FixedText:
 
     def __call__(self, prompts: list[str], device: Any) -> list[Any]:
         """Features of each prompt, (120, 4096)."""
-        import torch
-
-        return [torch.randn(120, 4096, generator=torch.Generator().manual_seed(SEED)).to(device) for _ in prompts]
+        return [noise(120, 4096).to(device) for _ in prompts]
 
 
 class FixedImage:
@@ -119,15 +117,15 @@ class FixedImage:
         """Features of one image, (1, 257, 1280)."""
         import torch
 
-        features = torch.randn(len(frames), 257, 1280, generator=torch.Generator().manual_seed(SEED))
-        return features.to(self._device, torch.bfloat16)
+        return noise(len(frames), 257, 1280).to(self._device, torch.bfloat16)
 
 
-class NothingOffloaded:
-    """Stands for mmgp's memory profiles: everything stays on the card, so that no transfer hides a cost."""
+def noise(*shape: int) -> Any:
+    """The same standard normal numbers every time, on the CPU."""
+    import torch
 
-    def unload_all(self) -> None:
-        """Nothing is loaded."""
+    generator = torch.Generator(device="cpu").manual_seed(SEED)
+    return torch.randn(*shape, generator=generator, device="cpu")
 
 
 def fill(model: Any, dtype: Any) -> None:
@@ -320,16 +318,18 @@ def measure(options: argparse.Namespace) -> tuple[list[Side], dict[str, dict[str
 
     torch.set_grad_enabled(False)
     width, height = map(int, options.size.split("x"))
-    generator = torch.Generator().manual_seed(SEED)
-    start = torch.randint(0, 256, (3, 1, height, width), generator=generator).float().div_(127.5).sub_(1.0)
+    # A picture whose levels lie on the grid of uint8, as those of a picture file do.
+    start = noise(3, 1, height, width).clamp_(-2, 2).mul_(63.75).round_().div_(127.5)
     sides = sides_of(options.tree.resolve(), options.frames, options.vae, start)
+    torch.set_default_device("cuda")  # as wgp.py does behind the loading
     arguments = {
         **{"input_prompt": PROMPTS[0], "n_prompt": "blurred", "frame_num": options.frames},
         **{"height": height, "width": width, "shift": 5.0, "sample_solver": "euler", "guide_scale": options.guidance},
         **{"sampling_steps": options.steps, "cfg_star_switch": False, "color_correction_strength": 0},
-        **{"callback": lambda *_, **__: None, "set_header_text": lambda _: None, "offloadobj": NothingOffloaded()},
+        **{"callback": lambda *_, **__: None, "set_header_text": lambda _: None, "VAE_tile_size": 0},
         **{"loras_slists": {"phase1": [], "phase2": [], "phase3": [], "shared": []}, "model_type": "i2v"},
-        **{"VAE_tile_size": 0, "model_mode": None, "fps": 16, "joint_pass": True},
+        # Everything stays on the card, so that no transfer of mmgp's hides a cost.
+        **{"offloadobj": types.SimpleNamespace(unload_all=lambda: None), "fps": 16, "joint_pass": True},
     }
     print("warm-up: the first clip of every side, 1 step", flush=True)
     for side in sides:
