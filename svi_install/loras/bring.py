@@ -239,6 +239,8 @@ class Run:
             ) from unsound
 
     def _check_tensors(self, need: Need, path: Path) -> None:
+        if not need.file.filename.endswith(".safetensors"):
+            return
         header = verify.read_header(path)
         if need.lora.layout is not None:
             verify.check_layout(header, need.lora.layout)

@@ -53,11 +53,11 @@ class Part:
         self._closed = False
         self.epoch = 0
         self._failure: OSError | None = None
-        self._state_fd = open_locked(self.state_path)
+        self._state_fd, self._instead = open_locked(self.state_path)
         try:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | BINARY, 0o666)
         except BaseException:
-            os.close(self._state_fd)
+            self._unlock()
             raise
         self.state = self._recall()
         self._flusher = threading.Thread(target=self._keep_durable, daemon=True)
@@ -210,7 +210,7 @@ class Part:
     def close(self) -> None:
         """Let go of both files; they stay for a later run."""
         if self._let_go():
-            os.close(self._state_fd)
+            self._unlock()
 
     def discard(self) -> None:
         """Let go of both files and remove what is left of them."""
@@ -234,7 +234,7 @@ class Part:
         try:
             _rename(self.path, target, pause)
         except OSError:
-            os.close(self._state_fd)
+            self._unlock()
             raise
         _sync_folder(target.parent)
         self._remove_state()
@@ -253,12 +253,17 @@ class Part:
 
     def _remove_state(self) -> None:
         if sys.platform == "win32":
-            os.close(self._state_fd)
+            self._unlock()
         # Elsewhere it is removed while still locked: who waits for it then sees that its file is no longer on disk.
         with contextlib.suppress(OSError):
             self.state_path.unlink()
         if sys.platform != "win32":
-            os.close(self._state_fd)
+            self._unlock()
+
+    def _unlock(self) -> None:
+        os.close(self._state_fd)
+        if self._instead is not None:
+            os.close(self._instead)
 
     def _keep_durable(self) -> None:
         while True:

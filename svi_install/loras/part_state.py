@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
+import tempfile
 import time
 import zlib
 from dataclasses import asdict, dataclass
@@ -152,14 +154,15 @@ def left_over(target: Path) -> int:
     return sum(end - start for start, end in done)
 
 
-def open_locked(path: Path) -> int:
+def open_locked(path: Path) -> tuple[int, int | None]:
     """Open a file and lock it for this process.
 
     Args:
         path: the file; made when it is not there.
 
     Returns:
-        Its descriptor; closing it gives the lock back.
+        Its descriptor, and that of the file that is locked in its place where the disk knows no locks, else None.
+        Closing them gives the lock back.
 
     Raises:
         HeldError: another process has the lock.
@@ -168,13 +171,31 @@ def open_locked(path: Path) -> int:
     while True:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | BINARY, 0o666)
         try:
-            _lock(fd)
+            instead = _lock_or_instead(fd, path)
             if _is_at(fd, path):
-                return fd
+                return fd, instead
         except BaseException:
             os.close(fd)
             raise
         os.close(fd)
+        if instead is not None:
+            os.close(instead)
+
+
+def _lock_or_instead(fd: int, path: Path) -> int | None:
+    try:
+        _lock(fd)
+    except OSError:
+        # A network share without locks: the processes of this computer at least keep out of each other's way.
+        name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:24]
+        instead = os.open(Path(tempfile.gettempdir()) / f"svi-install-{name}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            _lock(instead)
+        except BaseException:
+            os.close(instead)
+            raise
+        return instead
+    return None
 
 
 def _is_at(fd: int, path: Path) -> bool:

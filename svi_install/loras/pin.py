@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +81,7 @@ def _facts(
     transport: Transport, endpoint: str, file: Mapping[str, Any], licences: dict[str, str]
 ) -> dict[str, str | int]:
     repository = file["repository"]
-    answer = transport.head(f"{endpoint}/{repository}/resolve/main/{urllib.parse.quote(file['path'])}")
+    answer = transport.head(f"{endpoint}/{repository}/resolve/main/{file['path']}")
     if repository not in licences:
         licences[repository] = _licence(transport, f"{endpoint}/api/models/{repository}")
     facts: dict[str, str | int | None] = {

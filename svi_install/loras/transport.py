@@ -11,6 +11,7 @@ import ssl
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import zlib
 from collections.abc import Mapping
@@ -197,6 +198,8 @@ class Transport:
     def _send(self, method: str, url: str, headers: Mapping[str, str], token: str) -> http.client.HTTPResponse:
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
             raise TransferError("refused", f"{url} is no web address.", url)
+        # What is encoded already stays as it is.
+        url = urllib.parse.quote(url, safe="%/:=&?~#+!$,;'@()*[]")
         request = urllib.request.Request(url, method=method, headers=dict(headers))
         request.add_header("User-Agent", f"svi-install/{__version__}")
         request.add_header("Accept-Encoding", "identity")

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 COMMIT = "c" * 40
 
@@ -214,7 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._content(key, seen, hub.fault("store"))
             return
         headers = {
-            "Location": f"{hub.store}/store/{key}?signature=secret",
+            "Location": f"{hub.store}/store/{quote(key)}?signature=secret",
             "X-Linked-Etag": f'"{hub.sha256(key)}"',
             "X-Linked-Size": str(hub.size(key)),
             "X-Repo-Commit": COMMIT,

@@ -95,6 +95,14 @@ def test_without_a_published_hash_the_first_one_is_kept(store: Store) -> None:
     assert (entry.sha256, entry.url, entry.proof) == (sha256(data), store.file.url, "first-use")
 
 
+def test_a_file_of_another_format_is_known_by_its_hash_alone(store: Store) -> None:
+    store.hub.add("owner/name", "model-Q4_K_M.gguf", b"GGUF" + bytes(100))
+    store.file = replace(store.file, place=Place("owner/name", "model-Q4_K_M.gguf"))
+    assert store.fetch().proof == "published"
+    store.settings = replace(store.settings, offline=True, ledger=store.settings.ledger.with_name("other.json"))
+    assert store.fetch().how == "have"
+
+
 def test_a_pin_that_came_later_is_checked(store: Store) -> None:
     data = store.publish(lora_bytes(seed=1))
     assert isinstance(data, bytes)

@@ -135,6 +135,24 @@ def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
     got.close()
 
 
+def test_on_a_share_without_locks_the_processes_of_this_computer_keep_out_of_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = part_state._lock
+
+    def unsupported(fd: int) -> None:
+        if os.path.samestat(os.fstat(fd), (tmp_path / "f.part.state").stat()):
+            raise OSError(37, "No locks available")
+        real(fd)
+
+    monkeypatch.setattr(part_state, "_lock", unsupported)
+    first = Part(tmp_path / "f", SYNC)
+    with pytest.raises(HeldError):
+        Part(tmp_path / "f", SYNC)
+    first.close()
+    Part(tmp_path / "f", SYNC).discard()
+
+
 def test_waiting_ends(tmp_path: Path) -> None:
     part = Part(tmp_path / "f", SYNC)
     with pytest.raises(HeldError):

@@ -98,6 +98,11 @@ def test_a_token_that_has_run_out_does_not_keep_from_a_public_file(hub: Hub, url
     assert body(transport(hub, token="old").get(url)) == DATA
 
 
+def test_names_with_spaces_and_signs(hub: Hub) -> None:
+    url = hub.add("owner/name", "v 1/Größe & Co.bin", DATA)
+    assert body(transport(hub).get(url)) == DATA
+
+
 def test_a_gated_file(hub: Hub, url: str) -> None:
     hub.gated = True
     assert kind_of(lambda: transport(hub).get(url)) == "token"
