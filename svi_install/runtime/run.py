@@ -120,9 +120,7 @@ class Run:
             f"reference padding {padding}, {self.lengths.describe()}"
         )
         if self.lengths.clip_frames != TRAINED_FRAMES:
-            say(
-                f"SVI has learned clips of {TRAINED_FRAMES} frames; set the Sliding Window Size to that for the best result"
-            )
+            say(f"SVI has learned clips of {TRAINED_FRAMES} frames; a Sliding Window Size of that suits it best")
 
     def proof(self) -> dict[str, Any]:
         """What was done, for the metadata of the video."""

@@ -190,7 +190,7 @@ def check(namespace: Namespace, chosen: options.Options, arguments: Mapping[str,
     if not continues and not _given(arguments.get("image_start")):
         raise RefusalError("it needs a Start Image, or a video to continue.")
     if str(arguments.get("spatial_upsampling") or "").startswith("vae"):
-        raise RefusalError("it chains frames of the video's own size. Choose another Spatial Upsampling than the VAE's.")
+        raise RefusalError("it chains frames of the video's own size. Choose a Spatial Upsampling without VAE.")
     slashes = namespace.get("has_slash_commands")
     prompts = [line.strip() for line in str(arguments.get("prompt") or "").splitlines()]
     if callable(slashes) and any(line.startswith("/") for line in prompts) and slashes(prompts):
