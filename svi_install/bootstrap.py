@@ -122,7 +122,7 @@ def main(arguments: Sequence[str]) -> int:
                 f"{sys.version.split()[0]}.\nInstall a newer Python from https://www.python.org/downloads/ "
                 "or set SVI_INSTALL_PYTHON to one."
             )
-        venv = data_folder(sys.platform, os.environ, Path.home()) / "venv"
+        venv = own_folder(data_folder(sys.platform, os.environ, Path.home())) / "venv"
         wanted = fingerprint(SOURCE)
         if not is_ready(venv, wanted):
             prepare(venv, wanted)
@@ -141,6 +141,31 @@ def main(arguments: Sequence[str]) -> int:
             # Ctrl-C reaches svi-install too: it cleans up and its exit code counts.
             with contextlib.suppress(KeyboardInterrupt):
                 return process.wait()
+
+
+def own_folder(folder: Path) -> Path:
+    """Make the folder for svi-install's own data.
+
+    Args:
+        folder: where it is to be.
+
+    Returns:
+        Where it really is: the Python of the Microsoft Store redirects it, and an environment works only there.
+
+    Raises:
+        BootstrapError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    return Path(os.path.realpath(folder))
+
+
+def _unwritable(folder: Path, error: OSError) -> BootstrapError:
+    return BootstrapError(
+        f"{folder} cannot be written: {error.strerror}.\nSet SVI_INSTALL_HOME to a folder that can be written."
+    )
 
 
 def replaces_itself() -> bool:
@@ -169,12 +194,9 @@ def prepare(venv: Path, wanted: str) -> None:
     note = "once, about half a minute" if not venv.exists() else "its files changed"
     print(f"svi-install: preparing its own Python environment in {venv} ({note})", file=sys.stderr, flush=True)
     try:
-        venv.parent.mkdir(parents=True, exist_ok=True)
         (venv / STAMP).unlink(missing_ok=True)
     except OSError as error:
-        raise BootstrapError(
-            f"{venv} cannot be written: {error.strerror}.\nSet SVI_INSTALL_HOME to a folder that can be written."
-        ) from error
+        raise _unwritable(venv, error) from error
     if not runs(venv):
         shutil.rmtree(venv, ignore_errors=True)
         python = [sys.executable, "-I", "-m", "venv", str(venv)]

@@ -14,6 +14,7 @@ from svi_install.bootstrap import (
     fingerprint,
     interpreter,
     is_ready,
+    own_folder,
     pip_trouble,
     prepare,
     run_with_progress,
@@ -131,7 +132,7 @@ def test_a_broken_environment_is_made_anew(tmp_path: Path, monkeypatch: pytest.M
 def test_prepare_makes_the_environment_and_stamps_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    venv = tmp_path / "deep" / "venv"
+    venv = tmp_path / "venv"
     runner = Runner(venv)
     monkeypatch.setattr(bootstrap, "run_with_progress", runner)
     prepare(venv, "wanted")
@@ -183,9 +184,18 @@ def test_other_failures_of_venv_are_shown() -> None:
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", "utf-8")
-    with pytest.raises(BootstrapError, match="cannot be written") as caught:
-        prepare(tmp_path / "file" / "venv", "wanted")
-    assert "SVI_INSTALL_HOME" in str(caught.value)
+    for act in (lambda: own_folder(tmp_path / "file" / "data"), lambda: prepare(tmp_path / "file" / "venv", "wanted")):
+        with pytest.raises(BootstrapError, match="cannot be written") as caught:
+            act()
+        assert "SVI_INSTALL_HOME" in str(caught.value)
+
+
+def test_the_own_folder_is_the_real_one(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    if sys.platform != "win32":
+        (tmp_path / "link").symlink_to(tmp_path / "real")
+        assert own_folder(tmp_path / "link" / "data") == tmp_path / "real" / "data"
+    assert own_folder(tmp_path / "real" / "a" / "b").is_dir()
 
 
 @pytest.mark.parametrize(
