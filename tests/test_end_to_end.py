@@ -199,6 +199,20 @@ def test_a_wangp_without_a_place_for_a_hook(wangp: Path, run: Run) -> None:
     assert run("status", wangp)[1]["state"] == "unsupported"
 
 
+def test_a_wangp_with_another_svi_patch(wangp: Path, run: Run) -> None:
+    path = wangp / miniature.WGP
+    path.write_bytes(b"svi_ref_pad_num = -1\n" + path.read_bytes())
+    error = refused(run, wangp, EXIT_UNSUPPORTED)
+    assert "wan2gp-svi" in error["message"]
+    assert "git checkout" in error["hint"]
+    assert run("status", wangp)[1]["state"] == "foreign"
+    before = tree(wangp)
+    code, data = run("--revert", wangp)
+    assert (code, data["status"]) == (EXIT_DONE, "unchanged")
+    assert any("wan2gp-svi" in note for note in data["notes"])
+    assert tree(wangp) == before
+
+
 def test_a_wangp_that_is_too_old(wangp: Path, run: Run) -> None:
     path = wangp / miniature.WGP
     path.write_bytes(path.read_bytes().replace(b'"12.60"', b'"8.2"'))

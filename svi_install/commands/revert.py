@@ -37,8 +37,8 @@ def revert(root: Path, *, dry_run: bool = False) -> Result:
     notes = (*notes, *plan.notes)
     version = checkout.version
     if not changes and not plan.sweep:
-        headline = f"SVI is not in WanGP {version}; nothing to do."
-        return Result("revert", "unchanged", headline, checkout, before.name, notes=notes)
+        headline = f"svi-install has nothing in WanGP {version}; nothing to do."
+        return Result("revert", "unchanged", headline, checkout, before.name, notes=(*notes, *before.details))
     if dry_run:
         headline = f"SVI would be taken out of WanGP {version}; nothing was changed."
         return Result("revert", "planned", headline, checkout, before.name, changes, notes=notes, diff=diff_of(plan))
