@@ -138,7 +138,8 @@ class _Process:
         self._log = log
         self._queue: queue.Queue[bytes | None] = queue.Queue()
         self.said: list[str] = []
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def send(self, task: Mapping[str, Any] | None) -> None:
         """Hand WanGP a task, or None for its end."""
@@ -163,6 +164,23 @@ class _Process:
     def code(self) -> int:
         """The exit code."""
         return self._process.wait()
+
+    def end(self) -> None:
+        """End WanGP, in the middle of anything: that is what the end of its standard input means to it."""
+        pipe, output = self._process.stdin, self._process.stdout
+        assert pipe is not None
+        assert output is not None
+        with contextlib.suppress(OSError):
+            pipe.close()
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        # A program that WanGP has started may keep the pipe open for a while longer.
+        self._reader.join(PATIENCE)
+        if not self._reader.is_alive():
+            output.close()
 
     def _remember(self, line: str) -> None:
         if not line.startswith(MARK):
@@ -194,19 +212,8 @@ def _process(job: Job, mode: str, options: Sequence[str]) -> Iterator[_Process]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
+        running = _Process(process, log)
         try:
-            yield _Process(process, log)
+            yield running
         finally:
-            _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Closing its standard input ends WanGP in the middle of anything."""
-    assert process.stdin is not None
-    with contextlib.suppress(OSError):
-        process.stdin.close()
-    try:
-        process.wait(PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+            running.end()

@@ -35,10 +35,10 @@ def explain(said: Sequence[str], code: int | None) -> SviError:
     """
     text = "\n".join(said[-120:])
     kept = "Finished segments stay; the same command goes on with the first missing one."
-    if _CARD_FULL.search(text):
-        return SviError("card-full", f"The graphics card's memory was too small for this segment. {kept}", "")
     if _RAM_FULL.search(text) or code in _KILLED:
         return SviError("ram-full", f"The computer's memory was too small for this model. {kept}", "")
+    if _CARD_FULL.search(text):
+        return SviError("card-full", f"The graphics card's memory was too small for this segment. {kept}", "")
     if _DISK_FULL.search(text):
         return SviError("disk-full", f"The disk is full. {kept}", "Free some space, then run the same command again.")
     if _MMGP.search(text):

@@ -1,0 +1,136 @@
+"""A stand-in for WanGP that makes clips in no time: same files, same console, same two ways to run without a window.
+
+What a clip shows follows from its prompt, its seed, its start image and the tail that it goes on from, so that every
+mistake in the order, the seeds or the tails is seen in the film. A prompt can also say what goes wrong.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+CLIP = """
+import hashlib, json, os, struct, sys, time, zlib
+from pathlib import Path
+
+def png(path, width, height, pixels):
+    rows = b"".join(b"\\0" + pixels[at:at + width * 3] for at in range(0, len(pixels), width * 3))
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\\x89PNG\\r\\n\\x1a\\n" + body)
+
+def make(task, step):
+    with open("asked.jsonl", "a") as log:
+        log.write(json.dumps(task) + "\\n")
+    prompt = task["prompt"]
+    if "fail" in prompt:
+        raise RuntimeError(prompt.replace("_", " "))
+    if "die" in prompt:
+        os._exit(9)
+    width, height = map(int, task["resolution"].split("x"))
+    motion, before = task.get("svi_num_motion_frames", 0), task.get("svi_segment_before")
+    seen = json.dumps([prompt, task["seed"]]).encode() + Path(task["image_start"][0]).read_bytes()
+    for back in range(motion, 0, -1) if before else ():
+        seen += Path(before, f"tail-{back:03d}.png").read_bytes()
+    for number in range(task["num_inference_steps"]):
+        step(number + 1, task["num_inference_steps"])
+        if "slow" in prompt:
+            time.sleep(0.2)
+    if "silent" in prompt:
+        print("[SVI Mode] off: a line is missing", flush=True)
+        return
+    frames = []
+    for number in range(task["video_length"]):
+        colour = hashlib.sha256(seen + bytes([number])).digest()[:3]
+        frames.append(colour * (width * height))
+    out = Path(task["svi_segment_out"])
+    (out / "frames.rgb").write_bytes(b"".join(frames))
+    for back in range(motion, 0, -1):
+        png(out / f"tail-{back:03d}.png", width, height, frames[-back])
+    facts = {"frames": len(frames), "width": width, "height": height, "motion_frames": motion}
+    facts["svi"] = {"variant": "shot", "seeds": [task["seed"]]}
+    (out / "segment.part").write_text(json.dumps(facts))
+    (out / "segment.part").replace(out / "segment.json")
+"""
+
+WGP = """
+WanGP_version = "{version}"
+import sys
+# What render looks for: args.process svi.install(globals()) shared.qtypes.gguf profile == 3.5
+if __name__ == "__main__":
+    import json, os
+    from clip import make
+    open("pid", "w").write(str(os.getpid()))
+    tasks = json.load(open(sys.argv[sys.argv.index("--process") + 1]))
+    for number, task in enumerate(tasks, 1):
+        print(f"\\n[Task {{number}}/{{len(tasks)}}] {{task['prompt']}}...")
+        try:
+            make(task, lambda step, steps: print(f"\\r  [{{step}}/{{steps}}] Denoising", end="", flush=True))
+            print(f"\\n  Task {{number}} completed", flush=True)
+        except Exception as error:
+            print(f"\\n  [ERROR] {{error}}", flush=True)
+    print(f"Queue completed: {{len(tasks)}}/{{len(tasks)}} tasks in 1s", flush=True)
+"""
+
+API = """
+import os
+from types import SimpleNamespace
+
+class Session:
+    def submit_task(self, task):
+        from clip import make
+        events, errors = [], []
+        class Job:
+            def release_output_payload(self):
+                events.clear()
+            def result(self):
+                return SimpleNamespace(success=not errors, errors=errors)
+        class Events:
+            def iter(self, timeout):
+                found = []
+                try:
+                    make(task, lambda step, steps: found.append(SimpleNamespace(current_step=step, total_steps=steps)))
+                except Exception as error:
+                    errors.append(error)
+                for data in found:
+                    yield SimpleNamespace(kind="progress", data=data)
+        job = Job()
+        job.events = Events()
+        return job
+
+def init(root, output_dir, cli_args, console_isatty):
+    print("[SVI Mode] WanGP starts with", *cli_args)
+    open("pid", "w").write(str(os.getpid()))
+    return Session()
+"""
+
+
+def make(root: Path, headless: str = "api", version: str = "12.60") -> Path:
+    """Writes a stand-in and returns its folder."""
+    for folder in ("models/wan/modules", "svi_wangp", "defaults", "shared", "loras/wan_i2v", "loras/wan", "env/bin"):
+        (root / folder).mkdir(parents=True)
+    (root / "wgp.py").write_text(WGP.format(version=version))
+    (root / "clip.py").write_text(CLIP)
+    for name in ("any2video.py", "modules/model.py"):
+        (root / "models/wan" / name).write_text("\n")
+    (root / "models/wan/modules/t5.py").write_text("# gguf\n")
+    (root / "svi_wangp/segment.py").write_text("\n")
+    for name in ("i2v", "i2v_2_2", "i2v_2_2_svi2pro"):
+        (root / f"defaults/{name}.json").write_text('{"model": {"loras": ["pro"], "loras_multipliers": ["1"]}}')
+    if headless == "api":
+        (root / "shared/__init__.py").write_text("")
+        (root / "shared/api.py").write_text(API)
+    python = root / "env/bin/python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    return root
+
+
+def asked(root: Path) -> list[dict[str, object]]:
+    """The tasks that the stand-in was given, in their order."""
+    import json
+
+    path = root / "asked.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from svi_install.runtime import length, options
+from svi_install.storyboard.segments import segments_of
+from svi_install.storyboard.story import Lora, Shot, Story
+from svi_install.storyboard.task import film_settings, key_of, placed, task_of
+from svi_install.storyboard.variants import variant_of
+
+Stories = Callable[..., Story]
+
+
+def task(story: Story, name: str = "2.0", number: int = 1, **changes: Any) -> dict[str, Any]:
+    variant = variant_of(name)
+    return task_of(replace(segments_of(story, variant)[number - 1], **changes), story, variant)
+
+
+def test_one_segment_is_one_window(story: Stories) -> None:
+    made = task(story(clip_frames=81), number=2)
+    assert (made["prompt"], made["seed"], made["num_inference_steps"]) == ("two", 49, 3)
+    assert made["video_length"] == made["sliding_window_size"] == 81
+    lengths = length.plan(made["video_length"], made["sliding_window_size"], 5, continues=False)
+    assert (lengths.clips, lengths.wangp_frames) == (1, 81)
+
+
+def test_what_old_and_new_releases_want(story: Stories) -> None:
+    made = task(story())
+    assert isinstance(made["image_start"], list)
+    assert made["settings_version"] >= 2.42
+    assert (made["pause_seconds"], made["multi_prompts_gen_type"], made["image_prompt_type"]) == (0, 1, "S")
+    assert made["sliding_window_overlap"] == 1
+
+
+def test_svi_is_on_as_the_variant_says(story: Stories) -> None:
+    chosen = options.resolve(task(story(), "film"), None, "i2v")
+    assert chosen is not None
+    assert (chosen.variant, chosen.motion_frames, chosen.padding, chosen.official_sigmas) == ("film", 5, 0, True)
+
+
+def test_pro(story: Stories) -> None:
+    made = task(story(), "pro", end_image=Path("end.png"))
+    assert (made["model_type"], made["sliding_window_overlap"]) == ("i2v_2_2_svi2pro", 4)
+    assert options.clip_seeds_wanted(made, None)
+    assert (made["image_end"], made["image_prompt_type"]) == (["end.png"], "SE")
+
+
+def test_further_loras_keep_their_strengths(story: Stories) -> None:
+    own = {"activated_loras": ["a", "b"], "loras_multipliers": "1;0"}
+    made = task(story(settings=own, loras=(Lora("c", "0.5"),)))
+    assert made["activated_loras"] == ["a", "b", "c"]
+    assert made["loras_multipliers"] == "1;0 1 0.5"
+
+
+def test_what_is_given_wins(story: Stories) -> None:
+    made = task(story(negative_prompt="blurry", settings={"guidance_scale": 2}))
+    assert (made["negative_prompt"], made["guidance_scale"], made["resolution"]) == ("blurry", 2, "64x32")
+
+
+def test_the_whole_film_for_wangps_own_form(story: Stories) -> None:
+    tale = story(shots=(Shot("a"), Shot("b", frames=152)), clip_frames=81)
+    variant = variant_of("2.0")
+    settings = film_settings(segments_of(tale, variant), tale, variant)
+    assert settings["prompt"].splitlines() == ["a", "b", "b"]
+    lengths = length.plan(settings["video_length"], settings["sliding_window_size"], 5, continues=False)
+    assert (lengths.clips, lengths.total) == (3, 233)
+    assert (settings["seed"], settings["svi_mode"]) == (7, True)
+
+
+def test_equal_inputs_have_equal_addresses(story: Stories) -> None:
+    made = task(story())
+    hashes = {made["image_start"][0]: "abc"}
+    key = key_of(made, None, hashes)
+    assert key == key_of(dict(reversed(made.items())), None, hashes)
+    moved = {**made, "image_start": ["/elsewhere/start.png"]}
+    assert key == key_of(moved, None, {"/elsewhere/start.png": "abc"})
+    others = [
+        key_of({**made, "seed": 8}, None, hashes),
+        key_of({**made, "prompt": "x"}, None, hashes),
+        key_of({**made, "loras_multipliers": "2"}, None, hashes),
+        key_of(made, "before", hashes),
+        key_of(made, None, {made["image_start"][0]: "abd"}),
+    ]
+    assert len({key, *others}) == 6
+
+
+def test_folders_are_no_part_of_the_address(story: Stories, tmp_path: Path) -> None:
+    made = task(story())
+    whole = placed(made, tmp_path / "before", tmp_path / "out")
+    assert set(whole) - set(made) == set(options.HEADLESS_KEYS)
+    assert options.HEADLESS_KEYS[0] not in placed(made, None, tmp_path)
