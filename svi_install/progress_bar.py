@@ -48,13 +48,25 @@ def lines(to: Output) -> Report:
     return report
 
 
+def speed(progress: Progress) -> str:
+    """Say how fast a download is and how long it will take."""
+    if progress.phase != "download" or progress.rate < 1:
+        return ""
+    text = f"{human_size(int(progress.rate))}/s"
+    if progress.eta is None:
+        return text
+    minutes, seconds = divmod(int(progress.eta), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{text}  {hours}:{minutes:02}:{seconds:02} left" if hours else f"{text}  {minutes}:{seconds:02} left"
+
+
 _WORDS = {"resolve": "asking", "wait": "waiting", "hash": "checking", "copy": "copying", "retry": "trying again"}
 
 
 @contextlib.contextmanager
 def _bar(to: Output) -> Iterator[Report]:
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn
     from rich.progress import Progress as Bars
 
     console = Console(file=to.err, no_color=not to.color, highlight=False, emoji=False, markup=False)
@@ -62,8 +74,8 @@ def _bar(to: Output) -> Iterator[Report]:
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
         DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(compact=True),
+        # Rich would count what an earlier run has left as arrived within this second.
+        TextColumn("{task.fields[speed]}", markup=False),
     )
     with Bars(*columns, console=console, expand=True, transient=True) as bars:
         tasks: dict[str, TaskID] = {}
@@ -74,12 +86,13 @@ def _bar(to: Output) -> Iterator[Report]:
             words = _WORDS.get(progress.phase, "")
             label = f"{progress.name} ({words})" if words else progress.name
             if progress.filename not in tasks:
-                tasks[progress.filename] = bars.add_task(label, total=progress.total)
+                tasks[progress.filename] = bars.add_task(label, total=progress.total, speed="")
             bars.update(
                 tasks[progress.filename],
                 description=label,
                 completed=progress.done,
                 total=progress.total,
+                speed=speed(progress),
             )
 
         yield report

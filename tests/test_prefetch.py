@@ -11,7 +11,7 @@ from svi_install import loras
 from svi_install.commands import prefetch
 from svi_install.errors import EXIT_DOWNLOAD, EXIT_UNSUPPORTED, SviError
 from svi_install.loras.progress import Progress, Report, no_report
-from svi_install.progress_bar import download_progress, lines
+from svi_install.progress_bar import download_progress, lines, speed
 from svi_install.report import Output
 from svi_install.result import Result
 
@@ -130,3 +130,17 @@ def test_progress_in_a_pipe_and_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -
     shown = terminal.getvalue()
     assert "SVI-Shot [x]" in shown
     assert "a.safetensors: a note" in shown
+
+
+@pytest.mark.parametrize(
+    ("progress", "text"),
+    [
+        (Progress("a", "f", "download", 0, 100 * 1024**2, 1024.0**2), "1.0 MB/s  1:40 left"),
+        (Progress("a", "f", "download", 0, 2 * 1024**3, 262144.0), "256 KB/s  2:16:32 left"),
+        (Progress("a", "f", "download", 0, None, 1024.0), "1.0 KB/s"),
+        (Progress("a", "f", "download", 0, 100), ""),
+        (Progress("a", "f", "hash", 0, 100, 1024.0), ""),
+    ],
+)
+def test_speed_and_time_left(progress: Progress, text: str) -> None:
+    assert speed(progress) == text

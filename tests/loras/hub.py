@@ -36,6 +36,8 @@ class Fault:
         flip: offset of a byte of the file to change on the way.
         rate: bytes a second.
         gzip: send the whole body compressed.
+        chunked: send no Content-Length.
+        crawl: seconds between two bytes of the head of the answer.
         plain: ignore the range and send everything.
         location: redirect there instead.
         at: ``store`` or ``hub``.
@@ -49,6 +51,8 @@ class Fault:
     flip: int | None = None
     rate: float = 0.0
     gzip: bool = False
+    chunked: bool = False
+    crawl: float = 0.0
     plain: bool = False
     location: str = ""
     at: str = "store"
@@ -247,8 +251,15 @@ class _Handler(BaseHTTPRequestHandler):
             content = gzip.compress(content)
             start, end, status = 0, len(content), 200
             headers["Content-Encoding"] = "gzip"
-        headers["Content-Length"] = str(end - start + fault.length)
+        if fault.chunked:
+            headers["Transfer-Encoding"] = "chunked"
+        else:
+            headers["Content-Length"] = str(end - start + fault.length)
         headers |= fault.headers
+        with contextlib.suppress(OSError):
+            for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " if fault.crawl else b"":
+                self.wfile.write(bytes([byte]))
+                time.sleep(fault.crawl)
         self.send_response(status)
         for name, value in headers.items():
             if value:
@@ -267,8 +278,10 @@ class _Handler(BaseHTTPRequestHandler):
                 _send_file(content, (start, stop), self.connection, seen.sent)
             else:
                 for block in _blocks(content, start, stop, fault):
-                    self.wfile.write(block)
+                    self.wfile.write(b"%x\r\n%s\r\n" % (len(block), block) if fault.chunked else block)
                     seen.sent[0] += len(block)
+                if fault.chunked and stop == end:
+                    self.wfile.write(b"0\r\n\r\n")
             if fault.length > 0:
                 self.wfile.write(bytes(fault.length))
         if fault.reset:

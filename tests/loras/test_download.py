@@ -238,6 +238,24 @@ def test_a_slow_loris_is_dropped(store: Store) -> None:
     assert any("next to nothing" in note for note in store.notes)
 
 
+def test_a_head_that_never_ends_is_given_up(store: Store) -> None:
+    data = store.publish(lora_bytes())
+    store.limits(connect=0.3, stall_seconds=0.2)
+    store.hub.faults.append(Fault(crawl=0.05))
+    assert store.fetch().sha256 == sha256(data)
+    assert any("never ends it" in note for note in store.notes)
+
+
+@pytest.mark.parametrize("large", [True, False])
+@pytest.mark.parametrize("cut", [None, 0, 700])
+def test_an_answer_in_chunks(store: Store, large: bool, cut: int | None) -> None:
+    store.hub.large = large
+    data = store.publish(lora_bytes())
+    store.hub.faults.extend([Fault(chunked=True, cut=cut), Fault(chunked=True)])
+    assert store.fetch().sha256 == sha256(data)
+    assert store.target.read_bytes() == data
+
+
 def test_a_compressed_answer_is_unpacked(store: Store) -> None:
     data = store.publish(lora_bytes())
     store.hub.always = Fault(gzip=True)
