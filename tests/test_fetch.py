@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from svi_install.commands import fetch
-from svi_install.errors import EXIT_DONE, EXIT_DOWNLOAD, EXIT_FAILED, EXIT_USAGE, SviError
+from svi_install.errors import EXIT_DONE, EXIT_DOWNLOAD, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, SviError
 from svi_install.funnel import main
 from svi_install.loras import catalogue
 from svi_install.loras.catalogue import load
 
 from .loras.conftest import TINY, lora_bytes, sha256
-from .loras.hub import Hub
+from .loras.hub import Fault, Hub
 
 CATALOGUE = {
     "schema": 1,
@@ -215,6 +218,75 @@ def test_a_pin_that_the_hub_refuses_is_a_failure(hub: Hub, capsys: pytest.Captur
     code, got = run(capsys, "--pin", "svi-tom")
     assert (code, got["status"]) == (EXIT_FAILED, "unchanged")
     assert "404" in got["todo"][0]
+
+
+def started(root: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start the command in a process of its own, with the real catalogue."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "svi_install", "fetch", str(root), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    )
+
+
+def until(condition: Callable[[], bool]) -> None:
+    for _ in range(2000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never came to that")
+
+
+@pytest.fixture
+def slow(hub: Hub) -> bytes:
+    """SVI-Shot as the hub publishes it, but smaller and slow enough to be interrupted."""
+    data = random.Random(1).randbytes(12 * 1024**2)
+    hub.add("vita-video-gen/svi-model", "version-1.0/svi-shot.safetensors", data)
+    hub.always = Fault(rate=6.0 * 1024**2)
+    return data
+
+
+def half_there(root: Path) -> bool:
+    part = shot(root).with_name("svi-shot.safetensors.part")
+    return part.exists() and part.stat().st_size > 5 * 1024**2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send Ctrl-C to one process")
+def test_ctrl_c_and_the_same_command_again(root: Path, hub: Hub, slow: bytes) -> None:
+    first = started(root)
+    until(lambda: half_there(root))
+    first.send_signal(signal.SIGINT)
+    _, said = first.communicate()
+    assert first.returncode == EXIT_INTERRUPTED
+    assert "Stopped at" in said
+    assert "svi-install fetch svi-shot" in said
+    hub.always = Fault()
+    again = started(root, "--json")
+    got = json.loads(again.communicate()[0])
+    assert got["loras"][0]["resumed"] > 5 * 1024**2
+    assert shot(root).read_bytes() == slow
+
+
+def test_a_second_process_takes_over_when_the_first_is_killed(root: Path, hub: Hub, slow: bytes) -> None:
+    first = started(root)
+    until(lambda: half_there(root))
+    second = started(root, "--json")
+    hub.always = Fault()
+    first.kill()
+    first.communicate()
+    got = json.loads(second.communicate()[0])
+    assert got["loras"][0]["sha256"] == sha256(slow)
+    assert got["loras"][0]["resumed"] > 0
+    assert [path.name for path in shot(root).parent.iterdir()] == ["svi-shot.safetensors"]
+
+
+def test_two_processes_bring_it_once(root: Path, hub: Hub, slow: bytes) -> None:
+    both = [started(root, "--json") for _ in range(2)]
+    found = sorted(json.loads(process.communicate()[0])["loras"][0]["how"] for process in both)
+    assert found == ["downloaded", "have"]
+    assert sum(seen.sent[0] for seen in hub.downloads()) == len(slow)
 
 
 def test_a_list_imports_no_network_code(root: Path) -> None:
