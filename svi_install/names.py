@@ -9,8 +9,19 @@ SUBCOMMANDS = {
     "status": "Say what is installed and what to do next; the same as --status.",
     "fetch": "Download SVI's LoRAs, list them or check them.",
     "render": "Render a film of any length from one image and a few lines.",
+    "update": "Update WanGP with git and keep SVI in it.",
+    "launch": "Make sure that SVI is in, then start WanGP.",
+    "doctor": "Look for faults; each comes with the command that mends it.",
     "check": "For maintainers: can every release of WanGP be patched?",
     "repair-patches": "For maintainers: propose diffs for a WanGP that is refused.",
 }
 # The modules of the commands that cli does not hold itself.
-ELSEWHERE = {"fetch": "cli_fetch", "render": "cli_render", "check": "cli_history", "repair-patches": "cli_history"}
+ELSEWHERE = {
+    "fetch": "cli_fetch",
+    "render": "cli_render",
+    "update": "cli_care",
+    "launch": "cli_care",
+    "doctor": "cli_care",
+    "check": "cli_history",
+    "repair-patches": "cli_history",
+}

@@ -12,7 +12,7 @@ from . import __version__, files, hooks, receipt
 from .data import runtime_files
 from .hooks import Found
 from .patchset import PatchSet, Variant
-from .pristine import extended
+from .pristine import extended, hook_lines
 from .receipt import Patched, Receipt
 
 Name = Literal["absent", "installed", "outdated", "wiped", "partial", "edited", "foreign", "unsupported"]
@@ -109,13 +109,12 @@ def _look(variants: tuple[Variant, ...], path: str, data: bytes, recorded: Patch
         )
     if hooks.remove_hooks(known, path, data) == data:
         return _Seen(found, "none")
-    if recorded is not None and {line.encode() for line in recorded.lines} <= set(map(bytes.strip, data.splitlines())):
-        return _Seen(found, "other")
-    twice = [item.hook for item in found if item.state == "edited"]
-    if twice:
-        return _Seen(
-            found, "edited", (f"{path}: hook {', '.join(twice)} is there in part, twice or in another order.",)
-        )
+    if recorded is not None and set(recorded.lines) != set(hook_lines(variants)):
+        there = set(map(bytes.strip, data.splitlines()))
+        if {line.encode() for line in recorded.lines} <= there:
+            return _Seen(found, "other")
+    if broken := [item.hook for item in found if item.state == "edited"]:
+        return _Seen(found, "some", (f"{path}: hook {', '.join(broken)} is there in part or twice.",))
     missing = [item.hook for item in found if item.state == "missing"]
     return _Seen(found, "some", (f"{path}: hook {', '.join(missing)} is missing.",))
 

@@ -119,14 +119,19 @@ class TestStates:
         assert found.name == "edited"
         assert found.details[0].startswith("wgp.py, line ")
 
-    def test_edited_half_of_a_hook(self, root: Path) -> None:
+    @pytest.mark.parametrize("twice", [True, False])
+    def test_partial_when_half_of_a_hook_is_there_or_two_of_it(self, root: Path, twice: bool) -> None:
         install(root, PATCHES)
-        drop(root, MODEL, b"except ImportError: pass  # svi-install")
+        whole = (root / MODEL).read_bytes()
+        if twice:
+            line = next(line for line in whole.splitlines(keepends=True) if b"except ImportError: pass" in line)
+            edit(root, MODEL, line, line + line)
+        else:
+            drop(root, MODEL, b"except ImportError: pass  # svi-install")
         found = read(root)
-        assert (found.name, found.details) == (
-            "edited",
-            (f"{MODEL}: hook keys is there in part, twice or in another order.",),
-        )
+        assert (found.name, found.details) == ("partial", (f"{MODEL}: hook keys is there in part or twice.",))
+        install(root, PATCHES)
+        assert (root / MODEL).read_bytes() == whole
 
     def test_edited_runtime(self, root: Path) -> None:
         install(root, PATCHES)

@@ -1,0 +1,83 @@
+"""``launch``: makes sure that SVI is in WanGP, then starts WanGP with its own Python."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from .. import patchset, state
+from ..checkout import inspect
+from ..errors import SviError
+from ..result import Result
+from ..storyboard.wangp import python_of
+from .install import install
+from .recovery import recover
+
+# What points a Python at the environment of svi-install instead of its own.
+_OURS = ("PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__", "VIRTUAL_ENV")
+
+
+def launch(
+    root: Path,
+    arguments: Sequence[str] = (),
+    *,
+    python: Path | None = None,
+    env: Mapping[str, str] = os.environ,
+    say: Callable[[str], None] = lambda _line: None,
+) -> Result:
+    """Start WanGP with SVI.
+
+    A WanGP into which SVI cannot go is started as it is: a person who starts WanGP wants WanGP.
+
+    Args:
+        root: the folder that holds ``wgp.py``.
+        arguments: for WanGP.
+        python: WanGP's Python, None to look for it.
+        env: environment variables for WanGP.
+        say: told what is going on, line by line.
+
+    Returns:
+        The result; its exit code is WanGP's.
+
+    Raises:
+        SviError: the folder is no WanGP, or its Python was not found.
+    """
+    checkout = inspect(root)
+    program = python_of(checkout.root, python, env)
+    notes = (*recover(checkout.root), *_make_sure(checkout.root))
+    for note in notes:
+        say(note)
+    code = _run([str(program), "wgp.py", *arguments], checkout.root, env)
+    name = state.read(checkout.root, patchset.load()).name
+    headline = f"WanGP {checkout.version} has ended." if code == 0 else f"WanGP has ended with exit code {code}."
+    extra = {"python": str(program), "arguments": list(arguments), "before": list(notes), "wangp_exit_code": code}
+    return Result("launch", "done", headline, checkout, name, extra=extra, exit_code=code)
+
+
+def _make_sure(root: Path) -> tuple[str, ...]:
+    now = state.read(root, patchset.load())
+    if now.name == "installed":
+        return ()
+    try:
+        return (install(root).headline,)
+    except SviError as error:
+        return ("SVI is off in this WanGP.", error.message, *((error.hint,) if error.hint else ()))
+
+
+def _run(command: list[str], root: Path, env: Mapping[str, str]) -> int:
+    clean = {name: value for name, value in env.items() if name not in _OURS or not _is_ours(value)}
+    with subprocess.Popen(command, cwd=root, env=clean) as process:
+        while True:
+            try:
+                code = process.wait()
+            except KeyboardInterrupt:
+                # WanGP got the same Ctrl-C and ends by itself, after it has put its work away.
+                continue
+            return code if code >= 0 else 128 - code
+
+
+def _is_ours(value: str) -> bool:
+    return sys.prefix != sys.base_prefix and os.path.normcase(value) == os.path.normcase(sys.prefix)
