@@ -84,19 +84,21 @@ def remove_hooks(variants: tuple[Variant, ...], path: str, data: bytes) -> bytes
     Raises:
         SviError: a hook line was changed by somebody, so that it is not ours to remove.
     """
-    changed = edited_lines(variants, data)
+    ours = list(_our_lines(data))
+    known = _known(variants)
+    changed = next((line for line in ours if line.text not in known), None)
     if changed:
-        number, text = changed[0]
         raise SviError(
             "edited-hook",
-            f"{path}, line {number}: somebody changed a line of svi-install, so it was left alone: {text}\n"
+            f"{path}, line {changed.number}: somebody changed a line of svi-install, so it was left alone: "
+            f"{changed.text}\n"
             "Nothing was changed.",
             f"Take that line out of {path} (or put it back as it was) and run svi-install again.",
             EXIT_UNSUPPORTED,
         )
     kept: list[bytes] = []
     done = 0
-    for line in _our_lines(data):
+    for line in ours:
         kept.append(data[done : line.start])
         done = line.end
     rest = b"".join([*kept, data[done:]])

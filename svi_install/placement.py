@@ -310,6 +310,7 @@ def _verify(
         guilty = [match for match in chosen if syntax.hook_sites(_insert(before, [match])[0]) is None]
         return "", [_refuse(path, before, match, "the file would no longer compile") for match in guilty]
     refusals = []
+    rows = after.split(b"\n")
     for match, line in zip(chosen, lines, strict=True):
         if before[: match.at].endswith((b"\\\n", b"\\\r\n")):
             refusals.append(_refuse(path, before, match, "the line above it ends in a backslash"))
@@ -323,7 +324,7 @@ def _verify(
             names = " or ".join(match.hunk.functions) or "the top level"
             place_name = "the top level" if function == syntax.MODULE else function
             refusals.append(_refuse(path, before, match, f"the place found lies in {place_name}, not in {names}"))
-        elif site and (name := syntax.missing_name(after, site, line, match.hunk.added)):
+        elif site and (name := syntax.missing_name(after, rows, site, line, match.hunk.added)):
             refusals.append(_refuse(path, before, match, f"the name {name} that it uses is not there any more"))
     return broken, refusals
 

@@ -1,7 +1,8 @@
 """What Python says about a source text: does it compile, which function holds a hook, which names does it find there.
 
 Compiling ``wgp.py`` takes longer than everything else together, and from one release to the next most of its functions
-stay the same. So the text is compiled in blocks of whole top-level statements, and each verdict is remembered.
+stay the same. So the text is taken in blocks of whole top-level statements, each verdict is remembered, and blocks
+without a hook go through Python's parser and symbol table alone: what its compiler finds beyond no hook has caused.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import builtins
 import re
 import textwrap
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
@@ -132,11 +133,12 @@ def _blocks(data: bytes) -> Iterator[bytes]:
     yield data[start:]
 
 
-def missing_name(data: bytes, site: Site, number: int, added: tuple[str, ...]) -> str:
+def missing_name(data: bytes, lines: Sequence[bytes], site: Site, number: int, added: tuple[str, ...]) -> str:
     """Look for a name that hook lines use and that is not there, because upstream renamed or dropped it.
 
     Args:
         data: the text with the hook.
+        lines: the same text, split at its newlines.
         site: where the hook is.
         number: its first line.
         added: its lines.
@@ -151,7 +153,6 @@ def missing_name(data: bytes, site: Site, number: int, added: tuple[str, ...]) -
             return name
     if site.function == MODULE:
         return ""
-    lines = data.split(b"\n")
     rest = b"\n".join([*lines[site.first - 1 : number - 1], *lines[number - 1 + len(added) : site.last]])
     return next((name for name in sorted((read | stored) & site.names) if next(_word(rest, name), None) is None), "")
 
@@ -182,15 +183,16 @@ def _used_names(added: tuple[str, ...]) -> tuple[frozenset[str], frozenset[str]]
 
 @lru_cache(maxsize=2048)
 def _judge(block: bytes) -> Mapping[int, Site] | None:
+    mark = MARKER.encode()
     try:
+        if mark not in block:
+            _parse(block)
+            return {}
         code = _compile(block)
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return None
-    mark = MARKER.encode()
-    wanted = {number for number, line in enumerate(block.split(b"\n"), 1) if mark in line} if mark in block else set()
     found: dict[int, Site] = {}
-    if wanted:
-        _walk(code, wanted, found)
+    _walk(code, {number for number, line in enumerate(block.split(b"\n"), 1) if mark in line}, found)
     return found
 
 
@@ -205,6 +207,14 @@ def _walk(code: CodeType, wanted: set[int], found: dict[int, Site]) -> None:
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
             _walk(inner, wanted, found)
+
+
+def _parse(data: bytes) -> None:
+    import symtable
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        symtable.symtable(data, "WanGP", "exec")
 
 
 def _compile(data: bytes) -> CodeType:

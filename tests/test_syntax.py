@@ -73,7 +73,7 @@ def test_too_deep_for_python_is_an_error_not_a_crash(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(syntax, "_compile", too_deep)
     assert syntax.compile_error(b"x = 1\n") == "maximum recursion depth exceeded during compilation"
-    assert syntax.hook_sites(b"y = too_deep\n") is None
+    assert syntax.hook_sites(b"y = too_deep  # svi-install\n") is None
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def missing(text: str, *added: str) -> str:
     number = text[: text.index("HOOK")].count("\n") + 1
     sites = syntax.hook_sites(data)
     assert sites is not None
-    return syntax.missing_name(data, sites[number], number, lines)
+    return syntax.missing_name(data, data.split(b"\n"), sites[number], number, lines)
 
 
 @pytest.mark.parametrize(
@@ -148,5 +148,5 @@ def test_names_at_the_top_level_are_looked_for_in_the_whole_file() -> None:
     data = b"import a\nb = 1  # svi-install\n"
     sites = syntax.hook_sites(data)
     assert sites is not None
-    assert syntax.missing_name(data, sites[2], 2, ("b = a  # svi-install",)) == ""
-    assert syntax.missing_name(data, sites[2], 2, ("b = c  # svi-install",)) == "c"
+    assert syntax.missing_name(data, data.split(b"\n"), sites[2], 2, ("b = a  # svi-install",)) == ""
+    assert syntax.missing_name(data, data.split(b"\n"), sites[2], 2, ("b = c  # svi-install",)) == "c"
