@@ -119,7 +119,7 @@ def main(arguments: Sequence[str]) -> int:
     ]
     env = laboratory()
     measure = [] if arguments else ["--cov", "--cov-report=", f"--cov-report=json:{COVERAGE}"]
-    passed.append(step("tests", [*tool, "pytest", *measure, *arguments], env))
+    passed.append(step("tests", [*tool, "pytest", "--durations=15", *measure, *arguments], env))
     # A part of the tests says nothing about the coverage of all.
     if not arguments:
         passed.append(coverage_gates())
