@@ -39,7 +39,7 @@ GIB = 1024**3
 
 # What is timed as SVI's own work: every function of the runtime that a clip passes through.
 OWN = (("run", "Run", "_prepare"), ("clip", "Clip", "condition"), ("clip", "Clip", "first_frame_only"))
-OWN += (("clip", "Clip", "schedule"), ("run", None, "stitch"))
+OWN += (("clip", "Clip", "schedule"), ("clip", "Clip", "noise"), ("run", None, "stitch"))
 
 
 @dataclass(frozen=True)

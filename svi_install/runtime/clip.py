@@ -97,7 +97,9 @@ class Clip:
 
         if latents.device.type == "cpu":
             return latents
-        return latents.copy_(torch.randn(latents.shape, generator=torch.Generator().manual_seed(self._seed)))
+        # WanGP makes the graphics card torch's default device.
+        generator = torch.Generator(device="cpu").manual_seed(self._seed)
+        return latents.copy_(torch.randn(latents.shape, generator=generator, device="cpu", dtype=torch.float32))
 
 
 def official_frames(frames: Tensor) -> Tensor:
