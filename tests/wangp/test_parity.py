@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from .conftest import Ahead, Tree
+from .conftest import RELEASES, Ahead, Tree
 from .lab import parity
 
 FEEDS = ("own", "golden")
+LIMITS = {"y": (None, None), "latents": (None, None), "frames": (-1, 1)}  # ours are clipped
 Compared = dict[tuple[str, str, bool], parity.Result]
 Results = Callable[[str], Compared]
 
@@ -27,9 +29,9 @@ def results(
     request: pytest.FixtureRequest,
 ) -> Results:
     """All comparisons of a release, made in one process, by case, feed and whether the noise schedule is the tree's."""
-    jobs = [parity.Job(case, feed) for case in parity.PADDING for feed in FEEDS]
+    jobs = [parity.Job(case, feed) for case in parity.OFFICIAL for feed in FEEDS]
     if request.config.getoption("--wangp-all"):
-        jobs += [parity.Job(case, "golden", own_sigmas=False) for case in parity.PADDING]
+        jobs += [parity.Job(case, "golden", own_sigmas=False) for case in parity.OFFICIAL]
 
     def measure(version: str) -> Compared:
         report, measured = parity.measure(wangp_tree(version), environment, jobs, tmp_path_factory.mktemp("parity"))
@@ -39,7 +41,7 @@ def results(
     return ahead(request, "version", measure)
 
 
-@pytest.mark.parametrize("case", parity.PADDING)
+@pytest.mark.parametrize("case", parity.OFFICIAL)
 @pytest.mark.parametrize("feed", FEEDS)
 def test_clips_are_the_official_ones(results: Results, version: str, case: str, feed: str) -> None:
     result = results(version)[case, feed, True]
@@ -47,10 +49,60 @@ def test_clips_are_the_official_ones(results: Results, version: str, case: str, 
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("case", parity.PADDING)
+@pytest.mark.parametrize("case", parity.OFFICIAL)
 def test_clips_are_the_official_ones_on_any_schedule(results: Results, version: str, case: str) -> None:
     """With the official noise schedule put in from outside, so that nothing rests on where ours is set."""
     result = results(version)[case, "golden", False]
+    assert result.ok, result.table(everything=False)
+
+
+@pytest.fixture(scope="session")
+def computed(plain_tree: Tree, environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cases of FURTHER by reference.py, and the official ones again."""
+    file = tmp_path_factory.mktemp("reference") / "computed.npz"
+    official = {name: {**case, "start": str(parity.GOLDEN)} for name, case in parity.OFFICIAL.items()}
+    parity.reference(plain_tree("12.60"), environment, {**official, **parity.FURTHER}, file)
+    return file
+
+
+@pytest.mark.parametrize("case", parity.OFFICIAL)
+def test_the_reference_computes_what_the_official_program_computed(computed: Path, case: str) -> None:
+    """One level of a frame that lies between two may differ, and with it what the next clip makes of it."""
+    ours, official = np.load(computed), np.load(parity.GOLDEN)
+    for clip in range(parity.OFFICIAL[case]["clips"]):
+        for quantity, limit in (("y", 5e-4), ("latents", 2e-4), ("frames", 1e-3)):
+            name = f"{case}/{clip}/{quantity}"
+            difference = ours[name].astype(np.float64) - official[name].astype(np.float64).clip(*LIMITS[quantity])
+            assert np.abs(difference).max() < limit, name
+    assert np.array_equal(ours[f"{case}/timesteps"], official[f"{case}/timesteps"])
+    assert np.abs(ours[f"{case}/video"].astype(int) - official[f"{case}/video"]).max() <= 1
+
+
+@pytest.fixture(scope="session")
+def further(
+    ahead: Ahead[Compared], wangp_tree: Tree, environment: Path, computed: Path, request: pytest.FixtureRequest
+) -> Results:
+    """Like results, on the cases of FURTHER."""
+    jobs = [parity.Job(case, feed) for case in parity.FURTHER for feed in FEEDS]
+
+    def measure(version: str) -> Compared:
+        out = computed.with_name(version)
+        report, measured = parity.measure(wangp_tree(version), environment, jobs, out, computed)
+        assert report.ok, report.why()
+        return {(each.job.case, each.job.feed, each.job.own_sigmas): each for each in measured}
+
+    return ahead(request, "version", measure)
+
+
+NEWEST_AND_OLDEST = ("12.60", "9.91")
+OTHERS = [pytest.param(version, marks=pytest.mark.long) for version in RELEASES if version not in NEWEST_AND_OLDEST]
+
+
+@pytest.mark.parametrize("version", [*NEWEST_AND_OLDEST, *OTHERS])
+@pytest.mark.parametrize("case", parity.FURTHER)
+@pytest.mark.parametrize("feed", FEEDS)
+def test_further_variants(further: Results, version: str, case: str, feed: str) -> None:
+    result = further(version)[case, feed, True]
     assert result.ok, result.table(everything=False)
 
 

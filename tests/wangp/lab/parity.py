@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,20 @@ from . import tools
 from .generate import Report, generate
 
 GOLDEN = tools.FOLDER / "data/public.npz"
-PADDING = {"svi-shot": -1, "svi-2.0": -1}  # the only value of a case that its arrays do not show
+OFFICIAL = {
+    "svi-shot": {"clips": 3, "frames": 17, "height": 64, "width": 96, "motion": 1, "padding": -1},
+    "svi-2.0": {"clips": 2, "frames": 17, "height": 64, "width": 96, "motion": 5, "padding": -1},
+}
+# Cases that reference.py computes: the other variants, and what a person may choose.
+FURTHER = {
+    "svi-film": {"clips": 2, "frames": 17, "height": 64, "width": 64, "motion": 5, "padding": 0},
+    "svi-tom": {"clips": 3, "frames": 13, "height": 48, "width": 64, "motion": 1, "padding": 0},
+    "padding 3": {"clips": 2, "frames": 17, "height": 64, "width": 48, "motion": 5, "padding": 3},
+    "motion 3": {"clips": 3, "frames": 13, "height": 80, "width": 64, "motion": 3, "padding": -1},
+    "motion 9": {"clips": 2, "frames": 21, "height": 64, "width": 64, "motion": 9, "padding": -1},
+    "one clip": {"clips": 1, "frames": 21, "height": 64, "width": 64, "motion": 1, "padding": -1},
+}
+PADDING = {name: case["padding"] for name, case in {**OFFICIAL, **FURTHER}.items()}  # no array shows it
 
 
 @dataclass(frozen=True)
@@ -51,6 +64,20 @@ class Result:
 
     def table(self, everything: bool = True) -> str:
         return "\n".join(line(row) for row in self.rows if everything or not row["ok"])
+
+
+def reference(tree: Path, environment: Path, cases: Mapping[str, Mapping[str, object]], out: Path) -> None:
+    """Has reference.py compute golden runs in a WanGP tree, and writes them to out, a .npz file."""
+    listed = out.with_suffix(".json")
+    listed.write_text(json.dumps(cases), "utf-8")
+    script = Path(__file__).with_name("reference.py")
+    subprocess.run(
+        [str(tools.python_of(environment)), str(script), str(listed), str(out)],
+        cwd=tree,
+        env=tools.variables(tree, environment, TINY="parity"),
+        check=True,
+        capture_output=True,
+    )
 
 
 def line(row: dict[str, Any]) -> str:
@@ -109,7 +136,7 @@ def measure(
     out.mkdir(parents=True, exist_ok=True)
     tasks = []
     for job in jobs:
-        start = out / f"start-{job.case}.png"
+        start = out / f"start of {job.case}.png"
         tasks.append(settings_of(job, in_environment(environment, "describe", golden, job.case, start), start))
     list_file = out / "parity.json"
     runs = [
