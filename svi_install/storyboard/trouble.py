@@ -12,7 +12,7 @@ from . import card
 
 _CARD_FULL = re.compile(r"CUDA out of memory|Tried to allocate|unsufficient VRAM|CUBLAS_STATUS_ALLOC_FAILED", re.I)
 _RAM_FULL = re.compile(
-    r"unsufficient RAM|CUDA error: out of memory|not enough memory: you tried to allocate|MemoryError|bad allocation"
+    r"unsufficient RAM|CUDA error: out of memory|not enough memory: you tried to allocate|\bMemoryError|bad allocation"
     r"|DefaultCPUAllocator",
     re.I,
 )

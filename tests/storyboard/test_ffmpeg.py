@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from svi_install.errors import SviError
+from svi_install.storyboard import ffmpeg
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    path = tmp_path / "frames.rgb"
+    path.write_bytes(b"".join(bytes([20 * number, 255 - 20 * number, 128]) * (32 * 16) for number in range(12)))
+    return path
+
+
+def encoded(program: Path, raw: Path, target: Path, first: int = 0, end: int = 12) -> Path:
+    ffmpeg.encode(program, ffmpeg.Raw(raw, 32, 16, first, end), target, "made by a test")
+    return target
+
+
+def colours(program: Path, video: Path) -> list[int]:
+    command = [str(program), "-v", "error", "-i", str(video), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    data = subprocess.run(command, capture_output=True, check=True).stdout
+    return [data[at] for at in range(0, len(data), 32 * 16 * 3)]
+
+
+def test_the_chosen_frames(ffmpeg_program: Path, raw: Path, tmp_path: Path) -> None:
+    video = encoded(ffmpeg_program, raw, tmp_path / "a.mp4", 2, 7)
+    assert ffmpeg.count(ffmpeg_program, video) == 5
+    for found, wanted in zip(colours(ffmpeg_program, video), range(40, 140, 20), strict=True):
+        assert abs(found - wanted) <= 4
+    assert [path.name for path in tmp_path.iterdir() if "part" in path.name] == []
+
+
+def test_joining_keeps_every_frame_and_its_time(ffmpeg_program: Path, raw: Path, tmp_path: Path) -> None:
+    parts = [encoded(ffmpeg_program, raw, tmp_path / f"it's part {n}.mp4", n, n + 4) for n in range(5)]
+    film = tmp_path / "fïlm 动画.mp4"
+    ffmpeg.join(ffmpeg_program, parts, film, "a film")
+    assert ffmpeg.count(ffmpeg_program, film) == 20
+    whole = [colour for part in parts for colour in colours(ffmpeg_program, part)]
+    assert colours(ffmpeg_program, film) == whole
+    command = ["ffprobe", "-v", "error", "-show_entries", "packet=pts_time", "-of", "csv=p=0", str(film)]
+    times = subprocess.run(command, capture_output=True, text=True, check=True).stdout.replace(",", "").split()
+    assert [float(time) for time in times] == [number / 16 for number in range(20)]
+
+
+def test_frames_from_memory(ffmpeg_program: Path, tmp_path: Path) -> None:
+    ffmpeg.encode_frames(ffmpeg_program, [bytes(32 * 16 * 3)] * 3, (32, 16), tmp_path / "a.mp4")
+    assert ffmpeg.count(ffmpeg_program, tmp_path / "a.mp4") == 3
+
+
+def test_a_failure_leaves_the_old_file(ffmpeg_program: Path, raw: Path, tmp_path: Path) -> None:
+    video = encoded(ffmpeg_program, raw, tmp_path / "a.mp4")
+    before = video.read_bytes()
+    with pytest.raises(SviError, match="could not make"):
+        ffmpeg.join(ffmpeg_program, [tmp_path / "missing.mp4"], video)
+    with pytest.raises(SviError):
+        ffmpeg.encode(ffmpeg_program, ffmpeg.Raw(raw, 0, 0, 0, 1), video)
+    assert video.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "frames.rgb"]
+
+
+def test_no_video(ffmpeg_program: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"no video")
+    with pytest.raises(SviError):
+        ffmpeg.count(ffmpeg_program, tmp_path / "a.mp4")
+
+
+def test_where_it_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho /opt/bundled/ffmpeg\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(ffmpeg.shutil, "which", lambda name: None)
+    assert ffmpeg.find(tmp_path, python) == Path("/opt/bundled/ffmpeg")
+    python.write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(SviError) as caught:
+        ffmpeg.find(tmp_path, python)
+    assert caught.value.code == "no-ffmpeg"
+    monkeypatch.setattr(ffmpeg.shutil, "which", lambda name: "/usr/bin/ffmpeg")
+    assert ffmpeg.find(tmp_path, python) == Path("/usr/bin/ffmpeg")
+    (tmp_path / "ffmpeg_bins").mkdir()
+    (tmp_path / "ffmpeg_bins/ffmpeg.exe").write_bytes(b"")
+    assert ffmpeg.find(tmp_path, python) == tmp_path / "ffmpeg_bins/ffmpeg.exe"

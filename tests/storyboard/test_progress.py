@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from svi_install.report import Output
+from svi_install.storyboard.film import Progress
+from svi_install.storyboard.progress import line, printer, span
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (42.4, "42 s"), (100, "2 min"), (5000, "83 min"), (7500, "2 h 05 min")]
+)
+def test_times(seconds: float, text: str) -> None:
+    assert span(seconds) == text
+
+
+def test_the_time_left_counts_steps() -> None:
+    progress = Progress(3, 5, 10, 50, seconds=100, left=3)
+    assert progress.eta == pytest.approx(280)
+    assert line(progress) == "segment 3/5, step 10/50, 5 min left"
+    assert Progress(1, 5, 10, 50).eta is None
+    assert line(Progress(1, 5, 10, 50)) == "segment 1/5, step 10/50"
+
+
+def test_a_finished_segment_names_its_file() -> None:
+    assert (
+        line(Progress(1, 2, finished=Path("a.mp4"), seconds=30, left=1)) == "segment 1/2 done in 30 s: a.mp4, 30 s left"
+    )
+    assert line(Progress(2, 2, finished=Path("b.mp4"), seconds=30)) == "segment 2/2 done in 30 s: b.mp4"
+
+
+STEPS = (Progress(1, 2, 1, 9), Progress(1, 2, 2, 9), Progress(1, 2, finished=Path("a.mp4"), seconds=3, left=1))
+
+
+def test_a_pipe_gets_a_line_per_segment() -> None:
+    err = io.StringIO()
+    show = printer(Output(io.StringIO(), err))
+    for progress in STEPS:
+        show(progress)
+    assert err.getvalue() == "segment 1/2 done in 3 s: a.mp4, 3 s left\n"
+
+
+def test_a_terminal_sees_every_step() -> None:
+    err = Terminal()
+    show = printer(Output(io.StringIO(), err))
+    for progress in STEPS:
+        show(progress)
+    assert err.getvalue().split("\r")[1:3] == ["segment 1/2, step 1/9", "segment 1/2, step 2/9"]
+    assert err.getvalue().endswith("3 s left\n")
+
+
+@pytest.mark.parametrize("quiet", [{"as_json": True}, {"quiet": True}])
+def test_programs_see_nothing(quiet: dict[str, bool]) -> None:
+    err = Terminal()
+    show = printer(Output(io.StringIO(), err, **quiet))
+    for progress in STEPS:
+        show(progress)
+    assert err.getvalue() == ""

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from svi_install.errors import SviError
+from svi_install.storyboard.request import Request, settings_of, story_of, target_of
+from svi_install.storyboard.story import Lora
+
+
+def test_an_image_and_prompts() -> None:
+    story = story_of(Request(Path("a.png"), "one | two"))
+    assert (story.image, [shot.prompt for shot in story.shots]) == (Path("a.png"), ["one", "two"])
+    assert (story.variant, story.seed, story.clip_frames) == ("shot", 7, 81)
+
+
+def test_prompts_from_a_text_file(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.txt"
+    path.write_bytes("\ufeff# film\r\nwälking\r\nrunning\r\n".encode())
+    assert [shot.prompt for shot in story_of(Request(Path("a.png"), str(path))).shots] == ["wälking", "running"]
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SviError, match="cannot be read as text"):
+        story_of(Request(Path("a.png"), str(path)))
+
+
+def test_the_command_line_wins_over_the_story_file(tmp_path: Path) -> None:
+    path = tmp_path / "story.yaml"
+    path.write_text(
+        "image: a.png\n"
+        "defaults: {seed: 1, steps: 9, loras: [x], settings: {a: 1, b: 1}}\n"
+        "shots: [one, {prompt: two, seconds: 9}]\n"
+    )
+    story = story_of(
+        Request(path, variant="2.0", seed=2, seconds=3, resolution="64x64", loras=("y:0.5",), settings=("b=2",))
+    )
+    assert (story.variant, story.seed, story.steps, story.resolution) == ("2.0", 2, 9, "64x64")
+    assert [shot.frames for shot in story.shots] == [48, 144]
+    assert story.loras == (Lora("x"), Lora("y", "0.5"))
+    assert story.settings == {"a": 1, "b": 2}
+
+
+def test_missing_or_superfluous_prompts(tmp_path: Path) -> None:
+    with pytest.raises(SviError, match="prompts are missing"):
+        story_of(Request(Path("a.png")))
+    with pytest.raises(SviError, match="brings its own prompts"):
+        story_of(Request(tmp_path / "story.yml", "one"))
+
+
+def test_settings() -> None:
+    words = ("a=1", "b=text", 'c=["x"]', "d=", "e=1;0 0;1")
+    assert settings_of(words) == {"a": 1, "b": "text", "c": ["x"], "d": "", "e": "1;0 0;1"}
+    with pytest.raises(SviError, match="is no setting"):
+        settings_of(("steps",))
+
+
+@pytest.mark.parametrize(
+    ("word", "lora"),
+    [
+        ("x.safetensors", Lora("x.safetensors")),
+        ("x.safetensors:0.5", Lora("x.safetensors", "0.5")),
+        ("x.safetensors:1;0", Lora("x.safetensors", "1;0")),
+        ("https://host/x.safetensors", Lora("https://host/x.safetensors")),
+        ("https://host/x.safetensors:0.7", Lora("https://host/x.safetensors", "0.7")),
+    ],
+)
+def test_loras(word: str, lora: Lora) -> None:
+    assert story_of(Request(Path("a.png"), "one", loras=(word,))).loras == (lora,)
+
+
+def test_where_the_film_goes(tmp_path: Path) -> None:
+    assert target_of(Request(tmp_path / "cat.png")) == tmp_path / "cat-film.mp4"
+    assert target_of(Request(Path("cat.png"), target=tmp_path / "x.MP4")) == tmp_path / "x.MP4"
+    with pytest.raises(SviError, match="does not end in"):
+        target_of(Request(Path("cat.png"), target=tmp_path / "x.avi"))
