@@ -6,7 +6,7 @@ from __future__ import annotations
 SUBCOMMANDS = {
     "install": "Add SVI to WanGP; what svi-install does without a command.",
     "revert": "Take SVI out again, byte for byte; the same as --revert.",
-    "status": "Say what is installed and what to do next; the same as --status.",
+    "status": "Say what is installed and what is next; the same as --status.",
     "fetch": "Download SVI's LoRAs, list them or check them.",
     "render": "Render a film of any length from one image and a few lines.",
     "update": "Update WanGP with git and keep SVI in it.",
