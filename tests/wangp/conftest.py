@@ -177,11 +177,11 @@ def patched(
 def unpatched(
     ahead: Ahead[Ran], plain_tree: Tree, run_wangp: Run, start_image: Path, request: pytest.FixtureRequest
 ) -> Runs:
-    """The video without SVI in a tree without SVI."""
+    """The video without SVI in a tree without SVI, then one of a model that has no SVI."""
 
     def run(version: str) -> Ran:
         tree = plain_tree(version)
-        report = run_wangp(tree, [scenes.video(start_image)])
+        report = run_wangp(tree, [scenes.video(start_image), scenes.text_to_video(start_image)])
         assert report.ok, report.why()
         return Ran(tree, report)
 

@@ -47,3 +47,9 @@ def svi(start: Path, motion_frames: int, padding: int = -1, **settings: Any) -> 
         "sliding_window_overlap": motion_frames,
     }
     return video(start, **keys, **settings)
+
+
+def text_to_video(start: Path, **settings: Any) -> dict[str, Any]:
+    """One window of a model that has no SVI; start is only the place of other files."""
+    short = {"model_type": "t2v", "image_prompt_type": "", "prompt": PROMPTS[0], "video_length": 9}
+    return video(start, **short, **settings) | {"image_start": None}

@@ -20,6 +20,7 @@ import torch
 from safetensors.torch import save_file
 
 I2V = "wan2.1_image2video_480p_14B_mbf16.safetensors"
+T2V = "wan2.1_text2video_14B_mbf16.safetensors"
 
 
 def random_weights(module):
@@ -111,6 +112,7 @@ def main():
         folder = Path("ckpts")
         encoders(folder)
         transformer(folder / I2V, "i2v", random_weights)
+        transformer(folder / T2V, "t2v", random_weights)
         wan22 = json.loads(Path("defaults/i2v_2_2.json").read_text("utf-8"))["model"]
         for url in wan22["URLs"] + wan22.get("URLs2", []):
             if "quanto" not in url and "gguf" not in url.lower():
