@@ -111,6 +111,14 @@ def test_help(capsys: pytest.CaptureFixture[str], arguments: str) -> None:
     assert "--json" in out
 
 
+@pytest.mark.parametrize("name", SUBCOMMANDS)
+def test_every_command_has_help_and_takes_json(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert main([name, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"Usage: svi-install {name} ")
+    assert "--json" in out
+
+
 def test_the_main_help_documents_every_exit_code_option_and_command(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--help"])
     out = capsys.readouterr().out

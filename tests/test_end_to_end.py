@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 
 from svi_install import funnel, patchset
+from svi_install.commands.install import install
 from svi_install.errors import EXIT_DONE, EXIT_FAILED, EXIT_NO_CHECKOUT, EXIT_UNSUPPORTED
 from tests import miniature
+from tests.crash import layer
+from tests.test_mp4 import box, meta, video
 
 HOOKS = {hunk.hook for variants in patchset.load().variants.values() for hunk in variants[0].hunks}
 PATCHED = (miniature.MODEL, miniature.ANY2VIDEO, miniature.WGP)
@@ -327,3 +330,30 @@ def test_a_dry_run_in_a_pipe_can_be_applied(wangp: Path, tmp_path: Path) -> None
     )
     assert b"would be added" in diff.stderr
     subprocess.run(["git", "apply", "--check"], input=diff.stdout, cwd=copy, check=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the process is ended in a fork")
+@pytest.mark.parametrize("command", ["status", "install", "revert"])
+def test_the_next_command_undoes_an_interrupted_one_and_says_so(wangp: Path, run: Run, command: str) -> None:
+    before = tree(wangp)
+    with layer.layer() as calls:
+        run(wangp, "--no-lora")
+    run(wangp, "--revert")
+    late = [number for number, name in enumerate(calls.calls) if name == "replace"][-1]
+    assert layer.in_child(lambda: install(wangp), layer.Fault(late, "before")) == layer.KILLED
+    assert tree(wangp) != before
+    code, data = run(command, wangp, *(["--no-lora"] if command == "install" else []))
+    assert code == EXIT_DONE
+    assert any("interrupted install was undone" in note for note in data["notes"])
+    run("revert", wangp)
+    assert tree(wangp) == before
+
+
+def test_the_status_of_a_video(tmp_path: Path, run: Run) -> None:
+    proof = {"variant": "shot", "seeds": [1, 43]}
+    moov = box(b"moov", box(b"udta", meta(json.dumps({"svi": proof}))))
+    path = video(tmp_path / "ein Film ü.mp4", moov)
+    for arguments in (("--status", path), ("status", path), ("install", "--status", path)):
+        code, data = run(*arguments)
+        assert code == EXIT_DONE
+        assert data["video"] == {"path": str(path), "svi": proof}
