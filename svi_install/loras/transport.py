@@ -188,7 +188,8 @@ class Transport:
             response.close()
             raise _refusal(status, response, url, bool(self._settings.token), start)
         if method == "HEAD":
-            return _answer(response, url, linked, 0, response.length or _stated_length(response))
+            response.close()
+            return _answer(response, url, linked, 0, _stated_length(response))
         try:
             return _checked(response, linked, (start, end), url)
         except TransferError:

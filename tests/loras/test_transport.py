@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import http.client
 import shutil
 import socket
@@ -219,9 +220,12 @@ def test_no_proxy_counts(hub: Hub, url: str, monkeypatch: pytest.MonkeyPatch) ->
     assert transport(hub).head(url).size == len(DATA)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_proxy_that_lets_nothing_through(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", hub.url)
     assert kind_of(lambda: transport(hub).get("https://hub.invalid/f")) == "proxy"
+    # Python 3.10 itself leaves the refused answer of a proxy open; the warning must not hit a later test.
+    gc.collect()
 
 
 def test_an_unknown_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,7 +248,7 @@ def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
     hub = Hub()
     try:
         server = hub._hub._server
-        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         url = hub.add("owner/name", "f.bin", DATA).replace("http:", "https:")
         endpoint = hub.url.replace("http:", "https:")
         assert kind_of(lambda: Transport(Settings(endpoint=endpoint)).head(url)) == "tls"
