@@ -79,7 +79,7 @@ class Run:
             raise SviError(
                 "interrupted",
                 f"Stopped at {done} of {need.file.filename}. What has arrived is kept. The installation is untouched.",
-                f"To go on: svi-install fetch {need.lora.name}",
+                f"To go on: {self._again(need)}",
                 EXIT_INTERRUPTED,
             ) from stop
         finally:
@@ -127,6 +127,12 @@ class Run:
             EXIT_DOWNLOAD,
         )
 
+    def _again(self, need: Need) -> str:
+        # Late, because only a failure needs it.
+        from ..state import quoted
+
+        return f"svi-install fetch {need.lora.name} {quoted(self._root)}"
+
     def _instead(self, need: Need, part: Part) -> Fetched:
         """Take what somebody else has put there meanwhile; what arrived is of use only when that is another file."""
         fetched = self._have(need)
@@ -146,7 +152,7 @@ class Run:
             raise SviError(
                 "lora-name-taken",
                 f"{need.target} is not the file it should be: {unsound}. It was left untouched.",
-                f"Move or rename that file, then run: svi-install fetch {need.lora.name}",
+                f"Move or rename that file, then run: {self._again(need)}",
                 EXIT_DOWNLOAD,
             ) from unsound
         except OSError as error:

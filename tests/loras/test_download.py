@@ -335,7 +335,7 @@ def test_ctrl_c_leaves_what_arrived_and_says_how_to_go_on(store: Store) -> None:
         store.fetch(stop)
     assert caught.value.exit_code == EXIT_INTERRUPTED
     assert "1.0 MB of 2.0 MB (50 %)" in caught.value.message
-    assert caught.value.hint == "To go on: svi-install fetch svi-tiny"
+    assert caught.value.hint == f"To go on: svi-install fetch svi-tiny {store.root}"
     got = store.fetch()
     assert (got.resumed, got.fetched) == (MIB, MIB)
     assert got.sha256 == sha256(data)
