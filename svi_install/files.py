@@ -103,11 +103,11 @@ def write_new(path: Path, data: bytes, like: os.stat_result | None = None, mtime
             view = view[os.write(handle, view) :]
         if like is not None and os.name == "posix":
             _keep_owner(handle, like)
-        if mtime_ns is not None and os.utime in os.supports_fd:
-            os.utime(handle, ns=(mtime_ns, mtime_ns))
         os.fsync(handle)
     finally:
         os.close(handle)
+    if mtime_ns is not None:
+        os.utime(path, ns=(mtime_ns, mtime_ns))
 
 
 def _keep_owner(handle: int, like: os.stat_result) -> None:

@@ -8,7 +8,9 @@ import pytest
 from svi_install import destination, files, transaction
 from svi_install.errors import SviError
 from svi_install.plan import Change
-from tests.trees import make, refused, small, standard
+from tests.trees import make, posix, refused, small, standard
+
+pytestmark = posix
 
 
 @pytest.fixture

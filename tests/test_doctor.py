@@ -18,6 +18,7 @@ from svi_install.commands.install import install
 from tests import miniature
 from tests.crash.layer import Fault, in_child
 from tests.older import install_other
+from tests.trees import posix
 
 PATCHES = patchset.load()
 WGP, MODEL = "wgp.py", "models/wan/modules/model.py"
@@ -39,6 +40,7 @@ def checks(root: Path) -> dict[str, tuple[str, str, str]]:
     return {check["id"]: (check["level"], check["text"], check["mend"]) for check in found}
 
 
+@posix
 def test_a_healthy_patient(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(root)
     (root / "venv" / "bin").mkdir(parents=True)
@@ -144,6 +146,7 @@ def test_missing_profiles(root: Path) -> None:
     assert checks(root)["profiles"][0] == "warning"
 
 
+@posix
 def test_an_interrupted_command_is_told(root: Path) -> None:
     assert in_child(lambda: install(root), Fault(40, "before")) == 137
     result = doctor(root)

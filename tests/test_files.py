@@ -10,7 +10,7 @@ from svi_install import files
 from svi_install.errors import SviError
 from svi_install.journal import Entry, pack
 from tests.crash.layer import Fault, layer
-from tests.trees import refused, small, standard
+from tests.trees import posix, refused, small, standard
 
 
 @pytest.fixture
@@ -125,6 +125,7 @@ def test_a_folder_that_cannot_be_removed(root: Path, monkeypatch: pytest.MonkeyP
         files.remove_folder(root / "models")
 
 
+@posix
 def test_folders_are_not_synced_on_windows(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with layer() as seen:
         files.sync_folder(root)
@@ -133,11 +134,13 @@ def test_folders_are_not_synced_on_windows(root: Path, monkeypatch: pytest.Monke
     assert seen.calls == ["fsync"]
 
 
+@posix
 def test_a_folder_that_cannot_be_synced(root: Path) -> None:
     with layer(Fault(0, "fail", errno.EIO)), pytest.raises(OSError, match="error"):
         files.sync_folder(root)
 
 
+@posix
 def test_a_file_made_on_windows_keeps_the_folders_rules(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with layer() as seen:
         monkeypatch.setattr(type(seen), "name", "nt", raising=False)

@@ -17,6 +17,9 @@ from svi_install.errors import SviError
 from tests import miniature
 from tests.crash.layer import Fault, in_child, layer, tree
 from tests.older import OTHER_PROFILES, OTHER_RUNTIME, PROFILES, RUNTIME, install, other, revert
+from tests.trees import posix
+
+pytestmark = posix
 
 PATCHES = patchset.load()
 AS_ROOT = os.geteuid() == 0 if hasattr(os, "geteuid") else False

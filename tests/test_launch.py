@@ -16,6 +16,9 @@ from svi_install.commands.install import install
 from svi_install.commands.launch import launch
 from svi_install.errors import SviError
 from tests import miniature
+from tests.trees import posix
+
+pytestmark = posix
 
 PATCHES = patchset.load()
 PYTHON = Path(sys.executable)

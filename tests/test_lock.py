@@ -15,7 +15,9 @@ import pytest
 
 from svi_install import files, lock, process, transaction
 from svi_install.errors import SviError
-from tests.trees import small, standard
+from tests.trees import posix, small, standard
+
+pytestmark = posix
 
 
 @pytest.fixture

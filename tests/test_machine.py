@@ -29,6 +29,9 @@ from svi_install.errors import EXIT_UNSUPPORTED, SviError
 from tests import miniature
 from tests.crash.layer import Fault, in_child, tree
 from tests.older import OTHER_RUNTIME, RUNTIME, install, install_other, other, revert, revert_other
+from tests.trees import posix
+
+pytestmark = posix
 
 PATCHES = patchset.load()
 PATHS = PATCHES.paths

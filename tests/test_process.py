@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from svi_install import process
+from tests.trees import posix
+
+pytestmark = posix
 
 
 def test_this_process_has_a_start_that_stays() -> None:

@@ -9,7 +9,9 @@ from svi_install import files, transaction
 from svi_install.journal import Journal
 from svi_install.plan import Change
 from tests.crash.layer import Fault, in_child, layer, tree
-from tests.trees import make, small, standard
+from tests.trees import make, posix, small, standard
+
+pytestmark = posix
 
 
 @pytest.fixture

@@ -74,6 +74,11 @@ class TestStates:
         edit(root, ANY, b"import", b"# mine\nimport")
         assert read(root).name == "outdated"
 
+    def test_partial_when_a_hook_of_another_version_was_deleted(self, root: Path) -> None:
+        install_other(root, PATCHES)
+        drop(root, WGP, b"svi.attach(wan_model)")
+        assert read(root).name == "partial"
+
     def test_outdated_by_its_runtime(self, root: Path) -> None:
         install(root, PATCHES)
         found = state.read(root, PATCHES, {**RUNTIME, "svi_wangp/__init__.py": b"new\n"})

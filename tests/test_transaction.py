@@ -12,7 +12,7 @@ from svi_install import files, lock, transaction
 from svi_install.errors import SviError
 from svi_install.plan import Change, Plan
 from tests.crash.layer import Fault, layer, tree
-from tests.trees import back, make, refused, small, standard
+from tests.trees import back, make, posix, refused, small, standard
 
 
 @pytest.fixture
@@ -58,6 +58,7 @@ class TestRun:
         transaction.run(make(root, sweep=("svi_wangp/__pycache__", "svi_wangp")))
         assert (cache / "mine.txt").exists()
 
+    @posix
     def test_keeps_mode_owner_and_given_time(self, root: Path) -> None:
         target = root / "wgp.py"
         target.chmod(0o755)
@@ -69,6 +70,7 @@ class TestRun:
         assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
         assert after.st_mtime_ns == 1_700_000_000_123_456_000
 
+    @posix
     def test_new_files_obey_the_umask(self, root: Path) -> None:
         mask = os.umask(0o027)
         try:
@@ -78,6 +80,7 @@ class TestRun:
         assert stat.S_IMODE((root / "svi_wangp" / "a.py").stat().st_mode) == 0o640
         assert stat.S_IMODE((root / "svi_wangp").stat().st_mode) == 0o750
 
+    @posix
     def test_a_link_stays_and_its_target_is_written(self, root: Path) -> None:
         (root / "wgp.py").rename(root / "real.py")
         (root / "wgp.py").symlink_to("real.py")
@@ -100,6 +103,7 @@ class TestRun:
         assert (root / "wgp.py").read_bytes() == b"new wgp\n"
         assert not list(root.rglob(".svi-*.*"))
 
+    @posix
     def test_folder_syncs_that_a_disk_does_not_know_are_no_fault(
         self, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -13,6 +13,7 @@ from svi_install.commands.update import update
 from svi_install.errors import EXIT_UNSUPPORTED, SviError
 from tests import miniature
 from tests.crash.layer import tree
+from tests.trees import posix
 
 PATCHES = patchset.load()
 WGP, ANY, MODEL = "wgp.py", "models/wan/any2video.py", "models/wan/modules/model.py"
@@ -227,6 +228,7 @@ class TestAsBefore:
         monkeypatch.setenv("PATH", str(root))
         assert refused(root).code == "no-git"
 
+    @posix
     def test_ended_half_way_it_is_repaired_by_the_next_install(self, upstream: Path, root: Path) -> None:
         install(root)
         new = release(upstream)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from svi_install import transaction
 from svi_install.errors import SviError
 from svi_install.plan import Change, Plan
 from tests.crash.layer import tree
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="forks, modes, links and signals as POSIX has them")
 
 
 def small(parent: Path) -> Path:

@@ -17,6 +17,9 @@ from svi_install import transaction
 from tests.crash.layer import CHANGING, FAULTS, KILLED, Fault, Layer, in_child, layer, tree
 from tests.crash.power import cuts, recorded
 from tests.crash.scenarios import PATHS, Scenario, scenarios
+from tests.trees import posix
+
+pytestmark = posix
 
 LOCK = ("0:.svi-install", "0:.svi-install/lock")
 NAMES = (
