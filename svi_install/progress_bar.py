@@ -48,6 +48,13 @@ def lines(to: Output) -> Report:
     return report
 
 
+def amount(progress: Progress) -> str:
+    """Say how much of a file is there."""
+    if progress.total is None:
+        return human_size(progress.done) if progress.done else ""
+    return f"{human_size(progress.done)} of {human_size(progress.total)}"
+
+
 def speed(progress: Progress) -> str:
     """Say how fast a download is and how long it will take."""
     if progress.phase != "download" or progress.rate < 1:
@@ -66,14 +73,15 @@ _WORDS = {"resolve": "asking", "wait": "waiting", "hash": "checking", "copy": "c
 @contextlib.contextmanager
 def _bar(to: Output) -> Iterator[Report]:
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn
+    from rich.progress import BarColumn, TaskID, TextColumn
     from rich.progress import Progress as Bars
 
     console = Console(file=to.err, no_color=not to.color, highlight=False, emoji=False, markup=False)
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),
-        DownloadColumn(),
+        # Rich's own column counts a GB as 1000 MB, Windows and the rest of this program do not.
+        TextColumn("{task.fields[amount]}", markup=False),
         # Rich would count what an earlier run has left as arrived within this second.
         TextColumn("{task.fields[speed]}", markup=False),
     )
@@ -86,12 +94,13 @@ def _bar(to: Output) -> Iterator[Report]:
             words = _WORDS.get(progress.phase, "")
             label = f"{progress.name} ({words})" if words else progress.name
             if progress.filename not in tasks:
-                tasks[progress.filename] = bars.add_task(label, total=progress.total, speed="")
+                tasks[progress.filename] = bars.add_task(label, total=progress.total, amount="", speed="")
             bars.update(
                 tasks[progress.filename],
                 description=label,
                 completed=progress.done,
                 total=progress.total,
+                amount=amount(progress),
                 speed=speed(progress),
             )
 

@@ -11,7 +11,7 @@ from svi_install import loras
 from svi_install.commands import prefetch
 from svi_install.errors import EXIT_DOWNLOAD, EXIT_UNSUPPORTED, SviError
 from svi_install.loras.progress import Progress, Report, no_report
-from svi_install.progress_bar import download_progress, lines, speed
+from svi_install.progress_bar import amount, download_progress, lines, speed
 from svi_install.report import Output
 from svi_install.result import Result
 
@@ -144,3 +144,9 @@ def test_progress_in_a_pipe_and_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -
 )
 def test_speed_and_time_left(progress: Progress, text: str) -> None:
     assert speed(progress) == text
+
+
+def test_amount() -> None:
+    assert amount(Progress("a", "f", "download", 1024**3, 2_453_667_840)) == "1.0 GB of 2.3 GB"
+    assert amount(Progress("a", "f", "download", 1024)) == "1.0 KB"
+    assert amount(Progress("a", "f", "resolve")) == ""

@@ -268,6 +268,8 @@ class Download:
             delay = max(delay, failure.wait)
         self._say("retry", note=f"{failure.message} Trying again in {delay:.0f} s.")
         self._pause(delay)
+        # The rate is that of the connection, not of the wait.
+        self._rate = Rate()
 
     def _say(self, phase: Phase, note: str = "", done: int | None = None) -> None:
         received = self._part.received
