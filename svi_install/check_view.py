@@ -84,7 +84,8 @@ def lifetime(life: Survival) -> str:
 
 
 def _hooks(verdicts: Sequence[Verdict]) -> list[str]:
-    names = [item.hook for verdict in verdicts for file in verdict.files for item in (*file.places, *file.refusals)]
+    files = [file for verdict in verdicts for file in verdict.files]
+    names = [name for file in files for name in (*(p.hook for p in file.places), *(r.hook for r in file.refusals))]
     return [name for name in dict.fromkeys(names) if name] or [""]
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
+from typing import Any
 
 from .diffs import MARKER
 
@@ -212,9 +213,10 @@ def _walk(code: CodeType, wanted: set[int], found: dict[int, Site]) -> None:
 def _parse(data: bytes) -> None:
     import symtable
 
+    source: Any = data  # taken like the source of compile; the type stubs know of text alone
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        symtable.symtable(data, "WanGP", "exec")
+        symtable.symtable(source, "WanGP", "exec")
 
 
 def _compile(data: bytes) -> CodeType:
