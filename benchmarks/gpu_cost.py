@@ -1,10 +1,11 @@
 """What an SVI clip costs on a graphics card beside a clip of WanGP's own sliding window: time and peak memory.
 
-    python benchmarks/gpu_cost.py TREE [--steps N] [--rounds N] [--vae 16|32] [--json FILE]
+    python benchmarks/gpu_cost.py TREE [--steps N] [--rounds N] [--json FILE]
 
 Runs in WanGP's own Python environment, with the layer sizes of Wan 2.1 image-to-video 14B and random weights: nothing
 is downloaded, and TREE (a WanGP folder, with or without SVI installed) is only read. Needs about 70 GB of graphics
-memory. The text and image encoders are fixed random features, because both sides ask them for the same.
+memory. The text and image encoders are fixed random features, because both sides ask them for the same; the VAE runs in
+float32, where random weights cannot overflow.
 
 All sides make clips by turns in one process, after a warm-up: WanGP's pipeline as it came, the same with svi-install's
 lines and SVI off, and with SVI on. A clip is what WanGP's window loop does with it: the call of the pipeline, the
@@ -165,7 +166,7 @@ def stand_ins(offload: Any) -> None:
     offload.fast_load_transformers_model, offload.load_model_data = load_model, load_data
 
 
-def pipelines(tree: Path, vae_bits: int) -> tuple[Any, Any]:
+def pipelines(tree: Path) -> tuple[Any, Any]:
     """WanGP's pipeline as it came and with svi-install's lines, over the same weights."""
     from svi_install import patchset, placement
 
@@ -195,7 +196,7 @@ def pipelines(tree: Path, vae_bits: int) -> tuple[Any, Any]:
         base_model_type="i2v",
         text_encoder_filename="random",
         dtype=torch.bfloat16,
-        VAE_dtype=torch.float16 if vae_bits == 16 else torch.float32,
+        VAE_dtype=torch.float32,
     )
     first._interrupt = False
     first.model.cache = None
@@ -288,9 +289,9 @@ def own_work(spent: dict[str, float]) -> Iterator[None]:
             setattr(owner, name, function)
 
 
-def sides_of(tree: Path, frames: int, vae_bits: int, start: Any) -> list[Side]:
+def sides_of(tree: Path, frames: int, start: Any) -> list[Side]:
     """All ways to make the video."""
-    stock, hooked = pipelines(tree, vae_bits)
+    stock, hooked = pipelines(tree)
     sides = [
         Side("WanGP, overlap 1", stock, 1),
         Side("installed, SVI off, overlap 1", hooked, 1),
@@ -320,7 +321,7 @@ def measure(options: argparse.Namespace) -> tuple[list[Side], dict[str, dict[str
     width, height = map(int, options.size.split("x"))
     # A picture whose levels lie on the grid of uint8, as those of a picture file do.
     start = noise(3, 1, height, width).clamp_(-2, 2).mul_(63.75).round_().div_(127.5)
-    sides = sides_of(options.tree.resolve(), options.frames, options.vae, start)
+    sides = sides_of(options.tree.resolve(), options.frames, start)
     torch.set_default_device("cuda")  # as wgp.py does behind the loading
     arguments = {
         **{"input_prompt": PROMPTS[0], "n_prompt": "blurred", "frame_num": options.frames},
@@ -352,7 +353,7 @@ def show(options: argparse.Namespace, sides: list[Side], spent: dict[str, dict[s
 
     pairs = pairs_of(sides)
     print(f"\n{torch.cuda.get_device_name()}, torch {torch.__version__}, {options.size}, {options.frames} frames,")
-    print(f"{options.steps} steps, guidance {options.guidance}, VAE {options.vae} bit, {options.rounds} rounds\n")
+    print(f"{options.steps} steps, guidance {options.guidance}, {options.rounds} rounds\n")
     print(f"{'side':<32}{'seconds per clip':<{9 * options.rounds}} median  peak GiB")
     for side in sides:
         each = "".join(f"{clip.seconds:<9.3f}" for clip in side.clips)
@@ -377,7 +378,6 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=81)
     parser.add_argument("--size", default="832x480", help="width x height")
     parser.add_argument("--guidance", type=float, default=5.0)
-    parser.add_argument("--vae", type=int, choices=(16, 32), default=32, help="bits of the VAE's numbers")
     parser.add_argument("--json", type=Path, help="write the numbers to this file")
     options = parser.parse_args()
     sides, spent = measure(options)
