@@ -57,7 +57,9 @@ class Counting:
                 self.bytes += made.nbytes
                 self.large[name] += made.numel() >= self.half
         if name == "aten.copy_":
-            self.large[name] += args[1].numel() >= self.half
+            # One frame that is written again and again is no copy of a video.
+            stored = args[1].untyped_storage().nbytes() // args[1].itemsize
+            self.large[name] += min(args[1].numel(), stored) >= self.half
 
 
 def dispatch_mode(counting):
