@@ -18,7 +18,6 @@ from .transport import Answer, Transport
 _SMALLEST_SHARE = 8 * 1024 * 1024
 _FLUSH_SECONDS = 0.2
 _GAIN = 1.15
-_WORTHWHILE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -221,6 +220,7 @@ class Growth:
     def __init__(self, limits: Limits) -> None:
         self._most = limits.connections
         self._period = limits.trial_seconds
+        self._worthwhile = limits.worthwhile_seconds
         self._count = 1
         self._trial = False
         self._settled = self._most <= 1
@@ -251,7 +251,7 @@ class Growth:
             self._settled = True
             return self._count
         self._base = rate
-        if self._count >= self._most or left < rate * _WORTHWHILE_SECONDS:
+        if self._count >= self._most or left < rate * self._worthwhile:
             self._trial = False
             self._settled = self._count >= self._most
             return self._count

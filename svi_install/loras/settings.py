@@ -26,6 +26,7 @@ class Limits:
         longest_wait: seconds; a server that asks for more is reported instead of waited for.
         redirects: how many to follow.
         connections: at most that many at once.
+        worthwhile_seconds: with less than that to go one more connection is not tried.
         trial_seconds: how long one more connection is tried before it is kept or given up.
         block: bytes that are read at a time.
         sync: bytes that may be lost when the power fails.
@@ -40,6 +41,7 @@ class Limits:
     redirects: int = 10
     connections: int = 4
     trial_seconds: float = 3.0
+    worthwhile_seconds: float = 10.0
     block: int = 256 * 1024
     sync: int = 8 * 1024 * 1024
 

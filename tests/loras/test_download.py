@@ -367,7 +367,7 @@ def test_several_connections_where_they_pay(store: Store, tmp_path: Path) -> Non
     source.write_bytes(random.Random(6).randbytes(40 * MIB))
     store.publish(source)
     store.layout = None
-    store.limits(trial_seconds=0.25)
+    store.limits(trial_seconds=0.25, worthwhile_seconds=0.0)
     store.hub.always = Fault(rate=5.0 * MIB)
     got = store.fetch()
     assert got.sha256 == store.hub.sha256(f"{REPOSITORY}/{PATH}")
@@ -381,7 +381,7 @@ def test_a_refused_second_connection_does_not_end_the_download(store: Store, tmp
     source.write_bytes(random.Random(7).randbytes(40 * MIB))
     store.publish(source)
     store.layout = None
-    store.limits(trial_seconds=0.25)
+    store.limits(trial_seconds=0.25, worthwhile_seconds=0.0)
     store.hub.faults.extend([Fault(rate=20.0 * MIB), Fault(status=403)])
     got = store.fetch()
     assert got.sha256 == store.hub.sha256(f"{REPOSITORY}/{PATH}")
