@@ -9,6 +9,8 @@ this is gone, and so is WanGP at once: nobody would fetch what it makes.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import json
 import os
@@ -90,6 +92,10 @@ def _free() -> None:
     torch: Any = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
+    if sys.platform == "linux":
+        # WanGP's threads come and go with each task; what they have freed stays with the process otherwise.
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 if __name__ == "__main__":
