@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from . import destination, files, gitindex
+from . import destination, files, gitindex, known
 from .errors import SviError
 
 
@@ -25,8 +25,8 @@ class Disk(Protocol):
     def mtime_ns(self, path: str) -> int | None:
         """Return the time of last change of a file."""
 
-    def committed(self, path: str, data: bytes) -> bool:
-        """Tell whether git holds these bytes for a path."""
+    def proof(self, path: str, data: bytes) -> str:
+        """Return how bytes are proven to be WanGP's: ``published``, ``git``, or ``hooks`` (by our lines alone)."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,11 @@ class RealDisk:
         except OSError:
             return None
 
-    def committed(self, path: str, data: bytes) -> bool:
-        """Tell whether git holds these bytes for a path."""
-        return gitindex.is_committed(self.root, path, data)
+    def proof(self, path: str, data: bytes) -> str:
+        """Return how bytes are proven to be WanGP's: ``published``, ``git``, or ``hooks`` (by our lines alone)."""
+        if known.is_published(path, data):
+            return "published"
+        return "git" if gitindex.is_committed(self.root, path, data) else "hooks"
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,6 @@ class Witness:
         """Return the time of last change of a file."""
         return self.disk.mtime_ns(path)
 
-    def committed(self, path: str, data: bytes) -> bool:
-        """Tell whether git holds these bytes for a path."""
-        return self.disk.committed(path, data)
+    def proof(self, path: str, data: bytes) -> str:
+        """Return how bytes are proven to be WanGP's: ``published``, ``git``, or ``hooks`` (by our lines alone)."""
+        return self.disk.proof(path, data)

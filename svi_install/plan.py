@@ -220,7 +220,7 @@ def _entry(file: _File, patchset: PatchSet, disk: Disk, old: Receipt | None) -> 
         digest(before),
         digest(file.placement.after),
         pack(before),
-        "git" if disk.committed(file.path, before) else "hooks",
+        disk.proof(file.path, before),
         mtime,
         hook_lines(patchset.variants[file.path]),
     )

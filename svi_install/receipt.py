@@ -25,7 +25,7 @@ class Patched:
         before: sha256 of the pristine bytes.
         after: sha256 of the bytes with hooks.
         pristine: the pristine bytes, compressed and in base64.
-        proof: how they were proven pristine: ``git`` or ``hooks``.
+        proof: how they were proven pristine: ``published``, ``git`` or ``hooks``.
         mtime_ns: the file's time of last change before the install, None when not known.
         lines: the hook lines without indentation, so that any other svi-install can take them out.
     """

@@ -48,7 +48,8 @@ def test_a_worktree(root: Path) -> None:
     git(root, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x", "--allow-empty")
     git(root, "worktree", "add", "-q", "../tree")
     tree = root.parent / "tree"
-    assert RealDisk(tree).committed("wgp.py", (tree / "wgp.py").read_bytes())
+    assert RealDisk(tree).proof("wgp.py", (tree / "wgp.py").read_bytes()) == "git"
+    assert RealDisk(tree).proof("wgp.py", b"") == "hooks"
 
 
 @pytest.mark.parametrize("index", [b"", b"DIRC", b"JUNK" * 9, struct.pack(">4sLL", b"DIRC", 9, 1), None])

@@ -168,7 +168,7 @@ def _receipt(patient: _Patient) -> Iterator[Check]:
         text = f"The receipt's copy of {', '.join(damaged)} is damaged; taking SVI out works by its lines alone."
         yield Check("receipt", "warning", text, f"svi-install --revert {quoted(patient.root)}, then: {patient.install}")
         return
-    proofs = {"git": "git", "hooks": "svi-install's own lines"}
+    proofs = {"published": "its known content", "git": "git", "hooks": "svi-install's own lines"}
     how = ", ".join(f"{entry.path} by {proofs.get(entry.proof, entry.proof)}" for entry in old.patched)
     yield Check("receipt", "ok", f"Written {old.time} by svi-install {old.version}; pristine files proven: {how}.")
 
