@@ -147,13 +147,15 @@ def render(
     program = ffmpeg.find(wangp.root, wangp.python)
     story, variant, planned = _planned(request)
     with planned.store.locked():
-        _again(planned, how.redo)
         fitted = _fit(wangp, variant, how)
         planned = film.plan(story, variant, planned.target, fitted.model)
         found = lint(story, planned, wangp.root)
         _refuse(found)
-        _check_numbers(planned, (how.start,) if how.start else ())
-        if how.start:
+        _check_numbers(planned, (*how.redo, *(() if how.start is None else (how.start,))))
+        if how.redo:
+            _again(planned, how.redo)
+            planned = film.plan(story, variant, planned.target, fitted.model)
+        if how.start is not None:
             film.forget(planned, range(how.start, len(planned.segments) + 1))
         _bring(wangp, variant, fitted, downloads)
         missing = planned.missing()
@@ -198,10 +200,10 @@ def _made(
 
 
 def _again(planned: film.Film, redo: Iterable[int]) -> None:
-    numbers = sorted(set(redo))
-    _check_numbers(planned, numbers)
-    for number in numbers:
-        planned.store.write("redo", segment=number)
+    """Reject takes. One that is not finished is made anyway, so that the same command can go on after a crash."""
+    for number in sorted(set(redo)):
+        if planned.finished(planned.segments[number - 1]):
+            planned.store.write("redo", segment=number)
 
 
 def _check_numbers(planned: film.Film, numbers: Iterable[int]) -> None:

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from svi_install.errors import EXIT_DOWNLOAD, SviError
+from svi_install.loras.progress import no_report
+from svi_install.loras.settings import from_environment
+from svi_install.storyboard import quality
+from svi_install.storyboard.card import QUALITIES
+from svi_install.storyboard.variants import variant_of
+from svi_install.storyboard.wangp import WanGP, find
+
+from . import standin
+
+
+@pytest.fixture
+def wangp(tmp_path: Path) -> WanGP:
+    return find(standin.make(tmp_path / "WanGP"), env={})
+
+
+@pytest.mark.parametrize("name", QUALITIES)
+def test_wan_21(wangp: WanGP, name: str) -> None:
+    model = quality.model_of(variant_of("shot"), name, wangp)
+    assert model.definition["model"]["architecture"] == "i2v"
+    (url,) = model.definition["model"]["URLs"]
+    assert url.endswith(f"/wan2.1-i2v-14b-480p-{name}.gguf")
+    assert "URLs2" not in model.definition["model"]
+    assert model.files[0] == (url, url.rsplit("/", 1)[-1])
+
+
+def test_wan_22_has_two_experts(wangp: WanGP) -> None:
+    made = quality.model_of(variant_of("wan22"), "Q6_K", wangp).definition["model"]
+    assert made["architecture"] == "i2v_2_2"
+    assert "HighNoise-Q6_K" in made["URLs"][0]
+    assert "LowNoise-Q6_K" in made["URLs2"][0]
+
+
+def test_pro_keeps_wangps_own_loras(wangp: WanGP) -> None:
+    made = quality.model_of(variant_of("pro"), "Q4_K_M", wangp).definition["model"]
+    assert (made["architecture"], made["loras"], made["loras_multipliers"]) == ("i2v_2_2_svi2pro", ["pro"], ["1"])
+
+
+def test_the_text_encoder_only_where_it_can_be_read(wangp: WanGP) -> None:
+    made = quality.model_of(variant_of("shot"), "Q4_K_M", wangp)
+    assert made.definition["model"]["text_encoder_URLs"][0].endswith("umt5-xxl-encoder-Q5_K_M.gguf")
+    assert made.files[1][1] == "umt5-xxl/umt5-xxl-encoder-Q5_K_M.gguf"
+    (wangp.root / quality.TEXT_READER).write_text("import torch\n")
+    plain = quality.model_of(variant_of("shot"), "Q4_K_M", wangp)
+    assert "text_encoder_URLs" not in plain.definition["model"]
+    assert len(plain.files) == 1
+
+
+def test_a_wangp_without_gguf(wangp: WanGP) -> None:
+    with pytest.raises(SviError) as caught:
+        quality.model_of(variant_of("shot"), "Q4_K_M", replace(wangp, gguf=False))
+    assert (caught.value.code, caught.value.exit_code) == ("no-gguf", 4)
+
+
+def test_the_definition_is_written_once(wangp: WanGP) -> None:
+    model = quality.model_of(variant_of("shot"), "Q4_K_M", wangp)
+    assert quality.define(wangp.root, model) is True
+    path = wangp.root / "finetunes/svi_i2v_q4_k_m.json"
+    assert json.loads(path.read_text()) == model.definition
+    assert quality.define(wangp.root, model) is False
+    path.write_text("{}")
+    with pytest.raises(SviError, match="not from svi-install"):
+        quality.define(wangp.root, model)
+    assert path.read_text() == "{}"
+    path.write_text('{"model": {"description": "Added by svi-install, an older one"}}')
+    assert quality.define(wangp.root, model) is True
+
+
+def test_where_the_files_belong(wangp: WanGP) -> None:
+    model = quality.model_of(variant_of("shot"), "Q4_K_M", wangp)
+    assert [need.target.parent.name for need in quality.needs(wangp.root, model)] == ["ckpts", "umt5-xxl"]
+    (wangp.root / "wgp_config.json").write_text('{"checkpoints_paths": ["weights", "."]}')
+    first = quality.needs(wangp.root, model)[0].target
+    assert first.parent == wangp.root / "weights"
+    first.parent.mkdir()
+    first.write_bytes(b"GGUF")
+    assert [need.present for need in quality.needs(wangp.root, model)] == [True, False]
+
+
+def test_files_that_are_there_are_not_fetched(wangp: WanGP) -> None:
+    model = quality.model_of(variant_of("shot"), "Q4_K_M", wangp)
+    for need in quality.needs(wangp.root, model):
+        need.target.parent.mkdir(parents=True, exist_ok=True)
+        need.target.write_bytes(b"GGUF")
+    offline = replace(from_environment({}), offline=True)
+    assert quality.fetch(wangp.root, model, no_report, offline) == ()
+
+
+def test_missing_files_while_offline(wangp: WanGP) -> None:
+    model = quality.model_of(variant_of("shot"), "Q4_K_M", wangp)
+    offline = replace(from_environment({}), offline=True)
+    with pytest.raises(SviError) as caught:
+        quality.fetch(wangp.root, model, no_report, offline)
+    assert caught.value.exit_code == EXIT_DOWNLOAD
