@@ -34,10 +34,11 @@ def _proc(pid: int, proc: Path) -> str | None:
 def _ps(pid: int) -> str | None:
     import subprocess
 
-    command = ["ps", "-o", "lstart=", "-p", str(pid)]
+    command = ["ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)]
     fixed = {"LC_ALL": "C", "PATH": "/bin:/usr/bin"}
     answer = subprocess.run(command, capture_output=True, text=True, check=False, env=fixed)
-    return answer.stdout.strip() or None
+    state, _, start = answer.stdout.strip().partition(" ")
+    return None if state.startswith("Z") else start.strip() or None
 
 
 if sys.platform == "win32":  # pragma: no cover (the other systems' tests cannot run it)

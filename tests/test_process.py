@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,17 @@ def test_an_ended_process_has_none() -> None:
     assert process.started(child.pid) is None
 
 
-def test_a_dead_process_that_nobody_waited_for_has_none() -> None:
+@pytest.mark.parametrize("proc", [True, False])
+def test_a_dead_process_that_nobody_waited_for_has_none(monkeypatch: pytest.MonkeyPatch, proc: bool) -> None:
+    if not proc:
+        monkeypatch.setattr(process.Path, "exists", lambda _: False)
     child = os.fork()
     if child == 0:
         os._exit(0)
-    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    for _ in range(200):
+        if process.started(child) is None:
+            break
+        time.sleep(0.05)
     assert process.started(child) is None
     os.waitpid(child, 0)
 
