@@ -1,8 +1,9 @@
 """What a person waits for, against a yardstick in the same run: ``python benchmarks/start.py [ROUNDS]``.
 
+Two numbers each: time on the clock, and time of the processor, which other programs on the machine disturb less.
 Starting: ``--version`` against ``python -I -c pass``, ``status`` against ``python -c "import click"``. Working: a whole
 install against patch-package applying the same diffs, where that is on the PATH. The runs alternate, and the best of
-each counts, so that a busy machine hurts all alike.
+each counts.
 """
 
 from __future__ import annotations
@@ -38,14 +39,25 @@ def command(*words: str | Path, cwd: Path | None = None) -> Run:
     return run
 
 
-def best(pairs: Mapping[str, tuple[Run, Run]], rounds: int) -> dict[str, float]:
-    """Return the best time of each run in milliseconds; the second of each pair undoes it and is not counted."""
-    found = dict.fromkeys(pairs, NEVER)
+def spent() -> float:
+    """Return the seconds of processor time that finished children have taken; always 0 on Windows."""
+    if sys.platform == "win32":
+        return 0.0
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def best(pairs: Mapping[str, tuple[Run, Run]], rounds: int) -> dict[str, tuple[float, float]]:
+    """Return the best times of each run in milliseconds, clock and processor; the second of a pair undoes the first."""
+    found = dict.fromkeys(pairs, (NEVER, NEVER))
     for _ in range(rounds):
         for name, (run, undo) in pairs.items():
-            start = time.perf_counter()
+            start, busy = time.perf_counter(), spent()
             run()
-            found[name] = min(found[name], 1000 * (time.perf_counter() - start))
+            clock, busy = 1000 * (time.perf_counter() - start), 1000 * (spent() - busy)
+            found[name] = (min(found[name][0], clock), min(found[name][1], busy))
             undo()
     return found
 
@@ -54,8 +66,10 @@ def compare(runs: Mapping[str, tuple[Run, Run]], rounds: int, goal: float) -> No
     """Measure two runs in turn, ours first, and print one line."""
     name, yardstick = runs
     times = best(runs, rounds)
-    ratio = times[name] / times[yardstick]
-    print(f"{name:10} {times[name]:7.1f} ms   {yardstick}: {times[yardstick]:.1f} ms   ratio {ratio:.2f} (goal {goal})")
+    (clock, busy), (other_clock, other_busy) = times[name], times[yardstick]
+    ratios = f"ratio {clock / other_clock:.2f}" + (f", processor {busy / other_busy:.2f}" if other_busy else "")
+    other = f"{yardstick}: {other_clock:.1f} ms ({other_busy:.0f})"
+    print(f"{name:10} {clock:7.1f} ms ({busy:.0f})   {other}   {ratios} (goal {goal})")
 
 
 def nothing() -> None:
