@@ -10,7 +10,7 @@ from io import FileIO
 from pathlib import Path
 
 _READ = 1024 * 1024
-# Blocks that wait in memory; with fewer of them the hash would have to read the file again.
+# Blocks that wait in memory, so that a hash that is held up for a moment does not hold up the download.
 _QUEUE = 64
 
 
@@ -34,6 +34,7 @@ class Follower:
         self._changed = threading.Condition()
         self._end: int | None = None
         self._stopped = False
+        self._ended = False
         self._error: OSError | None = None
         # Looked up only when a block is handed over, so that a block is taken from memory and not from the file.
         self._written = frontier()
@@ -62,13 +63,19 @@ class Follower:
             length: how many bytes of it count.
         """
         with self._changed:
-            self._written = self._frontier()
-            head = self._queue[-1][0] + self._queue[-1][2] if self._queue else self.position
-            if offset == head and len(self._queue) < _QUEUE:
+            # Waiting for a slow hash costs less than reading the block from the file later; who brings what the hash
+            # cannot use yet does not wait.
+            while self._head() == offset and len(self._queue) >= _QUEUE and not self._ended:
+                self._changed.wait(1.0)
+            if self._head() == offset and not self._ended:
                 self._queue.append((offset, block, length))
             elif len(self._free) < _QUEUE:
                 self._free.append(block)
+            self._written = self._frontier()
             self._changed.notify_all()
+
+    def _head(self) -> int:
+        return self._queue[-1][0] + self._queue[-1][2] if self._queue else self.position
 
     def finish(self, size: int, wait: Callable[[int], None]) -> str:
         """Wait for the hash of the whole file.
@@ -96,7 +103,7 @@ class Follower:
     def stop(self) -> None:
         """Give up on the hash."""
         with self._changed:
-            self._stopped = True
+            self._stopped = self._ended = True
             self._changed.notify_all()
         self._thread.join()
 
@@ -108,6 +115,10 @@ class Follower:
                     pass
         except OSError as error:
             self._error = error
+        finally:
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
 
     def _step(self, file: FileIO, scratch: memoryview) -> bool:
         with self._changed:
@@ -128,6 +139,7 @@ class Follower:
                 self._queue.popleft()
                 self.position += length
                 self._free.append(block)
+                self._changed.notify_all()
             return True
         file.seek(self.position)
         got = file.readinto(scratch[: limit - self.position]) or 0

@@ -34,8 +34,9 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def test_blocks_in_order_are_never_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hashing, "_QUEUE", 1000)
+@pytest.mark.parametrize("queue", [1, 3, 1000])
+def test_blocks_in_order_are_never_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, queue: int) -> None:
+    monkeypatch.setattr(hashing, "_QUEUE", queue)
     data = random.Random(1).randbytes(500)
     file = Growing(tmp_path / "f")
     for at in range(0, 500, 10):
@@ -79,6 +80,17 @@ def test_any_order_and_any_block_size(tmp_path: Path, seed: int) -> None:
             frontier = last if first == frontier else frontier
         file.add(start, data[start:end], frontier)
     assert file.follower.finish(len(data), lambda _done: None) == digest(data)
+
+
+def test_who_brings_more_to_a_hash_that_has_died_does_not_wait_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashing, "_QUEUE", 1)
+    file = Growing(tmp_path / "f")
+    file.follower.stop()
+    for at in range(0, 50, 10):
+        file.add(at, bytes(10), at + 10)
+    assert file.follower.position == 0
 
 
 def test_an_empty_file(tmp_path: Path) -> None:
