@@ -1,4 +1,9 @@
-"""All or nothing: a plan is staged beside the files, journalled, renamed into place, and undone if anything fails."""
+"""All or nothing: a plan is staged beside the files, journalled, renamed into place, and undone if anything fails.
+
+Whatever needs room on the disk is written before the first file changes; from then on there are only renames, and
+taking back is renaming the very files that were there. A link stays a link and the file behind it changes. Of a file
+with several names (hard links) this name alone changes: the others, often a backup, keep their bytes.
+"""
 
 from __future__ import annotations
 
