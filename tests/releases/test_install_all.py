@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from svi_install import patchset
+from svi_install import history, patchset
 from svi_install.commands.install import install
 from svi_install.commands.revert import revert
 from svi_install.commands.status import status
@@ -18,36 +17,17 @@ pytestmark = pytest.mark.releases
 HOOKS = sum(len(variants[0].hunks) for variants in patchset.load().variants.values())
 
 
-def history() -> Path | None:
-    pointer = Path.home() / ".config" / "svi-install" / "wangp-git"
-    named = os.environ.get("WANGP_GIT") or (pointer.read_text("utf-8").strip() if pointer.is_file() else "")
-    return Path(named) if named and Path(named).exists() else None
-
-
 def releases() -> list[tuple[str, str]]:
     return list(patchset.load().commits.items())
 
 
 @pytest.fixture(scope="module")
-def sources() -> dict[tuple[str, str], bytes]:
-    """The patched files of every release by release and path, read with one git process."""
-    git = history()
-    if git is None:
-        pytest.skip(f"{len(releases())} releases not tried: WanGP's history is not here (WANGP_GIT)")
-    paths = patchset.load().paths
-    wanted = [(release, path) for release, _ in releases() for path in paths]
-    asked = "".join(f"{commit}:{path}\n" for _, commit in releases() for path in paths)
-    output = subprocess.run(
-        ["git", "-C", str(git), "cat-file", "--batch"], input=asked.encode(), capture_output=True, check=True
-    ).stdout
-    found: dict[tuple[str, str], bytes] = {}
-    position = 0
-    for key in wanted:
-        end = output.index(b"\n", position)
-        size = int(output[position:end].split()[2])
-        found[key] = output[end + 1 : end + 1 + size]
-        position = end + size + 2
-    return found
+def sources(git: Path) -> dict[tuple[str, str], bytes]:
+    """The patched files of every release, by release and path."""
+    wanted = {(release, path): f"{commit}:{path}" for release, commit in releases() for path in patchset.load().paths}
+    found = history.blob_ids(git, wanted.values())
+    assert None not in found
+    return dict(zip(wanted, history.read_blobs(git, [blob for blob in found if blob]), strict=True))
 
 
 def tree(root: Path) -> dict[str, bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -36,15 +35,6 @@ ANCHORS = {
 # Upstream's own accidents: a commit with conflict markers, and a release that does not compile.
 CONFLICT = "eaf01e614500446d8eeb2e1767dcd9c088df54d6"
 BROKEN = "de660beb840f3b716e60a04b4eb844c2379083b7"
-
-
-@pytest.fixture(scope="module")
-def git() -> Path:
-    pointer = Path.home() / ".config" / "svi-install" / "wangp-git"
-    named = os.environ.get("WANGP_GIT") or (pointer.read_text("utf-8").strip() if pointer.is_file() else "")
-    if not named or not Path(named).exists():
-        pytest.skip(f"{RELEASES} releases and {COMMITS} commits not judged: WanGP's history is not here (WANGP_GIT)")
-    return history.open_history(named)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,19 @@
+"""The real WanGP history, for every test of this folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from svi_install import history
+from tests.wangp.lab.checkout import git_directory
+
+
+@pytest.fixture(scope="session")
+def git() -> Path:
+    """WanGP's git directory; without it these tests skip, each with its reason in the summary."""
+    found = git_directory()
+    if found is None:
+        pytest.skip("172 releases and 709 commits not tried: WanGP's history is not here (WANGP_GIT)")
+    return history.open_history(str(found))
