@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import random
 import shutil
 import statistics
@@ -65,9 +66,16 @@ def client(root: Path, endpoint: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", CLIENT, str(root), endpoint], stdout=subprocess.PIPE, text=True)
 
 
+def settle() -> None:
+    """Let the disk finish what others have left: forcing one file to the disk forces them too, and only we do that."""
+    if hasattr(os, "sync"):
+        os.sync()
+
+
 def timed_client(work: Path, endpoint: str) -> tuple[float, dict[str, int | str]]:
     """Download once, from the start of the process to its end."""
     root = Path(tempfile.mkdtemp(dir=work))
+    settle()
     began = time.perf_counter()
     process = client(root, endpoint)
     out, _ = process.communicate()
@@ -79,6 +87,7 @@ def timed_client(work: Path, endpoint: str) -> tuple[float, dict[str, int | str]
 def timed_curl(work: Path, endpoint: str) -> float:
     """Download once with curl, following the same redirect."""
     target = work / "curl.bin"
+    settle()
     began = time.perf_counter()
     url = f"{endpoint}/owner/name/resolve/main/big.bin"
     subprocess.run(["curl", "-sSfL", "-o", str(target), url], check=True)

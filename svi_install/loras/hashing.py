@@ -11,7 +11,7 @@ from pathlib import Path
 
 _READ = 1024 * 1024
 # Blocks that wait in memory, so that a hash that is held up for a moment does not hold up the download.
-_QUEUE = 64
+_QUEUE = 16
 
 
 class Follower:
