@@ -158,7 +158,13 @@ class Run:
             self._step_aside(f"{type(error).__name__}: {error}")
             return generate(**arguments)
         clip: Clip = changed["svi"]
-        result = generate(**changed)
+        try:
+            result = generate(**changed)
+        except Exception as error:
+            if self._segment is not None or not _raised_in_clip(error):
+                raise
+            self._step_aside(f"{type(error).__name__}: {error}")
+            return generate(**arguments)
         if result is None:  # aborted
             return result
         if not (clip.conditioned and clip.masked):
@@ -251,6 +257,18 @@ class ProRun:
             levels = _levels(trimmed)
             self._segment.save(levels, levels[:, :0], {"svi": self.proof()}, result["latent_slice"])
         return result
+
+
+def _raised_in_clip(error: Exception) -> bool:
+    """Whether an error that came through WanGP's method began in what the hook lines of any2video.py call."""
+    from . import clip
+
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == clip.__file__:
+            return True
+        trace = trace.tb_next
+    return False
 
 
 def _frames_of(result: Any) -> Tensor:
