@@ -59,11 +59,15 @@ def film_settings(
     """
     first = segments[0]
     motion = variant.motion_frames
+    frames = film_frames(tuple(segments), variant.overlap)
+    if motion == 0:
+        # WanGP counts the anchor's frame of each further clip and then leaves it out.
+        frames += len(segments) - 1
     return {
         **_shared(first, story, variant, model),
         "prompt": "\n".join(segment.prompt for segment in segments),
         "seed": first.seed,
-        "video_length": film_frames(tuple(segments), variant.overlap),
+        "video_length": frames,
         "sliding_window_size": first.frames,
         "sliding_window_overlap": PRO_WINDOW_OVERLAP if motion == 0 else motion,
         "image_start": [str(first.image)],
