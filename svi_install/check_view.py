@@ -11,7 +11,7 @@ from .result import Line
 from .survival import Survival
 
 MARKS = {"exact": ("=", "green"), "moved": (".", "green"), "reduced": ("~", "yellow"), "refused": ("X", "red")}
-LEGEND = "= at the line of the diff   . moved   ~ with less context   X refused   ! upstream does not compile"
+LEGEND = "= at its line  . moved  ~ less context  X refused  ! upstream does not compile"
 WIDTH = 64
 # More columns than this and a row per hook would be more than a person can look over.
 MANY = 250

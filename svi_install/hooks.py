@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from .diffs import MARKER
 from .errors import EXIT_UNSUPPORTED, SviError
 from .patchset import Variant
 
@@ -57,7 +58,7 @@ def find_hooks(variants: tuple[Variant, ...], path: str, data: bytes) -> tuple[F
 
 
 def edited_lines(variants: tuple[Variant, ...], data: bytes) -> tuple[tuple[int, str], ...]:
-    """List the lines that were hook lines once and were changed by somebody.
+    """List the lines that were hook lines once and were changed by somebody, and those that lost our mark.
 
     Args:
         variants: the diffs of the file.
@@ -66,8 +67,7 @@ def edited_lines(variants: tuple[Variant, ...], data: bytes) -> tuple[tuple[int,
     Returns:
         Their 1-based numbers and what they say now, without indentation.
     """
-    known = _known(variants)
-    return tuple((line.number, line.text) for line in _our_lines(data) if line.text not in known)
+    return tuple(_edited(variants, data, list(_our_lines(data))))
 
 
 def remove_hooks(variants: tuple[Variant, ...], path: str, data: bytes) -> bytes:
@@ -85,13 +85,12 @@ def remove_hooks(variants: tuple[Variant, ...], path: str, data: bytes) -> bytes
         SviError: a hook line was changed by somebody, so that it is not ours to remove.
     """
     ours = list(_our_lines(data))
-    known = _known(variants)
-    changed = next((line for line in ours if line.text not in known), None)
-    if changed:
+    if edited := _edited(variants, data, ours):
+        number, text = edited[0]
         raise SviError(
             "edited-hook",
-            f"{path}, line {changed.number}: somebody changed a line of svi-install, so it was left alone: "
-            f"{changed.text}\n"
+            f"{path}, line {number}: somebody changed a line of svi-install, so it was left alone: "
+            f"{text}\n"
             "Nothing was changed.",
             f"Take that line out of {path} (or put it back as it was) and run svi-install again.",
             EXIT_UNSUPPORTED,
@@ -136,6 +135,27 @@ def conflict_line(data: bytes) -> int:
     return data.count(b"\n", 0, match.start()) + 1 if match else 0
 
 
+def _edited(variants: tuple[Variant, ...], data: bytes, ours: list[_Line]) -> list[tuple[int, str]]:
+    known = _known(variants)
+    texts = {line.number: line.text for line in ours}
+    found = {number: text for number, text in texts.items() if text not in known}
+    rows: list[bytes] = []
+    for added in {_stripped(hunk.added) for variant in variants for hunk in variant.hunks if len(hunk.added) > 1}:
+        whole = {first + i for first in texts if _whole(texts, first, added) for i in range(len(added))}
+        for number in [number for number, text in texts.items() if text in added and number not in whole]:
+            # Without our mark the rest of the hook would be left behind, and WanGP would not even start.
+            rows = rows or data.split(b"\n")
+            for other, line in enumerate(added, number - added.index(texts[number])):
+                text = rows[other - 1].strip().decode("utf-8", "replace") if 0 < other <= len(rows) else ""
+                if text and text == line.removesuffix(MARKER).rstrip():
+                    found[other] = text
+    return sorted(found.items())
+
+
+def _whole(texts: dict[int, str], first: int, added: tuple[str, ...]) -> bool:
+    return all(texts.get(first + i) == line for i, line in enumerate(added))
+
+
 def _known(variants: tuple[Variant, ...]) -> set[str]:
     current = {line for variant in variants for hunk in variant.hunks for line in _stripped(hunk.added)}
     return current.union(*(_stripped(variant.retired) for variant in variants))
@@ -169,9 +189,7 @@ def _closest(text: str, hooks: dict[str, tuple[str, ...]]) -> str:
 
 def _found(name: str, added: tuple[str, ...], ours: list[_Line], edited: bool) -> Found:
     by_number = {line.number: line.text for line in ours}
-    complete = tuple(
-        first for first in by_number if all(by_number.get(first + i) == line for i, line in enumerate(added))
-    )
+    complete = tuple(first for first in by_number if _whole(by_number, first, added))
     pieces = sum(text in added for text in by_number.values())
     if edited or pieces not in (0, len(added)) or (pieces and not complete):
         return Found(name, complete, "edited")

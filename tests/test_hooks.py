@@ -96,6 +96,28 @@ def test_remove_leaves_an_edited_line_alone_and_names_it() -> None:
     assert (caught.value.code, caught.value.exit_code) == ("edited-hook", EXIT_UNSUPPORTED)
 
 
+@pytest.mark.parametrize("line", [0, 1])
+def test_a_hook_line_that_lost_our_mark_is_never_left_behind(line: int) -> None:
+    lines = [line.encode() for line in VARIANTS[miniature.MODEL][0].hunks[0].added]
+    unmarked = lines[line].removesuffix(b"  # svi-install")
+    data = PATCHED[miniature.MODEL].replace(lines[line], unmarked)
+    number = data[: data.index(unmarked)].count(b"\n") + 1
+    with pytest.raises(SviError, match=rf"model\.py, line {number}: somebody changed a line of svi-install") as caught:
+        hooks.remove_hooks(VARIANTS[miniature.MODEL], miniature.MODEL, data)
+    assert caught.value.code == "edited-hook"
+    with pytest.raises(SviError, match="somebody changed a line of svi-install"):
+        placement.place(VARIANTS[miniature.MODEL], miniature.MODEL, data)
+
+
+@pytest.mark.parametrize("line", [0, 1])
+def test_half_a_hook_whose_rest_is_gone_is_taken_out(line: int) -> None:
+    lines = [line.encode() + b"\n" for line in VARIANTS[miniature.MODEL][0].hunks[0].added]
+    data = PATCHED[miniature.MODEL].replace(lines[line], b"")
+    assert hooks.remove_hooks(VARIANTS[miniature.MODEL], miniature.MODEL, data) == PLAIN[miniature.MODEL]
+    for alone in (lines[line], lines[line].rstrip(b"\n")):
+        assert hooks.remove_hooks(VARIANTS[miniature.MODEL], miniature.MODEL, alone) == b""
+
+
 @pytest.mark.parametrize(
     ("path", "trace"),
     [
