@@ -45,8 +45,8 @@ def svi_install(command: Sequence[str]) -> str:
     return out.getvalue()
 
 
-def test_there_are_tests_a_scheduled_check_and_a_release() -> None:
-    assert [path.stem for path in WORKFLOWS] == ["check", "release", "tests"]
+def test_there_are_tests_scheduled_checks_and_a_release() -> None:
+    assert [path.stem for path in WORKFLOWS] == ["check", "nightly", "release", "tests"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
