@@ -18,6 +18,8 @@ from . import trouble
 from .driver import MARK
 from .wangp import WanGP
 
+# A notebook names a drawing program here that WanGP's Python lacks.
+FOREIGN = ("MPLBACKEND",)
 # WanGP opens the start image of every task of a batch before it makes the first one.
 BATCH = 16
 PATIENCE = 30.0
@@ -202,7 +204,9 @@ class _Process:
 def _process(job: Job, mode: str, options: Sequence[str]) -> Iterator[_Process]:
     driver = Path(__file__).with_name("driver.py")
     command = [str(job.wangp.python), str(driver), mode, str(job.wangp.root), str(job.out), *options]
-    env = {**(os.environ if job.env is None else job.env), "PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"}
+    given = os.environ if job.env is None else job.env
+    env = {name: value for name, value in given.items() if name not in FOREIGN}
+    env |= {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"}
     with (job.out / LOG).open("ab") as log:
         process = subprocess.Popen(
             command,

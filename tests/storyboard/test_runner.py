@@ -45,13 +45,19 @@ def test_long_films_come_in_batches(tmp_path: Path, image: Path) -> None:
 
 def test_options_and_environment_reach_wangp(wangp_root: Path, tmp_path: Path, image: Path) -> None:
     clip = wangp_root / "clip.py"
-    clip.write_text(clip.read_text() + "\nprint('variable', os.environ.get('MINE'), sys.argv[1:], flush=True)\n")
+    clip.write_text(
+        clip.read_text()
+        + "\nprint('variable', os.environ.get('MINE'), os.environ.get('MPLBACKEND'), sys.argv[1:], flush=True)\n"
+    )
     job = runner.Job(
-        wangp.find(wangp_root, env={}), tmp_path / "out", ("--profile", "5"), {"MINE": "x", "PATH": "/bin"}
+        wangp.find(wangp_root, env={}),
+        tmp_path / "out",
+        ("--profile", "5"),
+        {"MINE": "x", "MPLBACKEND": "notebook", "PATH": "/bin"},
     )
     assert list(runner.run(job, tasks(tmp_path, image, "one"), lambda step: None)) == [0]
     log = (tmp_path / "out" / runner.LOG).read_text()
-    assert "variable x" in log
+    assert "variable x None" in log
     assert "--profile" in log
 
 
