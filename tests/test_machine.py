@@ -62,7 +62,7 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         memory = Path("/dev/shm")
-        self.folder = Path(tempfile.mkdtemp(dir=memory if os.access(memory, os.W_OK) else None))
+        self.folder = Path(tempfile.mkdtemp(prefix="svi-machine-", dir=memory if os.access(memory, os.W_OK) else None))
         self.root = self.folder / "WanGP"
         self.pristine: dict[str, bytes] = {}
         self.tampered = False

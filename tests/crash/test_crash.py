@@ -36,7 +36,7 @@ NAMES = (
 def base() -> Iterator[Path]:
     memory = Path("/dev/shm")
     where = memory if os.access(memory, os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=where) as folder:
+    with tempfile.TemporaryDirectory(prefix="svi-crash-", dir=where) as folder:
         yield Path(folder)
 
 
