@@ -73,6 +73,12 @@ def test_unidiff_agrees_with_our_own_reader() -> None:
             assert starts == [hunk.line for hunk in item.hunks]
 
 
+def test_gnu_patch_takes_the_hunks_too() -> None:
+    # Fewer lines below than above mean the end of the file to it.
+    for items in patchset.load().variants.values():
+        assert all(0 < len(hunk.after) >= len(hunk.before) for item in items for hunk in item.hunks)
+
+
 def test_the_version_is_a_hash_over_the_diffs(folder: Path) -> None:
     before = patchset.load(folder).version
     assert len(before) == 12

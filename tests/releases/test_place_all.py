@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,7 +96,15 @@ def test_check_finds_every_release_patchable_and_one_commit_not(git: Path) -> No
     assert cause.commit.id == CONFLICT
 
 
-def test_git_apply_takes_the_named_diff_on_every_release(git: Path, tmp_path: Path) -> None:
+TOOLS = {"git": ("git", "apply"), "patch": ("patch", "-p1", "-F0", "-s", "-i")}
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_by_hand_the_named_diff_does_on_every_release_what_the_installer_does(
+    git: Path, tmp_path: Path, tool: str
+) -> None:
+    if shutil.which(tool) is None:
+        pytest.skip(f"{RELEASES} releases not tried by hand: {tool} is not here")
     folder = data_folder("patches")
     tried: set[tuple[str, str]] = set()
     for path in PATCHES.paths:
@@ -107,9 +116,10 @@ def test_git_apply_takes_the_named_diff_on_every_release(git: Path, tmp_path: Pa
             once = list(dict.fromkeys(jobs))
             for job, data in zip(once, history.read_blobs(git, [job.blob for job in once]), strict=True):
                 (tmp_path / path).write_bytes(data)
-                command = ["git", "apply", "--check", str((folder / variant.diff).resolve())]
+                command = [*TOOLS[tool], str((folder / variant.diff).resolve())]
                 done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
-                assert done.returncode == 0, (variant.diff, job, done.stderr)
+                assert done.returncode == 0, (variant.diff, job, done.stdout, done.stderr)
+                assert (tmp_path / path).read_bytes() == place(PATCHES.variants[path], path, data).after, job
                 tried.add((variant.diff, job.blob))
     assert len(tried) > RELEASES
 
