@@ -6,10 +6,14 @@ that WanGP itself has loaded. When SVI is off, every function here hands its inp
 
 from __future__ import annotations
 
-from .console import say
-from .lora_keys import lora_keys
-from .run import attach, stitch
-from .version import __version__
-from .wgp import install
+try:
+    from .console import say
+    from .lora_keys import lora_keys
+    from .run import attach, stitch
+    from .version import __version__
+    from .wgp import install
+except Exception as error:
+    # The hook in model.py passes over an ImportError and no other: WanGP's LoRAs must load without the runtime.
+    raise ImportError(f"{type(error).__name__}: {error}") from error
 
 __all__ = ["__version__", "attach", "install", "lora_keys", "say", "stitch"]

@@ -10,8 +10,8 @@ import pytest
 
 from . import scenes
 from .conftest import Ahead, Run, Runs, Tree
-from .lab import installer
-from .lab.generate import Report
+from .lab import installer, media
+from .lab.generate import Report, place_loras
 
 VERSION = "12.60"
 
@@ -34,7 +34,7 @@ def no_runtime(tree: Path) -> None:
 
 
 def runtime_that_does_not_load(tree: Path) -> None:
-    (tree / "svi_wangp/__init__.py").write_text("raise RuntimeError('no such luck')\n", "utf-8")
+    (tree / "svi_wangp/run.py").write_text("raise RuntimeError('no such luck')\n", "utf-8")
 
 
 def lost_hook(tree: Path) -> None:
@@ -91,3 +91,17 @@ def test_wangp_generates_without_svi(spoiled: Reports, unpatched: Runs, version:
     assert "off" in said[0]
     assert len(said) == 1
     assert report.generations[0].md5 == unpatched(version).report.generations[0].md5
+
+
+@pytest.mark.parametrize("how", ["no runtime", "runtime that does not load"])
+def test_loras_load_without_a_runtime(
+    fresh_tree: Tree, run_wangp: Run, start_image: Path, tmp_path: Path, how: str
+) -> None:
+    tree, lora = fresh_tree(VERSION), tmp_path / "style.safetensors"
+    installer.install(tree)
+    SPOILED[how][0](tree)
+    media.write_lora(lora, "diffusion_model")
+    place_loras(tree, [lora])
+    report = run_wangp(tree, [scenes.video(start_image, video_length=5, activated_loras=[lora.name])])
+    assert report.ok, report.why()
+    assert [loaded["kept"] for loaded in report.loras] == [40]
