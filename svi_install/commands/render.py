@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 from ..checkout import inspect
 from ..errors import EXIT_FAILED, EXIT_INTERRUPTED, SviError
+from ..loras import prefetch
 from ..loras.progress import Report as DownloadReport
 from ..loras.progress import human_size, no_report
 from ..result import Line, Result
@@ -157,7 +158,7 @@ def render(
             planned = film.plan(story, variant, planned.target, fitted.model)
         if how.start is not None:
             film.forget(planned, range(how.start, len(planned.segments) + 1))
-        _bring(wangp, variant, fitted, downloads)
+        _bring(wangp, planned, fitted, downloads)
         missing = planned.missing()
         say(f"{_summary(planned)}. {len(missing)} of {len(planned.segments)} segments are to be made.")
         for finding in found:
@@ -239,14 +240,26 @@ def _fit(wangp: WanGP, variant: Variant, how: How) -> _Fitted:
 
 
 def _bring(
-    wangp: WanGP, variant: Variant, fitted: _Fitted, downloads: Callable[[], AbstractContextManager[DownloadReport]]
+    wangp: WanGP,
+    planned: film.Film,
+    fitted: _Fitted,
+    downloads: Callable[[], AbstractContextManager[DownloadReport]],
 ) -> None:
-    if fitted.quality is None:
+    """Fetch models and LoRAs before anything is rendered, with resume and proof, instead of leaving it to WanGP."""
+    loras = quality.missing_loras(wangp.root, [name for each in planned.tasks.values() for name in _loras(each)])
+    if fitted.quality is None and not loras:
         return
-    model = quality.model_of(variant, fitted.quality, wangp)
-    quality.define(wangp.root, model)
     with downloads() as progress:
-        quality.fetch(wangp.root, model, progress)
+        if fitted.quality is not None:
+            model = quality.model_of(planned.variant, fitted.quality, wangp)
+            quality.define(wangp.root, model)
+            quality.fetch(wangp.root, model, progress)
+        for name, precision in loras:
+            prefetch(wangp.root, [name], precision=precision, report=progress)
+
+
+def _loras(settings: Mapping[str, Any]) -> list[str]:
+    return [str(name) for name in settings.get("activated_loras") or ()]
 
 
 def _refuse(found: Iterable[Finding]) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import EXIT_UNSUPPORTED, SviError
-from ..loras.catalogue import Lora, LoraFile, place_of
+from ..loras.catalogue import Lora, LoraFile, load, place_of
+from ..loras.destination import locate
 from ..loras.items import Fetched, Need
 from ..loras.progress import Report
 from ..loras.settings import Settings, from_environment
@@ -173,6 +175,27 @@ def fetch(root: Path, model: Model, report: Report, settings: Settings | None = 
 
     run = Run(root, settings or from_environment(), report, time.sleep)
     return tuple(run.bring(need) for need in missing)
+
+
+def missing_loras(root: Path, names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """List the LoRAs that settings name by an address of the catalogue and that this WanGP does not have yet.
+
+    Args:
+        root: WanGP's folder.
+        names: LoRAs as settings name them.
+
+    Returns:
+        Name in the catalogue and precision, each once.
+    """
+    known = load()
+    found: dict[tuple[str, str], None] = {}
+    for name in names:
+        entry = known.by_url(name) if "://" in name else None
+        if entry is not None:
+            lora, file = entry
+            if not (locate(root, lora.folder).folder / file.filename).is_file():
+                found[lora.name, file.precision or "fp32"] = None
+    return tuple(found)
 
 
 def checkpoints(root: Path) -> Path:

@@ -73,7 +73,7 @@ def find(root: Path, python: Path | None = None, env: Mapping[str, str] = os.env
             EXIT_UNSUPPORTED,
         )
     segment = root / RUNTIME_FOLDER / "segment.py"
-    if not segment.is_file() or b"svi.install(globals())" not in text:
+    if not segment.is_file() or RUNTIME_FOLDER.encode() not in text:
         raise SviError(
             "not-installed",
             f"SVI is not in the WanGP in {root}, or it is an older one that cannot render films. Nothing was started.",

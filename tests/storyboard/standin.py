@@ -58,7 +58,7 @@ def make(task, step):
 WGP = """
 WanGP_version = "{version}"
 import sys
-# What render looks for: args.process svi.install(globals()) shared.qtypes.gguf profile == 3.5
+# What render looks for: args.process svi_wangp shared.qtypes.gguf profile == 3.5
 if __name__ == "__main__":
     import json, os
     from clip import make

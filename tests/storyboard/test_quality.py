@@ -100,3 +100,17 @@ def test_missing_files_while_offline(wangp: WanGP) -> None:
     with pytest.raises(SviError) as caught:
         quality.fetch(wangp.root, model, no_report, offline)
     assert caught.value.exit_code == EXIT_DOWNLOAD
+
+
+def test_loras_of_the_catalogue_that_are_missing(wangp: WanGP) -> None:
+    names = variant_of("shot").settings["activated_loras"]
+    found = quality.missing_loras(wangp.root, [*names, *names, "mine.safetensors", "https://elsewhere/x.safetensors"])
+    assert found == (("svi-shot", "fp32"),)
+    (wangp.root / "loras/wan_i2v/svi-shot.safetensors").write_bytes(b"")
+    assert quality.missing_loras(wangp.root, names) == ()
+
+
+def test_each_profile_names_loras_that_can_be_fetched(wangp: WanGP) -> None:
+    for name in ("shot", "2.0", "film", "tom", "wan22", "SVI-Shot LightX2V - 4 Steps", "SVI-2.0 Lightning - 4 Steps"):
+        names = variant_of(name).settings["activated_loras"]
+        assert len(quality.missing_loras(wangp.root, names)) == len(names), name
