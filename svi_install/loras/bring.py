@@ -245,9 +245,6 @@ class Run:
             ) from unsound
 
     def _check_tensors(self, need: Need, path: Path) -> None:
-        if need.target.suffix == ".gguf":
-            verify.check_gguf(path)
-            return
         if not need.file.filename.endswith(".safetensors"):
             return
         header = verify.read_header(path)

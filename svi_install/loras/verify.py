@@ -90,22 +90,6 @@ def _extent(name: str, tensor: Mapping[str, Any]) -> tuple[int, int]:
     return first, last
 
 
-def check_gguf(path: Path) -> None:
-    """Look whether a file is a GGUF file; it is not read further, because it names no size of its own.
-
-    Args:
-        path: the file.
-
-    Raises:
-        UnsoundError: it is something else, or empty of tensors.
-        OSError: it cannot be read.
-    """
-    with path.open("rb") as file:
-        head = file.read(24)
-    if len(head) < 24 or head[:4] != b"GGUF" or not int.from_bytes(head[8:16], "little"):
-        raise UnsoundError("it is not a GGUF file with tensors")
-
-
 def check_layout(header: Header, layout: Layout) -> None:
     """Compare the tensors of a file with those of an SVI LoRA.
 

@@ -8,7 +8,7 @@ import numpy
 import pytest
 from safetensors.numpy import save
 
-from svi_install.loras.verify import UnsoundError, check_gguf, check_layout, read_header
+from svi_install.loras.verify import UnsoundError, check_layout, read_header
 
 from .conftest import TINY, lora_bytes, safetensors
 
@@ -80,14 +80,3 @@ def test_fewer_blocks_are_no_svi(tmp_path: Path) -> None:
 def test_more_blocks_are_no_svi(tmp_path: Path) -> None:
     with pytest.raises(UnsoundError, match="2 blocks"):
         check_layout(read_header(file(tmp_path, lora_bytes(replace(TINY, blocks=3)))), TINY)
-
-
-def test_gguf(tmp_path: Path) -> None:
-    path = tmp_path / "model.gguf"
-    head = b"GGUF" + (3).to_bytes(4, "little") + (2).to_bytes(8, "little") + (0).to_bytes(8, "little")
-    path.write_bytes(head)
-    check_gguf(path)
-    for content in (b"", head[:20], b"GGML" + head[4:], head[:8] + bytes(16), b"<!DOCTYPE html> <html> not found"):
-        path.write_bytes(content)
-        with pytest.raises(UnsoundError, match="not a GGUF file"):
-            check_gguf(path)
