@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -159,4 +160,7 @@ def test_the_form_fields() -> None:
     assert "share" not in source.lower().replace("is shared", "")
     book = cells({})
     assert [cell.id for cell in book.cells] == ["intro", "install", "image", "smoke", "story"]
+    fields = [text for cell in book.cells for text in cell.source.splitlines() if "@param" in text]
+    assert len(fields) == 13
+    assert all(re.match(r"[A-Z_]+ = \S", text) for text in fields)
     assert all(not cell.get("outputs") for cell in book.cells)

@@ -110,7 +110,8 @@ def test_wan_22_and_pro(fresh_tree: Tree, run_wangp: Run, start_image: Path, tmp
         media.write_lora(lora, "bare", seed=seed)
     place_loras(tree, loras)
     wan22, pro = tale("wan22", start_image, tmp_path), tale("pro", start_image, tmp_path, cut=2)
-    report = run_wangp(tree, [each for one in (wan22, pro) for each in (one.whole, *one.clips)])
+    uncut = tale("pro", start_image, tmp_path / "uncut").whole
+    report = run_wangp(tree, [wan22.whole, *wan22.clips, uncut, *pro.clips])
     assert report.ok, report.why()
     check(wan22, report.generations[:4])
     whole, *clips = report.generations[4:]
