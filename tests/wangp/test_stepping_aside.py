@@ -70,7 +70,7 @@ Reports = Callable[[str], Report]
 def spoiled(
     ahead: Ahead[Report], fresh_tree: Tree, run_wangp: Run, start_image: Path, request: pytest.FixtureRequest
 ) -> Reports:
-    """SVI-Shot in an installed tree of which one thing was spoiled."""
+    """SVI-Shot in an installed tree of which one thing was spoiled; a clip that failed is begun again without SVI."""
 
     def run(how: str) -> Report:
         tree = fresh_tree(VERSION)
@@ -90,7 +90,7 @@ def test_wangp_generates_without_svi(spoiled: Reports, unpatched: Runs, version:
     assert said, report.why()
     assert "off" in said[0]
     assert len(said) == 1
-    assert report.generations[0].md5 == unpatched(version).report.generations[0].md5
+    assert report.generations[-1].md5 == unpatched(version).report.generations[0].md5
 
 
 @pytest.mark.parametrize("how", ["no runtime", "runtime that does not load"])
