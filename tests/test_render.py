@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +174,37 @@ def test_the_module_prints_nothing_by_itself(
     result = render.render(root, request, render.How())
     assert (result.command, result.status) == ("render", "done")
     assert capsys.readouterr().out == ""
+
+
+def test_loras_come_before_anything_is_rendered(
+    capsys: pytest.CaptureFixture[str], root: Path, image: Path, ffmpeg_program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    code, result = run(capsys, image, "one", "--wangp", root, *SMALL)
+    assert (code, result["error"]["code"]) == (5, "download-offline")
+    assert "svi-shot.safetensors" in result["error"]["message"]
+    assert standin.asked(root) == []
+    (root / "loras/wan_i2v/svi-shot.safetensors").write_bytes(b"")
+    code, result = run(capsys, image, "one", "--wangp", root, *SMALL)
+    assert (code, result["film"]["made"]) == (0, [1])
+
+
+def test_the_time_is_known_after_the_first_segment(
+    capsys: pytest.CaptureFixture[str], root: Path, image: Path, ffmpeg_program: Path
+) -> None:
+    words = (image, "one | two", "--wangp", root, *SMALL, *NO_LORAS)
+    run(capsys, *words)
+    _, result = run(capsys, image, "one | two | three", *words[2:], "--lint")
+    assert re.match(r"1 segment is to be made, about \d+ s at \d+ s each", result["notes"][0])
+    _, result = run(capsys, *words, "--lint")
+    assert "only joins them" in result["notes"][0]
+    assert [each["finished"] for each in result["film"]["segments"]] == [True, True]
+
+
+def test_a_dry_run_of_a_cut_says_what_wangp_cannot_do(
+    capsys: pytest.CaptureFixture[str], root: Path, image: Path, tmp_path: Path
+) -> None:
+    story = image.with_name("tale.yaml")
+    story.write_text("image: start.png\nshots: [one, {prompt: two, new_shot: true}]\n")
+    _, result = run(capsys, story, "--wangp", root, *SMALL, *NO_LORAS, "--dry-run")
+    assert any("cannot cut" in note for note in result["notes"])

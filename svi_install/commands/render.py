@@ -293,9 +293,10 @@ def _estimate(planned: film.Film) -> tuple[str, ...]:
     known, missing = film.known_seconds(planned), len(planned.missing())
     if not missing:
         return ("Every segment is finished; render only joins them.",)
+    left = "1 segment is" if missing == 1 else f"{missing} segments are"
     if known is None:
-        return (f"{missing} segments are to be made; how long that takes is known after the first.",)
-    return (f"{missing} segments are to be made, about {span(known * missing)} at {span(known)} each.",)
+        return (f"{left} to be made; how long that takes is known after the first.",)
+    return (f"{left} to be made, about {span(known * missing)} at {span(known)} each.",)
 
 
 def _facts(planned: film.Film, **further: Any) -> dict[str, Any]:
