@@ -58,7 +58,7 @@ class AfterFinder(importlib.abc.MetaPathFinder):
 class TorchvisionFinder(importlib.abc.MetaPathFinder):
     """Declares two operators before torchvision is imported.
 
-    The torchvision of PyPI is built for CUDA: beside a CPU torch they are missing and its import fails, although
+    The published torchvision is built for CUDA: beside a CPU torch they are missing and its import fails, although
     WanGP uses only its Python part.
     """
 
