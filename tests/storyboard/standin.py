@@ -102,7 +102,7 @@ class Session:
 
 def init(root, output_dir, cli_args, console_isatty):
     print("[SVI Mode] WanGP starts with", *cli_args)
-    open("pid", "w").write(str(os.getpid()))
+    Path("pid").write_text(str(os.getpid()))
     return Session()
 """
 
