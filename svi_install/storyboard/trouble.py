@@ -19,7 +19,7 @@ _RAM_FULL = re.compile(
 _DISK_FULL = re.compile(r"No space left on device|not enough space on the disk", re.I)
 _MMGP = re.compile(r"Incorrect version of mmgp")
 _SVI = re.compile(r"\[SVI Mode\] (?:not started|off)[^\r\n]*")
-_WORTH = re.compile(r"\[ERROR\]|\bError\b|Traceback|\[SKIP\]|not found|failed", re.I)
+_WORTH = re.compile(r"\[ERROR\]|Error\b|\[SKIP\]|not found|failed", re.I)
 _KILLED = (-9, 137)
 
 

@@ -76,6 +76,7 @@ if __name__ == "__main__":
 
 API = """
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 class Session:

@@ -35,6 +35,9 @@ def test_only_what_is_worth_it_is_quoted() -> None:
     error = explain([*(f"line {i}" for i in range(50)), "ValueError: no", "KeyError: 'x'", "line"], 1)
     assert "KeyError: 'x'" in error.message
     assert "line 49" not in error.message
+    alone = explain(["Traceback (most recent call last):", "  File x", "NameError: name 'y'", "exit"], 1)
+    assert "NameError: name 'y'" in alone.message
+    assert "Traceback" not in alone.message
     assert "exit code 1" in error.message
 
 
