@@ -172,9 +172,10 @@ def _choose(variants: tuple[Variant, ...], path: str, hook: str, data: bytes) ->
     least = min((match.loss for match in matches), default=None)
     best = [match for match in matches if match.loss == least]
     if len({match.at for match in best}) == 1:
-        return best[0]
-    looked_for = hunks[-1][0].anchor_line.strip()
+        # Where several variants say the same, the last one is the youngest and its line numbers are the nearest.
+        return best[-1]
     if best:
+        looked_for = best[0].hunk.anchor_line.strip()
         lines = sorted({data.count(b"\n", 0, match.spot.start) + 1 for match in best})
         return Refusal(
             path,
@@ -183,7 +184,11 @@ def _choose(variants: tuple[Variant, ...], path: str, hook: str, data: bytes) ->
             looked_for,
             tuple(Candidate(line, looked_for, 1.0) for line in lines),
         )
-    return Refusal(path, hook, "its anchor is not there", looked_for, nearest(data, looked_for))
+    anchors = dict.fromkeys(hunk.anchor_line.strip() for hunk, _ in hunks)
+    # Releases word an anchor differently: the wording that comes nearest says most about where it went.
+    found = [(nearest(data, anchor), anchor) for anchor in reversed(anchors)]
+    candidates, looked_for = max(found, key=lambda item: item[0][0].score if item[0] else 0.0)
+    return Refusal(path, hook, "its anchor is not there", looked_for, candidates)
 
 
 def _matches(hunk: Hunk, variant: str, data: bytes) -> list[_Match]:

@@ -69,7 +69,7 @@ def hooks(data: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["lf", "crlf"])
-@pytest.mark.parametrize("flavour", ["base", "old", "newer"])
+@pytest.mark.parametrize("flavour", ["base", "old", "newer", "newest"])
 def test_in_and_out_again(tmp_path: Path, run: Run, flavour: str, newline: str) -> None:
     root = miniature.write(tmp_path / "Wan2GP", flavour, newline)
     before = tree(root)

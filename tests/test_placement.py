@@ -14,6 +14,7 @@ from tests.miniature import ANY2VIDEO, MODEL, WGP
 
 VARIANTS = patchset.load().variants
 HUNKS = {hunk.hook: hunk for items in VARIANTS.values() for item in items for hunk in item.hunks}
+OF_VARIANT = {(item.name, hunk.hook): hunk for items in VARIANTS.values() for item in items for hunk in item.hunks}
 FILES = {flavour: miniature.files(flavour) for flavour in miniature.FLAVOURS}
 CLIP = b"                samples = wan_model.generate(\n"
 STITCH = b"                elif sliding_window and window_no > 1 and reuse_frames > 0:\n"
@@ -39,20 +40,20 @@ def around(after: bytes, line: int, size: int) -> list[str]:
     return [lines[line - 2], *lines[line - 1 + size : line + size]]
 
 
-@pytest.mark.parametrize("flavour", ["base", "old", "newer", "renamed"])
+@pytest.mark.parametrize("flavour", ["base", "old", "newer", "newest", "renamed"])
 def test_every_hook_stands_beside_its_anchor(flavour: str) -> None:
     for path, data in FILES[flavour].items():
         result = place(VARIANTS[path], path, data)
         assert {item.hook for item in result.places} == {hunk.hook for hunk in VARIANTS[path][0].hunks}
         for item in result.places:
-            hunk = HUNKS[item.hook]
+            hunk = OF_VARIANT[item.variant, item.hook]
             above, below = around(result.after, item.line, len(hunk.added))
             assert hunk.anchor_line.strip() == (above if hunk.anchor == "before" else below).strip()
         ast.parse(result.after)
         assert result.broken == ""
 
 
-@pytest.mark.parametrize("flavour", ["base", "old", "newer", "renamed", "broken"])
+@pytest.mark.parametrize("flavour", ["base", "old", "newer", "newest", "renamed", "broken"])
 def test_placing_twice_is_placing_once_and_removing_undoes_it(flavour: str) -> None:
     for path, data in FILES[flavour].items():
         result = place(VARIANTS[path], path, data)

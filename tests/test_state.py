@@ -38,7 +38,7 @@ def read(root: Path) -> state.State:
 
 
 class TestStates:
-    @pytest.mark.parametrize("flavour", ["base", "old", "newer", "renamed"])
+    @pytest.mark.parametrize("flavour", ["base", "old", "newer", "newest", "renamed"])
     def test_absent(self, tmp_path: Path, flavour: str) -> None:
         found = read(miniature.write(tmp_path / "x", flavour))
         assert (found.name, found.details) == ("absent", ())

@@ -90,7 +90,7 @@ class TestUpdate:
         new = release(upstream)
         said: list[str] = []
         result = update(root, said.append)
-        assert result.headline == "WanGP 12.60 was updated to 17.17; SVI is in it."
+        assert result.headline == "WanGP 12.60 was updated to 13.141; SVI is in it."
         assert (result.command, result.status, result.state) == ("update", "done", "installed")
         assert result.extra["commit_before"] != result.extra["commit_after"]
         assert said == ["Asking for the newest WanGP ..."]

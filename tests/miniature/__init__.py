@@ -1,7 +1,8 @@
 """A WanGP of a few hundred lines, written for these tests: it parses, starts, and has every line a hook holds on to.
 
-Flavours: ``base`` is shaped like 12.60, ``old`` like 9.x, ``newer`` like 13.x and later (decorators above functions,
-tail frames copied to the CPU, samples that stay on the GPU, ``plugin_data`` not last), ``renamed`` has a function name
+Flavours: ``base`` is shaped like 12.60, ``old`` like 9.x, ``newer`` like 13.x (decorators above functions, tail frames
+copied to the CPU, samples that stay on the GPU, ``plugin_data`` not last), ``newest`` like 17.17 (besides, the model is
+called through another function), ``renamed`` has a function name
 that nobody has seen yet, ``broken`` does not compile, ``conflict`` holds an unfinished merge.
 """
 
@@ -14,20 +15,22 @@ from . import text
 WGP = "wgp.py"
 ANY2VIDEO = "models/wan/any2video.py"
 MODEL = "models/wan/modules/model.py"
-FLAVOURS = ("base", "old", "newer", "renamed", "broken", "conflict")
+FLAVOURS = ("base", "old", "newer", "newest", "renamed", "broken", "conflict")
 
 
 def files(flavour: str = "base") -> dict[str, bytes]:
     """Return the miniature's files that matter to placing, by path, with LF newlines."""
-    old, newer = flavour == "old", flavour == "newer"
+    old, newest = flavour == "old", flavour == "newest"
+    newer = newest or flavour == "newer"
     function = {"old": "generate_video", "renamed": "generate_clip"}.get(flavour, "generate_media")
     wgp = text.WGP.format(
-        version={"old": "9.91", "newer": "17.17"}.get(flavour, "12.60"),
+        version={"old": "9.91", "newer": "13.141", "newest": "17.17"}.get(flavour, "12.60"),
         function=function,
         decorators='@tracked("media")\n@tracked(\n    name="outer",\n)\n' if newer else "",
         more_parameters="\n    custom_settings=None," if not old else "",
         parameters_after="\n    project=None,\n    scheduler=(\n        None\n    )," if newer else "",
         before_generate="samples = None" if old else "overridden_inputs = None",
+        call="call_with_default_device(model_def, model_type, wan_model.generate," if newest else "wan_model.generate(",
         to_cpu=".float()" if newer else ".cpu()",
         tail='sample[:, -reuse_frames:].to("cpu", copy=True)' if newer else "sample[:, -reuse_frames:].clone()",
     )

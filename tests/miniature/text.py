@@ -38,6 +38,10 @@ def get_function_arguments(func, locals):
     return {{name: locals[name] for name in names}}
 
 
+def call_with_default_device(model_def, label, function, *args, **kwargs):
+    return function(*args, **kwargs)
+
+
 def truncate(frames, head, tail):
     if head > 0:
         frames = frames[head:]
@@ -74,7 +78,7 @@ def truncate(frames, head, tail):
         try:
             {before_generate}
             try:
-                samples = wan_model.generate(
+                samples = {call}
                     input_prompt = prompt,
                     input_video = pre_video_guide,
                     frame_num = sliding_window_size,
