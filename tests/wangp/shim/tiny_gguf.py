@@ -18,7 +18,7 @@ BLOCK, SUBBLOCK, LEVELS, SCALES = 256, 32, 15, 63
 
 
 def q4_k(weights: np.ndarray) -> np.ndarray:
-    """Quantizes rows of multiples of 256 values: 4-bit levels, a 6-bit scale and a 6-bit minimum for each 32 of them."""
+    """Quantizes rows of multiples of 256 values: 4-bit levels, a 6-bit scale and a 6-bit minimum for each 32."""
     values = weights.astype(np.float32).reshape(-1, BLOCK // SUBBLOCK, SUBBLOCK)
     low = np.minimum(values.min(axis=-1), 0)
     step = (values.max(axis=-1) - low) / LEVELS
