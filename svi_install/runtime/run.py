@@ -184,6 +184,8 @@ class Run:
         if number == 1:
             self._base_seed, self._seeds = int(arguments["seed"]), []
             self._reference = _signed(known[:, :1] if first is None else first).clone()
+            if len(prompts) > self.lengths.clips:
+                say(f"{len(prompts)} prompts for {self.lengths.describe()}: those behind the last clip are not used")
             if self._segment is not None:
                 # The start image of every segment is the one of the film; what moves comes from the clip before.
                 before = self._segment.motion_frames(self.options.motion_frames)

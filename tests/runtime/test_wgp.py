@@ -156,11 +156,14 @@ def test_one_more_window(wangp: dict[str, Any]) -> None:
     assert wangp["saved"][-1][0].shape[1] == 29
 
 
-def test_prompts_begin_again(wangp: dict[str, Any]) -> None:
+def test_prompts_begin_again(wangp: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     _, _, calls = generate(wangp, **SHOT, prompt="one\ntwo", video_length=65)
     assert [call["prompt"] for call in calls] == ["one", "two", "one", "two"]
     _, _, calls = generate(wangp, **SHOT, prompt="one\ntwo\nthree", video_length=33)
     assert [call["prompt"] for call in calls[4:]] == ["one", "two"]
+    said = capsys.readouterr().out
+    assert said.count("are not used") == 1
+    assert "[SVI Mode] 3 prompts for 2 clips of 17 frames = 33 frames: those behind the last clip are not used" in said
 
 
 def test_several_videos_of_one_prompt(wangp: dict[str, Any]) -> None:
