@@ -145,7 +145,15 @@ def _write(program: Path, arguments: Sequence[str], target: Path, content: Itera
     if process.returncode:
         partial.unlink(missing_ok=True)
         raise _failed(errors, target)
-    partial.replace(target)
+    try:
+        partial.replace(target)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise SviError(
+            "file-in-use",
+            f"{target} cannot be replaced: {error.strerror}. Finished segments stay.",
+            "Close the program that plays it, then run the same command again.",
+        ) from error
 
 
 def _slice(path: Path, start: int, end: int) -> Iterable[bytes]:

@@ -181,7 +181,9 @@ def make(film: Film, job: runner.Job, program: Path, report: Report, preview: bo
         made.append(segment)
         part = film.folder(segment) / PART
         if preview:
-            join(film, program, preview_of(film.target), _prefix(film))
+            # A player may hold the last one open; that is no reason to stop a night's work.
+            with contextlib.suppress(SviError):
+                join(film, program, preview_of(film.target), _prefix(film))
         report(Progress(segment.number, total, 0, 0, part, seconds, len(missing) - index - 1))
         _tidy(job.out)
     return tuple(made)

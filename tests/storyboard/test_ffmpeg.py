@@ -63,6 +63,15 @@ def test_a_failure_leaves_the_old_file(ffmpeg_program: Path, raw: Path, tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "frames.rgb"]
 
 
+def test_a_film_that_another_program_holds(ffmpeg_program: Path, raw: Path, tmp_path: Path) -> None:
+    target = tmp_path / "a.mp4"
+    target.mkdir()
+    with pytest.raises(SviError, match="cannot be replaced") as caught:
+        encoded(ffmpeg_program, raw, target)
+    assert caught.value.code == "file-in-use"
+    assert not list(tmp_path.glob("*.part.mp4"))
+
+
 def test_no_video(ffmpeg_program: Path, tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"no video")
     with pytest.raises(SviError):

@@ -181,6 +181,12 @@ def test_a_preview_grows(studio: Studio, story: Stories) -> None:
     assert lengths == [9, 17, 25]
 
 
+def test_a_preview_that_cannot_be_written_stops_nothing(studio: Studio, story: Stories) -> None:
+    film.preview_of(studio.target).mkdir()
+    assert studio.make(story(), preview=True) == [1, 2, 3]
+    assert film.preview_of(studio.target).is_dir()
+
+
 def test_only_the_tail_stays_uncompressed(studio: Studio, story: Stories) -> None:
     planned = studio.plan(story(variant="2.0", clip_frames=13))
     studio.make(story(variant="2.0", clip_frames=13))
