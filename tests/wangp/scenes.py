@@ -51,5 +51,6 @@ def svi(start: Path, motion_frames: int, padding: int = -1, **settings: Any) -> 
 
 def text_to_video(start: Path, **settings: Any) -> dict[str, Any]:
     """One window of a model that has no SVI; start is only the place of other files."""
-    short = {"model_type": "t2v", "image_prompt_type": "", "prompt": PROMPTS[0], "video_length": 9}
+    # A prompt of its own: WanGP names a file by second, seed and prompt, and writes over one of the same name.
+    short = {"model_type": "t2v", "image_prompt_type": "", "prompt": "a tower", "video_length": 9}
     return video(start, **short, **settings) | {"image_start": None}
