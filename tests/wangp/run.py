@@ -42,7 +42,7 @@ def run_settings(arguments: argparse.Namespace) -> bool:
 
 
 def compare(arguments: argparse.Namespace) -> bool:
-    cases = arguments.case or list(parity.PADDING)
+    cases = arguments.case or list(parity.OFFICIAL)
     jobs = [
         parity.Job(case, feed, not arguments.official_sigmas, arguments.padding)
         for case in cases
