@@ -161,6 +161,6 @@ def test_the_form_fields() -> None:
     book = cells({})
     assert [cell.id for cell in book.cells] == ["intro", "install", "image", "smoke", "story"]
     fields = [text for cell in book.cells for text in cell.source.splitlines() if "@param" in text]
-    assert len(fields) == 13
+    assert len(fields) == 14
     assert all(re.match(r"[A-Z_]+ = \S", text) for text in fields)
     assert all(not cell.get("outputs") for cell in book.cells)
