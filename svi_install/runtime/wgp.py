@@ -249,14 +249,17 @@ def _wrap_validate(namespace: Namespace, original: Callable[..., Any]) -> Callab
             chosen = None
         if chosen is None:
             return original(*args, **kwargs)
-        own = {name: inputs[name] for name in ("sliding_window_overlap",) if name in inputs}
-        if own:
+        asked = inputs.get("sliding_window_overlap")
+        if asked is not None:
             inputs["sliding_window_overlap"] = metadata.stock_overlap(namespace, bound.arguments["model_type"])
-        result = original(*args, **kwargs)
+        try:
+            result = original(*args, **kwargs)
+        finally:
+            if asked is not None:
+                inputs["sliding_window_overlap"] = asked
         accepted = result[0] if isinstance(result, tuple) and result else None
-        for settings_of_task in (inputs, accepted):
-            if isinstance(settings_of_task, dict):
-                settings_of_task.update(own)
+        if asked is not None and isinstance(accepted, dict) and "sliding_window_overlap" in accepted:
+            accepted["sliding_window_overlap"] = asked
         if accepted is None:
             return result
         try:

@@ -1,0 +1,53 @@
+"""Several connections for one file, and several processes that want the same one."""
+
+from __future__ import annotations
+
+import random
+import threading
+from pathlib import Path
+
+from .conftest import PATH, REPOSITORY, Store
+from .hub import Fault
+
+MIB = 1024 * 1024
+
+
+def test_several_connections_where_they_pay(store: Store, tmp_path: Path) -> None:
+    source = tmp_path / "source.bin"
+    source.write_bytes(random.Random(6).randbytes(40 * MIB))
+    store.publish(source)
+    store.layout = None
+    store.limits(trial_seconds=0.25, worthwhile_seconds=0.0)
+    store.hub.always = Fault(rate=5.0 * MIB)
+    got = store.fetch()
+    assert got.sha256 == store.hub.sha256(f"{REPOSITORY}/{PATH}")
+    starts = [seen.start for seen in store.hub.downloads()]
+    assert len(starts) > 1
+    assert got.fetched < 41 * MIB
+
+
+def test_a_refused_second_connection_does_not_end_the_download(store: Store, tmp_path: Path) -> None:
+    source = tmp_path / "source.bin"
+    source.write_bytes(random.Random(7).randbytes(40 * MIB))
+    store.publish(source)
+    store.layout = None
+    store.limits(trial_seconds=0.25, worthwhile_seconds=0.0)
+    store.hub.faults.extend([Fault(rate=20.0 * MIB), Fault(status=403)])
+    got = store.fetch()
+    assert got.sha256 == store.hub.sha256(f"{REPOSITORY}/{PATH}")
+    assert store.pauses == []
+
+
+def test_two_at_once_bring_it_once(store: Store) -> None:
+    data = store.publish(random.Random(8).randbytes(2 * MIB))
+    store.layout = None
+    store.hub.always = Fault(rate=4.0 * MIB)
+    found: list[str] = []
+    threads = [threading.Thread(target=lambda: found.append(store.fetch().how)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == ["downloaded", "have"]
+    assert sum(seen.sent[0] for seen in store.hub.downloads()) == len(data)
+    assert store.litter() == []
