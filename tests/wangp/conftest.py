@@ -156,15 +156,16 @@ def start_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def patched(
-    ahead: Ahead[Ran], wangp_tree: Tree, run_wangp: Run, start_image: Path, request: pytest.FixtureRequest
+    ahead: Ahead[Ran], fresh_tree: Tree, run_wangp: Run, start_image: Path, request: pytest.FixtureRequest
 ) -> Runs:
-    """SVI-Shot, SVI-2.0, SVI off and SVI-Shot again, in one process of an installed tree."""
+    """SVI-Shot, SVI-2.0, SVI off and SVI-Shot again, in one process of an installed tree that no other test uses."""
 
     def run(version: str) -> Ran:
         shot = scenes.svi(start_image, 1, video_length=47)
         longer = scenes.svi(start_image, 5, video_length=43)
         off = scenes.video(start_image, svi_mode=False, svi_ref_pad_num=-1, svi_num_motion_frames=5)
-        tree = wangp_tree(version)
+        tree = fresh_tree(version)
+        installer.install(tree)
         report = run_wangp(tree, [shot, longer, off, shot])
         assert report.ok, report.why()
         assert len(report.generations) == 4
@@ -175,12 +176,12 @@ def patched(
 
 @pytest.fixture(scope="session")
 def unpatched(
-    ahead: Ahead[Ran], plain_tree: Tree, run_wangp: Run, start_image: Path, request: pytest.FixtureRequest
+    ahead: Ahead[Ran], fresh_tree: Tree, run_wangp: Run, start_image: Path, request: pytest.FixtureRequest
 ) -> Runs:
-    """The video without SVI in a tree without SVI, then one of a model that has no SVI."""
+    """The video without SVI, then one of a model that has no SVI, in a tree without SVI that no other test uses."""
 
     def run(version: str) -> Ran:
-        tree = plain_tree(version)
+        tree = fresh_tree(version)
         report = run_wangp(tree, [scenes.video(start_image), scenes.text_to_video(start_image)])
         assert report.ok, report.why()
         return Ran(tree, report)
