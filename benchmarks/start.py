@@ -2,14 +2,17 @@
 
 Two numbers each: time on the clock, and time of the processor, which other programs on the machine disturb less.
 Starting: ``--version`` against ``python -I -c pass``, ``status`` against ``python -c "import click"``. Working: a whole
-install against patch-package applying the same diffs, where that is on the PATH. The runs alternate, and the best of
-each counts.
+install against patch-package applying the same diffs, brought by npm where that is on the PATH. The runs alternate, and
+the best of each counts.
+
+All of it runs in an environment that is made for it as ``install.sh`` makes one, with the newest pip: the start scripts
+of older ones import `re` before anything of ours, and a checkout that is installed in place may have no compiled
+modules.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -93,16 +96,34 @@ def node_package(folder: Path) -> Path:
     return folder
 
 
+def environment(folder: Path) -> Path:
+    """Make a Python environment with the package in it; return the folder of its programs."""
+    subprocess.run([sys.executable, "-I", "-m", "venv", folder], check=True)
+    programs = folder / ("Scripts" if sys.platform == "win32" else "bin")
+    pip = [programs / "python", "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--upgrade", "pip"], check=True)
+    subprocess.run([*pip, ROOT], check=True)
+    return programs
+
+
+def patch_package(folder: Path) -> Path | None:
+    """Install patch-package into a folder; return the program, None without npm."""
+    npm = shutil.which("npm")
+    if npm is None:
+        return None
+    folder.mkdir()
+    arguments = ["install", "--silent", "--no-audit", "--no-fund", "--prefix", folder, "patch-package"]
+    subprocess.run([npm, *arguments], check=True)
+    return folder / "node_modules" / ".bin" / ("patch-package.cmd" if sys.platform == "win32" else "patch-package")
+
+
 def main() -> int:
     """Run every comparison and print one line for each."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    script = shutil.which("svi-install", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
-    if script is None:
-        print("Install the package into this environment first: pip install -e .", file=sys.stderr)
-        return 1
-    python = sys.executable
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        programs = environment(folder / "environment")
+        script, python = programs / "svi-install", programs / "python"
         root = miniature.write(folder / "Wan2GP")
         install = command(script, "--no-lora", "--quiet", root)
         revert = command(script, "--revert", "--quiet", root)
@@ -114,9 +135,9 @@ def main() -> int:
         click = (command(python, "-c", "import click"), nothing)
         compare({"status": status, 'python -c "import click"': click}, rounds, 1.3)
         revert()
-        tool = shutil.which("patch-package")
+        tool = patch_package(folder / "npm")
         if tool is None:
-            print("install: patch-package is not on the PATH, so there is nothing to compare with")
+            print("install: there is no npm to bring patch-package, so there is nothing to compare with")
             return 0
         app = node_package(folder / "app")
         other = (command(tool, cwd=app), command(tool, "--reverse", cwd=app))

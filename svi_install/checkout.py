@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .errors import EXIT_NO_CHECKOUT, EXIT_UNSUPPORTED, SviError
 
@@ -20,8 +19,7 @@ Kind = Literal["git", "zip", "pinokio"]
 Newline = Literal["lf", "crlf", "mixed"]
 
 
-@dataclass(frozen=True)
-class Checkout:
+class Checkout(NamedTuple):
     """One WanGP folder.
 
     Args:

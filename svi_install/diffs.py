@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .errors import SviError
 
@@ -15,8 +15,7 @@ _REASON = re.compile(r"([a-z_]+): (\S.*)")
 _GIT_SECTION = re.compile(r"[A-Za-z_$]")
 
 
-@dataclass(frozen=True)
-class DiffHunk:
+class DiffHunk(NamedTuple):
     """One insertion of a diff: line numbers are those of the release that the diff was made from."""
 
     old_start: int
@@ -26,8 +25,7 @@ class DiffHunk:
     after: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Diff:
+class Diff(NamedTuple):
     """One parsed file of the patch set."""
 
     path: str

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from . import destination, files, gitindex, known
 from .errors import SviError
@@ -29,8 +28,7 @@ class Disk(Protocol):
         """Return how bytes are proven to be WanGP's: ``published``, ``git``, or ``hooks`` (by our lines alone)."""
 
 
-@dataclass(frozen=True)
-class RealDisk:
+class RealDisk(NamedTuple):
     """The checkout as it lies on the disk.
 
     Attributes:
@@ -72,7 +70,6 @@ class RealDisk:
         return "git" if gitindex.is_committed(self.root, path, data) else "hooks"
 
 
-@dataclass(frozen=True)
 class Witness:
     """A disk that remembers what it was asked to read.
 
@@ -81,8 +78,9 @@ class Witness:
         read_so_far: bytes by path, None where there was no file.
     """
 
-    disk: Disk
-    read_so_far: dict[str, bytes | None] = field(default_factory=dict)
+    def __init__(self, disk: Disk) -> None:
+        self.disk = disk
+        self.read_so_far: dict[str, bytes | None] = {}
 
     def read(self, path: str) -> bytes | None:
         """Return the bytes of a file, and remember them."""

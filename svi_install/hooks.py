@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .diffs import MARKER
 from .errors import EXIT_UNSUPPORTED, SviError
@@ -22,8 +21,7 @@ _WAN2GP_SVI = {
 }
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """What is there of one hook; ``lines`` are 1-based and name the first line of each complete copy."""
 
     hook: str
@@ -31,8 +29,7 @@ class Found:
     state: Literal["ours", "edited", "missing"]
 
 
-@dataclass(frozen=True)
-class _Line:
+class _Line(NamedTuple):
     start: int
     end: int
     number: int

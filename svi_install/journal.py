@@ -7,7 +7,7 @@ import binascii
 import json
 import re
 import zlib
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from .files import digest
 
@@ -15,8 +15,7 @@ _SCHEMA = 1
 _STAGED = re.compile(r"|\.svi-[0-9a-f]{8}\.\d+[no]")
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One file of a transaction.
 
     Attributes:
@@ -47,8 +46,7 @@ class Entry:
         return data
 
 
-@dataclass(frozen=True)
-class Journal:
+class Journal(NamedTuple):
     """A transaction on its way.
 
     Attributes:
@@ -67,7 +65,8 @@ class Journal:
 
     def to_bytes(self) -> bytes:
         """Return the journal as it is stored: a checksum line, then JSON."""
-        body = json.dumps({"schema": _SCHEMA, **asdict(self)}, ensure_ascii=True).encode()
+        raw = {"schema": _SCHEMA, **self._asdict(), "entries": [entry._asdict() for entry in self.entries]}
+        body = json.dumps(raw, ensure_ascii=True).encode()
         return digest(body).encode() + b"\n" + body
 
     @staticmethod

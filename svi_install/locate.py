@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from .checkout import holds_comfyui, is_comfyui, missing_marker
 from .errors import EXIT_NO_CHECKOUT, SviError
@@ -19,8 +18,7 @@ NAMES = ("Wan2GP", "WanGP", "Wan2GP-main", "wan2gp", "wangp")
 PINOKIO_APPS = "wan*.git"
 
 
-@dataclass(frozen=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """What locating depends on, so that it can be tested without a real home folder.
 
     Args:
@@ -38,8 +36,7 @@ class Surroundings:
     source: Path | None = None
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """One place that was looked at and the marker that it lacks."""
 
     path: PurePath

@@ -11,8 +11,8 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from . import files, process
 from .errors import SviError
@@ -36,8 +36,7 @@ else:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-@dataclass(frozen=True)
-class Owner:
+class Owner(NamedTuple):
     """Who holds a lock: process number, its start, the computer, the command and the time of locking."""
 
     pid: int
@@ -136,7 +135,7 @@ def _own(handle: int, path: Path, command: str) -> bool:
         raise _busy(path, owner)
     mine = Owner(os.getpid(), process.started(os.getpid()) or "", platform.node(), command, time.time())
     try:
-        files.rewrite(handle, json.dumps(asdict(mine)).encode())
+        files.rewrite(handle, json.dumps(mine._asdict()).encode())
     except OSError as error:
         # What is left of a command must be taken back on a full disk too, and taking back needs no room but for this.
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from . import diffs
 from .data import data_folder
@@ -19,8 +18,7 @@ SCHEMA = 1
 TABLE = "table.json"
 
 
-@dataclass(frozen=True)
-class Hunk:
+class Hunk(NamedTuple):
     """One insertion: the hook's lines, the lines around them, and the function they belong into.
 
     ``anchor`` names the side whose nearest line is never dropped when context is reduced. ``line`` is the number of the
@@ -42,8 +40,7 @@ class Hunk:
         return self.before[-1] if self.anchor == "before" else self.after[0]
 
 
-@dataclass(frozen=True)
-class Variant:
+class Variant(NamedTuple):
     """One diff of one file; ``retired`` holds hook lines of older patch sets, without indentation."""
 
     path: str
@@ -54,8 +51,7 @@ class Variant:
     retired: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class PatchSet:
+class PatchSet(NamedTuple):
     """All diffs, by file in the order in which an install writes them.
 
     ``commits`` holds the known releases by date, ``since`` the first release with a function's name.
@@ -184,11 +180,11 @@ def known_at(patchset: PatchSet, release: str) -> PatchSet:
         for path, items in patchset.variants.items()
     }
     commits = {name: commit for name, commit in patchset.commits.items() if name in then}
-    return replace(patchset, variants=MappingProxyType(variants), commits=MappingProxyType(commits))
+    return patchset._replace(variants=MappingProxyType(variants), commits=MappingProxyType(commits))
 
 
 def _cut(variant: Variant, then: set[str], since: Mapping[str, str]) -> Variant:
     hunks = tuple(
-        replace(hunk, functions=tuple(name for name in hunk.functions if since[name] in then)) for hunk in variant.hunks
+        hunk._replace(functions=tuple(name for name in hunk.functions if since[name] in then)) for hunk in variant.hunks
     )
-    return replace(variant, hunks=hunks, releases=tuple(name for name in variant.releases if name in then))
+    return variant._replace(hunks=hunks, releases=tuple(name for name in variant.releases if name in then))

@@ -9,9 +9,8 @@ hunk names.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from . import syntax
 from .candidates import Candidate, nearest
@@ -33,8 +32,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a hook went: ``line`` is the first inserted line in the result, ``offset`` how far the anchor has moved."""
 
     hook: str
@@ -44,8 +42,7 @@ class Place:
     variant: str
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(NamedTuple):
     """Why a hook has no place, and what comes nearest to it."""
 
     path: str
@@ -55,8 +52,7 @@ class Refusal:
     candidates: tuple[Candidate, ...]
 
 
-@dataclass(frozen=True)
-class Placement:
+class Placement(NamedTuple):
     """All hooks of a file in place; ``broken`` says why the file did not compile before, empty when it did."""
 
     path: str
@@ -73,8 +69,7 @@ class PlacementError(SviError):
         self.refusals = refusals
 
 
-@dataclass(frozen=True)
-class _Spot:
+class _Spot(NamedTuple):
     """One line that reads like the anchor."""
 
     start: int
@@ -82,8 +77,7 @@ class _Spot:
     indent: bytes
 
 
-@dataclass(frozen=True)
-class _Match:
+class _Match(NamedTuple):
     hunk: Hunk
     variant: str
     spot: _Spot

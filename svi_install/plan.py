@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import __version__, receipt
 from .disk import Disk, RealDisk, Witness
@@ -27,8 +26,7 @@ CACHE = f"{RUNTIME}/__pycache__"
 _WANGP = re.compile(rb"^WanGP_version\s*=\s*[\"']([^\"'\r\n]*)[\"']", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """One file of a plan.
 
     Attributes:
@@ -44,8 +42,7 @@ class Change:
     mtime_ns: int | None = None
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What a command is about to do.
 
     Attributes:
@@ -64,11 +61,10 @@ class Plan:
     places: Mapping[str, tuple[Place, ...]]
     notes: tuple[str, ...] = ()
     sweep: tuple[str, ...] = ()
-    relies: Mapping[str, str | None] = field(default_factory=dict)
+    relies: Mapping[str, str | None] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class _File:
+class _File(NamedTuple):
     path: str
     data: bytes
     clean: Pristine
@@ -119,7 +115,7 @@ def plan_install(
     )
     places = MappingProxyType({file.path: file.placement.places for file in patched})
     # Changes of a person's own elsewhere in the files are no reason to write a new receipt.
-    if old is not None and not written and replace(new, time=old.time, patched=old.patched) == old:
+    if old is not None and not written and new._replace(time=old.time, patched=old.patched) == old:
         return Plan("install", root, (), places, notes)
     record = Change(receipt.PATH, stored, new.to_bytes())
     changes = (record, *written)
@@ -253,7 +249,7 @@ def _stale(disk: Disk, old: Receipt | None, current: Mapping[str, bytes]) -> tup
     """Return the removal of what an older or newer svi-install added and this one does not have."""
     if old is None:
         return (), ()
-    gone = replace(old, added={path: digest for path, digest in old.added.items() if path not in current})
+    gone = old._replace(added={path: digest for path, digest in old.added.items() if path not in current})
     return _remove_recorded(disk, gone, {})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from . import hooks
 from .files import digest
@@ -10,8 +10,7 @@ from .patchset import Variant
 from .receipt import Patched
 
 
-@dataclass(frozen=True)
-class Pristine:
+class Pristine(NamedTuple):
     """A file's bytes without hooks.
 
     Attributes:
@@ -41,7 +40,7 @@ def extended(variants: tuple[Variant, ...], recorded: Patched | None) -> tuple[V
     """
     if recorded is None:
         return variants
-    return tuple(replace(variant, retired=variant.retired + recorded.lines) for variant in variants)
+    return tuple(variant._replace(retired=variant.retired + recorded.lines) for variant in variants)
 
 
 def take_out(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import files
 from .files import FOLDER
@@ -16,8 +15,7 @@ SCHEMA = 1
 PATH = f"{FOLDER}/receipt.json"
 
 
-@dataclass(frozen=True)
-class Patched:
+class Patched(NamedTuple):
     """One file of WanGP's own that carries hooks.
 
     Attributes:
@@ -50,8 +48,7 @@ class Patched:
         return data if files.digest(data) == self.before else None
 
 
-@dataclass(frozen=True)
-class Receipt:
+class Receipt(NamedTuple):
     """What one install did.
 
     Attributes:
@@ -84,7 +81,7 @@ class Receipt:
             "patch_set": self.patch_set,
             "wangp": self.wangp,
             "time": self.time,
-            "patched": [asdict(entry) for entry in self.patched],
+            "patched": [entry._asdict() for entry in self.patched],
             "added": dict(self.added),
             "folders": list(self.folders),
         }

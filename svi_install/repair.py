@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import diffs, history, syntax
@@ -117,7 +117,7 @@ def _places(variants: tuple[Variant, ...], path: str, data: bytes) -> dict[str, 
     refused: set[str] = set()
     while True:
         left = tuple(
-            replace(variant, hunks=tuple(hunk for hunk in variant.hunks if hunk.hook not in refused))
+            variant._replace(hunks=tuple(hunk for hunk in variant.hunks if hunk.hook not in refused))
             for variant in variants
         )
         if not left[-1].hunks:
@@ -125,7 +125,7 @@ def _places(variants: tuple[Variant, ...], path: str, data: bytes) -> dict[str, 
         try:
             shift, found = 0, {}
             for item in place(left, path, data).places:
-                found[item.hook] = replace(item, line=item.line - shift)
+                found[item.hook] = item._replace(line=item.line - shift)
                 shift += len(next(hunk.added for hunk in variants[-1].hunks if hunk.hook == item.hook))
             return found
         except PlacementError as error:
@@ -191,10 +191,9 @@ def _with_diff(
     newest: Variant, data: bytes, name: str, anchors: tuple[Anchor, ...], hunks: Sequence[tuple[int, Hunk]]
 ) -> Repair:
     lines = data.replace(b"\r\n", b"\n").decode("utf-8", "replace").split("\n")
-    draft = replace(
-        newest,
+    draft = newest._replace(
         name=name,
-        hunks=tuple(replace(hunk, functions=_functions(hunk, anchors)) for hunk in newest.hunks),
+        hunks=tuple(hunk._replace(functions=_functions(hunk, anchors)) for hunk in newest.hunks),
     )
     reasons = "\n".join(f"{hunk.hook}: {hunk.reason}" for hunk in newest.hunks)
     header = f"svi-install: {newest.path}, WanGP {name}\n\nProposed by `svi-install repair-patches`.\n\n{reasons}"
@@ -226,10 +225,10 @@ def _reindented(hunk: Hunk, anchor: str) -> tuple[str, ...]:
 def _prove(draft: Variant, text: str, data: bytes) -> tuple[tuple[str, ...], str]:
     parts = diffs.parse(f"{draft.name}.diff", text).hunks
     hunks = tuple(
-        replace(old, before=part.before, added=part.added, after=part.after, line=part.old_start + len(part.before))
+        old._replace(before=part.before, added=part.added, after=part.after, line=part.old_start + len(part.before))
         for old, part in zip(draft.hunks, parts, strict=True)
     )
-    variant = replace(draft, hunks=hunks)
+    variant = draft._replace(hunks=hunks)
     try:
         result = place((variant,), draft.path, data)
     except PlacementError as error:

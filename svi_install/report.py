@@ -7,9 +7,8 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from .checkout import Checkout
 from .errors import SviError
@@ -21,8 +20,7 @@ _NEWLINES = {"lf": "LF line ends", "crlf": "CRLF line ends", "mixed": "mixed lin
 _STYLES = {"bold": "1", "green": "32", "yellow": "33", "red": "31", "cyan": "36", "dim": "2"}
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One line of the table: a file or a folder, what happens to it, and details."""
 
     path: str
@@ -30,8 +28,7 @@ class Row:
     details: str
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(NamedTuple):
     """Where and how to print.
 
     Args:
@@ -166,7 +163,7 @@ def show(result: Result, to: Output) -> None:
         return
     if result.status == "planned":
         _print_diff(result.diff, to)
-        to = replace(to, out=to.err, rich=to.rich and to.err.isatty())
+        to = to._replace(out=to.err, rich=to.rich and to.err.isatty())
     if to.quiet:
         return
     # Status is asked often and must start fast, so it never waits for rich.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from .checkout import Checkout
 from .errors import EXIT_DONE
@@ -16,8 +17,7 @@ Status = Literal["done", "unchanged", "planned"]
 Line = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True)
-class FileChange:
+class FileChange(NamedTuple):
     """One file that a command changed or would change, with sha256 sums; None stands for a file that is not there."""
 
     path: str
@@ -25,8 +25,7 @@ class FileChange:
     after: str | None
 
 
-@dataclass(frozen=True)
-class HookPlace:
+class HookPlace(NamedTuple):
     """Where a hook is: file, line, how it was placed, and how far from the place that the patch names."""
 
     path: str
@@ -36,15 +35,13 @@ class HookPlace:
     offset: int = 0
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """What a command did.
 
     Args:
         command: its name.
         status: ``done``, ``unchanged`` when there was nothing to do, ``planned`` for a dry run.
         headline: one line for a person.
-        body: further lines for a person, in color; programs find the same in ``extra``.
         checkout: the WanGP folder, None for commands without one.
         state: state of the checkout after the command.
         changes: the files, in the order of writing.
@@ -55,12 +52,12 @@ class Result:
         diff: unified diff of a dry run.
         extra: further values for the JSON object, by key.
         exit_code: exit code of the process.
+        body: further lines for a person, in color; programs find the same in ``extra``.
     """
 
     command: str
     status: Status
     headline: str
-    body: tuple[Line, ...] = field(default=(), kw_only=True)
     checkout: Checkout | None = None
     state: str = ""
     changes: tuple[FileChange, ...] = ()
@@ -69,5 +66,6 @@ class Result:
     todo: tuple[str, ...] = ()
     next_command: str = ""
     diff: str = ""
-    extra: dict[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = MappingProxyType({})
     exit_code: int = EXIT_DONE
+    body: tuple[Line, ...] = ()

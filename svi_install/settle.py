@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from . import destination, files
 from .errors import SviError
@@ -15,8 +14,7 @@ DONE = "journal.done"
 DRAFT = "journal.new"
 
 
-@dataclass(frozen=True)
-class Recovery:
+class Recovery(NamedTuple):
     """What was done about an interrupted command.
 
     Attributes:

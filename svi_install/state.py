@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from . import __version__, files, hooks, receipt
 from .data import runtime_files
@@ -28,8 +27,7 @@ _NEXT: Mapping[Name, str] = {
 }
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """The state of a checkout.
 
     Attributes:
@@ -47,8 +45,7 @@ class State:
     receipt: Receipt | None
 
 
-@dataclass(frozen=True)
-class _Seen:
+class _Seen(NamedTuple):
     """One patched file: its hooks and whether they are all of this svi-install, all of another one, or none."""
 
     found: tuple[Found, ...]

@@ -12,10 +12,9 @@ import re
 import textwrap
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 from .diffs import MARKER
 
@@ -27,8 +26,7 @@ _WORD = re.compile(rb"\w")
 _STATEMENT = re.compile(rb"([ \t]*)(?:(?:async[ \t]+)?def[ \t]+(\w+)|(class)\b|[A-Za-z_])")
 
 
-@dataclass(frozen=True)
-class Site:
+class Site(NamedTuple):
     """Where a hook line is.
 
     ``function`` is the name of the innermost function, ``<module>`` outside functions, ``class NAME`` in a class body;

@@ -13,8 +13,8 @@ import secrets
 import stat
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from . import destination, files, lock
 from .errors import SviError
@@ -24,8 +24,7 @@ from .plan import Change, Plan
 from .settle import DONE, DRAFT, RUNNING, Recovery, settle, sweep
 
 
-@dataclass(frozen=True)
-class _Step:
+class _Step(NamedTuple):
     change: Change
     entry: Entry
     real: Path

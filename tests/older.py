@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -28,16 +27,16 @@ OTHER_LINES = {
 def other(patchset: PatchSet) -> PatchSet:
     """Return the patch set with hook lines that differ in text and number."""
     variants = {
-        path: tuple(replace(variant, hunks=tuple(map(_other_hunk, variant.hunks))) for variant in items)
+        path: tuple(variant._replace(hunks=tuple(map(_other_hunk, variant.hunks))) for variant in items)
         for path, items in patchset.variants.items()
     }
-    return replace(patchset, version="0" * 12, variants=MappingProxyType(variants))
+    return patchset._replace(version="0" * 12, variants=MappingProxyType(variants))
 
 
 def _other_hunk(hunk: Hunk) -> Hunk:
     indent = hunk.added[0][: len(hunk.added[0]) - len(hunk.added[0].lstrip())]
     lines = OTHER_LINES.get(hunk.hook)
-    return hunk if lines is None else replace(hunk, added=tuple(indent + line for line in lines))
+    return hunk if lines is None else hunk._replace(added=tuple(indent + line for line in lines))
 
 
 def install(root: Path, patchset: PatchSet) -> plan.Plan:

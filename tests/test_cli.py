@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -205,7 +204,7 @@ def test_a_question(monkeypatch: pytest.MonkeyPatch, typed: str, meant: bool) ->
 def test_nobody_is_asked_where_only_a_program_listens(
     monkeypatch: pytest.MonkeyPatch, options: dict[str, bool]
 ) -> None:
-    assert not confirmed("Download?", replace(person(monkeypatch, "y\n"), **options))
+    assert not confirmed("Download?", person(monkeypatch, "y\n")._replace(**options))
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     assert not confirmed("Download?", Output(Terminal(), Terminal()))
 
@@ -376,4 +375,11 @@ def test_status_imports_nothing_that_is_slow() -> None:
     wangp(Path.cwd() / "one")
     modules = imported("status")
     assert "svi_install.commands.status" in modules
-    assert not {"click", *LATE} & modules
+    assert not {"click", "dataclasses", "inspect", *LATE} & modules
+
+
+def test_an_install_without_download_imports_nothing_of_the_download() -> None:
+    wangp(Path.cwd() / "one")
+    modules = imported("--no-lora")
+    assert "svi_install.transaction" in modules
+    assert not {"dataclasses", "svi_install.loras.store", "svi_install.loras.download", *LATE} & modules

@@ -27,7 +27,7 @@ from .loras.hub import Fault, Hub
 CATALOGUE = {
     "schema": 1,
     "default": ["svi-shot"],
-    "layouts": {"svi": vars(TINY)},
+    "layouts": {"svi": TINY._asdict()},
     "loras": [
         {
             "name": name,

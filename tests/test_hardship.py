@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -273,7 +272,7 @@ def test_no_hostile_patch_set_writes_outside(root: Path, tmp_path: Path) -> None
     (root / "folder").symlink_to(tmp_path)
     before = tree(tmp_path)
     for path in ("../victim.py", str(victim), "link.py", "folder/victim.py", "models/../../victim.py"):
-        hostile = replace(PATCHES, paths=(path,), variants={path: PATCHES.variants["wgp.py"]})
+        hostile = PATCHES._replace(paths=(path,), variants={path: PATCHES.variants["wgp.py"]})
         error = attempt(lambda hostile=hostile: install(root, hostile))
         assert error is not None
         assert error.code == "unsafe-path", path

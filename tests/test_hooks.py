@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from svi_install import hooks, patchset, placement
@@ -76,7 +74,7 @@ def test_remove_keeps_a_persons_own_edits() -> None:
 
 
 def test_remove_takes_the_lines_of_older_patch_sets() -> None:
-    older = (replace(VARIANTS["wgp.py"][0], retired=("svi.old(1)  # svi-install",)),)
+    older = (VARIANTS["wgp.py"][0]._replace(retired=("svi.old(1)  # svi-install",)),)
     data = b"a\n    svi.old(1)  # svi-install\nb\n"
     assert hooks.remove_hooks(older, "wgp.py", data) == b"a\nb\n"
     assert {found.state for found in hooks.find_hooks(older, "wgp.py", data)} == {"missing"}

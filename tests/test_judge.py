@@ -52,7 +52,7 @@ def test_places_that_the_reference_does_not_share_are_wrong() -> None:
     other = {MODEL: VARIANTS[MODEL]}
     assert judge_text(VARIANTS, Job(MODEL, "x"), data, other).wrong == ()
     refusing = {MODEL: tuple(patchset.Variant(MODEL, "v", item.hunks, ()) for item in VARIANTS[MODEL])}
-    strange = patchset.Hunk(**{**vars(refusing[MODEL][0].hunks[0]), "after": ("    not there",)})
+    strange = refusing[MODEL][0].hunks[0]._replace(after=("    not there",))
     refusing[MODEL] = (patchset.Variant(MODEL, "v", (strange,), ()),)
     assert judge_text(VARIANTS, Job(MODEL, "x"), data, refusing).wrong == ("keys",)
 

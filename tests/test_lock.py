@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -145,7 +144,7 @@ def owner(pid: int = 1, started: str = "1", host: str = "", since: float = 0.0) 
 
 def leave(root: Path, who: lock.Owner) -> None:
     (root / ".svi-install").mkdir()
-    (root / ".svi-install" / "lock").write_text(json.dumps(asdict(who)))
+    (root / ".svi-install" / "lock").write_text(json.dumps(who._asdict()))
 
 
 def failing(number: int) -> Callable[..., None]:

@@ -58,7 +58,7 @@ def test_loras_go_when_asked_for_in_every_precision(root: Path) -> None:
 
 def test_a_dry_run_deletes_nothing(root: Path) -> None:
     target = lora(root)
-    planned = replace(DONE, status="planned")
+    planned = DONE._replace(status="planned")
     result = keep_or_remove(planned, root, remove=True, dry_run=True)
     assert target.exists()
     assert "would be deleted" in result.notes[1]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
 
 import pytest
 
@@ -184,7 +183,7 @@ def test_in_doubt_it_refuses(text: str, why: str) -> None:
 
 
 def test_only_the_hook_that_does_harm_is_blamed() -> None:
-    two = Variant("a.py", "v", (CALL, replace(CALL, hook="later", after=("    z()",))), ())
+    two = Variant("a.py", "v", (CALL, CALL._replace(hook="later", after=("    z()",))), ())
     with pytest.raises(PlacementError) as caught:
         place((two,), "a.py", b"def one():\n    call()\n    x = (\n    z()\n    )\n")
     assert [item.hook for item in caught.value.refusals] == ["later"]
@@ -201,17 +200,17 @@ def test_a_hook_whose_variables_upstream_renamed_is_refused() -> None:
 
 
 def test_every_known_name_of_a_function_counts() -> None:
-    assert "print()" in tiny(replace(CALL, functions=("one", "two")), "def two():\n    x = 2\n    call()\n")
+    assert "print()" in tiny(CALL._replace(functions=("one", "two")), "def two():\n    x = 2\n    call()\n")
 
 
 def test_context_is_compared_up_to_the_ends_of_the_file() -> None:
-    assert "print()" in tiny(replace(CALL, before=("", "", "    x = 1")), "def one():\n    x = 1\n    call()\n")
-    assert "print()" in tiny(replace(CALL, after=("    call()", "")), "def one():\n    x = 1\n    call()\n")
-    assert tiny(replace(TOP, before=("a", "")), "call()\n") == "print()  # svi-install\ncall()\n"
+    assert "print()" in tiny(CALL._replace(before=("", "", "    x = 1")), "def one():\n    x = 1\n    call()\n")
+    assert "print()" in tiny(CALL._replace(after=("    call()", "")), "def one():\n    x = 1\n    call()\n")
+    assert tiny(TOP._replace(before=("a", "")), "call()\n") == "print()  # svi-install\ncall()\n"
 
 
 def test_the_variant_with_most_context_wins_and_a_tie_in_two_places_is_refused() -> None:
-    near = replace(CALL, before=("    x = 2",))
+    near = CALL._replace(before=("    x = 2",))
     both = (Variant("a.py", "v", (CALL,), ()), Variant("a.py", "w", (near,), ()))
     text = "def one():\n    x = 2\n    call()\n    y = 3\n    call()\n"
     (item,) = place(both, "a.py", text.encode()).places
@@ -221,7 +220,7 @@ def test_the_variant_with_most_context_wins_and_a_tie_in_two_places_is_refused()
 
 
 def test_hooks_keep_the_order_of_the_diff() -> None:
-    two = Variant("a.py", "v", (CALL, replace(CALL, hook="later", after=("    z()",))), ())
+    two = Variant("a.py", "v", (CALL, CALL._replace(hook="later", after=("    z()",))), ())
     assert place((two,), "a.py", b"def one():\n    call()\n    z()\n").places[1].line == 4
     with pytest.raises(PlacementError, match="its anchor stands above the place of hook call, not below it") as caught:
         place((two,), "a.py", b"def one():\n    z()\n    call()\n")
@@ -245,7 +244,7 @@ def test_newlines_marks_and_letters_stay_as_they_are(before: str, after: str) ->
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_a_hook_after_the_last_line_takes_over_its_missing_newline(newline: str) -> None:
-    hunk = replace(TOP, before=("call()",), after=(), anchor="before")
+    hunk = TOP._replace(before=("call()",), after=(), anchor="before")
     variants = (Variant("a.py", "v", (hunk,), ()),)
     text = f"x = 1{newline}call()"
     result = place(variants, "a.py", text.encode())
@@ -283,9 +282,9 @@ def test_another_patch_set_is_refused_with_the_way_out() -> None:
 
 
 def test_hooks_of_an_older_patch_set_are_replaced_in_one_step() -> None:
-    older = replace(HUNKS["keys"], added=("        dict(sd)  # svi-install",))
+    older = HUNKS["keys"]._replace(added=("        dict(sd)  # svi-install",))
     before = place((Variant(MODEL, "older", (older,), ()),), MODEL, FILES["base"][MODEL]).after
-    today = tuple(replace(item, retired=("dict(sd)  # svi-install",)) for item in VARIANTS[MODEL])
+    today = tuple(item._replace(retired=("dict(sd)  # svi-install",)) for item in VARIANTS[MODEL])
     assert place(today, MODEL, before) == place(today, MODEL, FILES["base"][MODEL])
 
 

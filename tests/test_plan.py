@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -152,7 +151,7 @@ class TestInstall:
         assert tree(lf, drive) == before
 
     def test_a_hostile_patch_table_writes_nothing(self, lf: Path) -> None:
-        hostile = replace(PATCHES, paths=("../victim.py",), variants={"../victim.py": PATCHES.variants[MODEL]})
+        hostile = PATCHES._replace(paths=("../victim.py",), variants={"../victim.py": PATCHES.variants[MODEL]})
         victim = lf.parent / "victim.py"
         victim.write_bytes((lf / MODEL).read_bytes())
         before = tree(lf.parent)
@@ -334,8 +333,8 @@ class TestRevert:
         install(root, PATCHES)
         stored = receipt.load(root)
         assert stored is not None
-        swapped = tuple(replace(entry, pristine=stored.patched[0].pristine) for entry in stored.patched)
-        (root / receipt.PATH).write_bytes(replace(stored, patched=swapped).to_bytes())
+        swapped = tuple(entry._replace(pristine=stored.patched[0].pristine) for entry in stored.patched)
+        (root / receipt.PATH).write_bytes(stored._replace(patched=swapped).to_bytes())
         revert(root, PATCHES)
         assert (root / WGP).read_bytes() == before
 
@@ -380,7 +379,7 @@ class TestRevert:
         stored = receipt.load(lf)
         assert stored is not None
         added = {**stored.added, "../victim.json": files.digest(b"mine"), str(victim): files.digest(b"mine")}
-        hostile = replace(stored, added=added, folders=(*stored.folders, "../empty"))
+        hostile = stored._replace(added=added, folders=(*stored.folders, "../empty"))
         (lf / receipt.PATH).write_bytes(hostile.to_bytes())
         made = revert(lf, PATCHES)
         assert len(made.notes) == 2

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,8 +41,8 @@ def test_nothing_is_asked_when_the_lora_is_there(root: Path) -> None:
 
 def test_the_question_says_how_much_would_come(root: Path) -> None:
     wanted = need(root)
-    assert prefetch.question((replace(wanted, size=2_453_667_840),)).endswith(f"{wanted.lora.name} now (2.3 GB)?")
-    assert prefetch.question((replace(wanted, size=None),)).endswith(f"{wanted.lora.name} now?")
+    assert prefetch.question((wanted._replace(size=2_453_667_840),)).endswith(f"{wanted.lora.name} now (2.3 GB)?")
+    assert prefetch.question((wanted._replace(size=None),)).endswith(f"{wanted.lora.name} now?")
 
 
 def test_a_person_who_says_no_is_told_what_is_left(root: Path) -> None:

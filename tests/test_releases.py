@@ -70,7 +70,7 @@ def test_one_revision_alone(told: Story, patches: PatchSet) -> None:
 
 
 def test_a_history_without_any_known_release_is_read_from_its_beginning(told: Story, patches: PatchSet) -> None:
-    stranger = replace(patches, commits={"1.0": "0" * 40})
+    stranger = patches._replace(commits={"1.0": "0" * 40})
     assert [item.version for item in judged(told, stranger)] == ["9.91", "12.60", "12.61", "12.70", "12.71"]
 
 
@@ -106,7 +106,7 @@ def test_a_hook_that_came_back_has_no_cause(told: Story, patches: PatchSet) -> N
 
 def test_exact_needs_every_hook_at_its_line(told: Story, patches: PatchSet) -> None:
     (verdict,) = judged(told, patches, revision=told.commits["12.60"])
-    places = [[replace(place, how="exact") for place in file.places] for file in verdict.files]
+    places = [[place._replace(how="exact") for place in file.places] for file in verdict.files]
     exact = replace(
         verdict, files=tuple(replace(f, places=tuple(p)) for f, p in zip(verdict.files, places, strict=True))
     )

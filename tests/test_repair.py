@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from svi_install import patchset
@@ -131,7 +129,7 @@ def test_a_hook_whose_variable_is_gone_needs_a_person(told: Story, patches: Patc
 
 
 def test_without_any_known_release_likeness_has_to_do(told: Story, patches: PatchSet) -> None:
-    stranger = replace(patches, commits={"1.0": "0" * 40})
+    stranger = patches._replace(commits={"1.0": "0" * 40})
     (found,) = repair(told.git, stranger, told.commits["rework"], "12.70")
     assert len(found.anchors[0].reasons) == 2
 

@@ -4,7 +4,6 @@ import io
 import json
 import re
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,9 +65,9 @@ def test_rows_of_a_revert_and_of_a_dry_run() -> None:
     back = tuple(FileChange(change.path, change.after, change.before) for change in CHANGES)
     reverted = Result("revert", "done", "", changes=back)
     assert [row.change for row in rows(reverted)] == ["restored", "restored", "removed", "removed"]
-    planned = replace(reverted, status="planned")
+    planned = reverted._replace(status="planned")
     assert {row.change for row in rows(planned)} == {"would be restored", "would be removed"}
-    assert {row.change for row in rows(replace(INSTALLED, status="planned"))} == {"would be changed", "would be added"}
+    assert {row.change for row in rows(INSTALLED._replace(status="planned"))} == {"would be changed", "would be added"}
 
 
 def test_hooks_alone_make_rows_too() -> None:
@@ -101,7 +100,7 @@ def test_quiet_prints_nothing() -> None:
 def test_colors_mark_what_needs_attention() -> None:
     assert plain_lines(Result("status", "done", "fine", state="installed"), color=True)[0] == "\033[32mfine\033[0m"
     assert plain_lines(Result("status", "done", "oh", state="wiped"), color=True)[0] == "\033[33moh\033[0m"
-    assert plain_lines(replace(INSTALLED), color=True)[0].startswith("\033[33m")
+    assert plain_lines(INSTALLED, color=True)[0].startswith("\033[33m")
 
 
 def test_json_is_one_object_with_every_key() -> None:
@@ -185,10 +184,10 @@ def test_the_old_windows_console_gets_no_colors(
 
 def test_kinds_of_checkouts_in_words() -> None:
     assert (
-        describe(replace(CHECKOUT, kind="zip", branch=None, commit=None, newline="crlf"))
+        describe(CHECKOUT._replace(kind="zip", branch=None, commit=None, newline="crlf"))
         == "unpacked zip, CRLF line ends"
     )
-    assert describe(replace(CHECKOUT, kind="pinokio", branch=None, newline="mixed")).startswith("Pinokio, commit 0123")
+    assert describe(CHECKOUT._replace(kind="pinokio", branch=None, newline="mixed")).startswith("Pinokio, commit 0123")
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
@@ -226,8 +225,8 @@ def test_a_console_without_box_characters_gets_plain_ones(encoding: str) -> None
 def test_status_and_results_without_a_table_stay_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "rows", lambda result: [])
     out = Terminal()
-    show(replace(INSTALLED, command="status"), Output(out, out, rich=True))
-    show(replace(INSTALLED, changes=()), Output(out, out, rich=True))
+    show(INSTALLED._replace(command="status"), Output(out, out, rich=True))
+    show(INSTALLED._replace(changes=()), Output(out, out, rich=True))
     assert out.getvalue().count("folder  /home/me") == 2
     assert "╭" not in out.getvalue()
 
@@ -238,7 +237,7 @@ DIFF = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1,2 +1,3 @@\n one\r\n+zwei ü\
 def test_a_dry_run_in_a_pipe_is_a_diff_and_nothing_else(tmp_path: Path) -> None:
     data = io.BytesIO()
     out, err = io.TextIOWrapper(data, "ascii", errors="backslashreplace"), io.StringIO()
-    show(replace(INSTALLED, status="planned", diff=DIFF), Output(out, err))
+    show(INSTALLED._replace(status="planned", diff=DIFF), Output(out, err))
     assert data.getvalue() == DIFF.encode()
     assert "SVI is installed" in err.getvalue()
     (tmp_path / "x").write_bytes(b"one\r\nthree\r\n")
@@ -247,13 +246,13 @@ def test_a_dry_run_in_a_pipe_is_a_diff_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_a_quiet_dry_run_prints_the_diff_only() -> None:
-    out, err = plain(replace(INSTALLED, status="planned", diff="--- a\n"), quiet=True)
+    out, err = plain(INSTALLED._replace(status="planned", diff="--- a\n"), quiet=True)
     assert (out, err) == ("--- a\n", "")
 
 
 def test_a_dry_run_on_a_terminal_has_colors_and_no_carriage_returns() -> None:
     out = Terminal()
-    show(replace(INSTALLED, status="planned", diff=DIFF), Output(out, out, color=True))
+    show(INSTALLED._replace(status="planned", diff=DIFF), Output(out, out, color=True))
     text = out.getvalue()
     assert "\033[32m+zwei ü\033[0m\n one" not in text
     assert "\033[32m+zwei ü\033[0m\n" in text
@@ -293,7 +292,7 @@ def test_how_the_person_started_this_program(monkeypatch: pytest.MonkeyPatch, tm
 
 @pytest.mark.parametrize("rich", [True, False])
 def test_every_proposal_is_put_that_way(rich: bool) -> None:
-    result = replace(INSTALLED, notes=("back: svi-install --revert",), todo=("svi-install fetch",))
+    result = INSTALLED._replace(notes=("back: svi-install --revert",), todo=("svi-install fetch",))
     out = Terminal()
     show(result, Output(out, out, rich=rich, program="./go"))
     assert "svi-install -" not in out.getvalue()

@@ -3,7 +3,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -181,7 +180,7 @@ def test_the_packages_own_runtime_is_the_default(root: Path) -> None:
 
     transaction.run(plan.plan_install(root, PATCHES, data.runtime_files(), {}))
     assert state.read(root, PATCHES).name == "installed"
-    newer = replace(PATCHES, version="f" * 12)
+    newer = PATCHES._replace(version="f" * 12)
     assert state.read(root, newer).name == "installed"
 
 

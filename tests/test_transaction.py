@@ -3,7 +3,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -201,10 +200,10 @@ class TestFailures:
 
 class TestPlanned:
     def test_a_file_that_the_plan_relied_on_changed(self, root: Path) -> None:
-        plan = replace(standard(root), relies={"other.py": None})
+        plan = standard(root)._replace(relies={"other.py": None})
         (root / "other.py").write_bytes(b"new here")
         assert refused(plan).code == "changed-meanwhile"
-        plan = replace(plan, relies={"other.py": files.digest(b"new here")})
+        plan = plan._replace(relies={"other.py": files.digest(b"new here")})
         transaction.run(plan)
         assert (root / "wgp.py").read_bytes() == b"new wgp\n"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from ..loras import catalogue, ledger, needs
@@ -34,7 +33,7 @@ def keep_or_remove(result: Result, root: Path, *, remove: bool, dry_run: bool) -
         size = human_size(sum(need.size or 0 for need in present))
         count = f"{len(present)} LoRA file{'s' if len(present) > 1 else ''} of SVI ({size})"
         note = f"{count} stayed in WanGP's folders; to delete: svi-install --revert --loras {quoted(root)}"
-        return replace(result, notes=(*result.notes, note))
+        return result._replace(notes=(*result.notes, note))
     known = from_environment().ledger
     notes = []
     removed = 0
@@ -49,7 +48,7 @@ def keep_or_remove(result: Result, root: Path, *, remove: bool, dry_run: bool) -
         notes.append(f"{need.target} {'would be' if dry_run else 'was'} deleted ({human_size(need.size or 0)}).")
     status = "done" if removed and not dry_run else result.status
     headline = "SVI's LoRAs were deleted." if status == "done" and result.status == "unchanged" else result.headline
-    return replace(result, status=status, headline=headline, notes=(*result.notes, *notes))
+    return result._replace(status=status, headline=headline, notes=(*result.notes, *notes))
 
 
 def svi_loras(root: Path) -> tuple[Need, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 
 from ..errors import EXIT_DOWNLOAD, SviError
@@ -49,16 +48,16 @@ def add_loras(
         if not missing:
             return result
         if not agree(question(missing)):
-            return replace(result, todo=(*result.todo, _later(missing, root)))
+            return result._replace(todo=(*result.todo, _later(missing, root)))
         with progress() as report:
             fetched = prefetch(root, [need.lora.name for need in missing], report=report)
     except SviError as error:
         if error.exit_code != EXIT_DOWNLOAD:
             raise
         why = f"{error.message} {error.hint}".strip()
-        return replace(result, notes=(*result.notes, why), todo=(*result.todo, _later(missing, root)))
+        return result._replace(notes=(*result.notes, why), todo=(*result.todo, _later(missing, root)))
     notes = tuple(f"LoRA {file.name}: {file.path} ({human_size(file.size)})" for file in fetched.files)
-    return replace(result, status="done", notes=(*result.notes, *notes))
+    return result._replace(status="done", notes=(*result.notes, *notes))
 
 
 def _later(missing: tuple[Need, ...], root: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from .. import patchset, placement, state, transaction
@@ -57,8 +57,7 @@ def update(root: Path, say: Callable[[str], None] = lambda _line: None) -> Resul
         headline = f"{moved}; SVI is not in it."
         return Result("update", "done", headline, after, before.name, notes=notes, extra=_ids(old, new))
     result = install(checkout.root)
-    return replace(
-        result,
+    return result._replace(
         command="update",
         status="done",
         headline=f"{moved}; SVI is in it.",
@@ -76,7 +75,7 @@ def _no_news(checkout: Checkout, wanted: bool, before: state.State, notes: tuple
     if wanted and before.name != "installed":
         result = install(checkout.root)
         headline = f"{headline}; SVI is in it again."
-        return replace(result, command="update", headline=headline, notes=(*notes, *result.notes))
+        return result._replace(command="update", headline=headline, notes=(*notes, *result.notes))
     headline += "; SVI is in it." if wanted else "; SVI is not in it."
     return Result("update", "unchanged", headline, checkout, before.name, notes=notes)
 
@@ -169,7 +168,7 @@ def _unhooked(root: Path, patches: PatchSet) -> Plan:
 def _hooked_again(undo: Plan, times: Mapping[str, int]) -> Plan:
     changes = reversed(undo.changes)
     back = (Change(change.path, change.after, change.before, times[change.path]) for change in changes)
-    return replace(undo, changes=tuple(back))
+    return undo._replace(changes=tuple(back))
 
 
 @dataclass(frozen=True)

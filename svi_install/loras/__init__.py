@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .items import Fetched, Need, Problem
     from .progress import Progress
-    from .store import PrefetchResult, check, needs, prefetch, profile_url
+    from .store import PrefetchResult, check, needs, prefetch
+    from .usage import profile_url
 
 __all__ = ["Fetched", "Need", "PrefetchResult", "Problem", "Progress", "check", "needs", "prefetch", "profile_url"]
 
-_MODULES = {"Fetched": "items", "Need": "items", "Problem": "items", "Progress": "progress"}
+_MODULES = {"Fetched": "items", "Need": "items", "Problem": "items", "Progress": "progress", "profile_url": "usage"}
 
 
 def __getattr__(name: str) -> Any:

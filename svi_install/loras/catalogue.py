@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from ..errors import EXIT_USAGE, SviError
@@ -17,8 +16,7 @@ HUB = "https://huggingface.co"
 Folder = Literal["wan_i2v", "wan"]
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """One address of a file on a hub.
 
     Args:
@@ -42,8 +40,7 @@ class Place:
         return f"{endpoint.rstrip('/')}/{self.repository}/resolve/{revision or 'main'}/{self.path}"
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """Which tensors a LoRA must have.
 
     Args:
@@ -61,8 +58,7 @@ class Layout:
     inner: int
 
 
-@dataclass(frozen=True)
-class LoraFile:
+class LoraFile(NamedTuple):
     """One file of a LoRA. What nobody has seen yet is empty or None.
 
     Args:
@@ -96,8 +92,7 @@ class LoraFile:
         return self.place.url()
 
 
-@dataclass(frozen=True)
-class Lora:
+class Lora(NamedTuple):
     """One LoRA and its files.
 
     Args:
@@ -130,8 +125,7 @@ class Lora:
         return next((file for file in self.files if file.precision == precision), self.files[0])
 
 
-@dataclass(frozen=True)
-class Catalogue:
+class Catalogue(NamedTuple):
     """All known LoRAs.
 
     Args:

@@ -6,8 +6,8 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from .catalogue import Folder
 
@@ -21,8 +21,7 @@ _SCRIPTS = ("*.bat", "*.cmd", "*.sh", "*.ps1", "*.command")
 _LARGEST_SCRIPT = 256 * 1024
 
 
-@dataclass(frozen=True)
-class Destination:
+class Destination(NamedTuple):
     """A LoRA folder of one WanGP.
 
     Args:
@@ -85,8 +84,7 @@ def known_folders(root: Path) -> tuple[Path, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True)
-class _Release:
+class _Release(NamedTuple):
     old: bool
     configurable: bool
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .catalogue import Lora, LoraFile
 
@@ -12,8 +11,7 @@ How = Literal["have", "linked", "copied", "downloaded"]
 Proof = Literal["pinned", "published", "first-use"]
 
 
-@dataclass(frozen=True)
-class Need:
+class Need(NamedTuple):
     """One LoRA and where it stands on this computer.
 
     Args:
@@ -35,8 +33,7 @@ class Need:
     kept: int
 
 
-@dataclass(frozen=True)
-class Fetched:
+class Fetched(NamedTuple):
     """One LoRA that is in its place.
 
     Args:
@@ -60,8 +57,7 @@ class Fetched:
     resumed: int = 0
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """A file that is not what it should be.
 
     Args:

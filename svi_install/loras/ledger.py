@@ -7,12 +7,11 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One file as it was when it was proven.
 
     Args:
@@ -111,7 +110,7 @@ def record(ledger: Path, path: Path, url: str, sha256: str, proof: str) -> None:
         status = path.stat()
         entries = read(ledger)
         entries[_key(path)] = Entry(url, sha256, status.st_size, status.st_mtime_ns, proof)
-        text = json.dumps({"files": {name: asdict(entry) for name, entry in sorted(entries.items())}}, indent=1)
+        text = json.dumps({"files": {name: entry._asdict() for name, entry in sorted(entries.items())}}, indent=1)
         ledger.parent.mkdir(parents=True, exist_ok=True)
         fresh = ledger.with_name(f"{ledger.name}.{os.getpid()}")
         fresh.write_text(text + "\n", encoding="utf-8")

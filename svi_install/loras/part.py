@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from .part_state import BINARY, Extents, HeldError, State, booted, clip, merge, open_locked, read_newest, write_slot
@@ -71,7 +70,7 @@ class Part:
         same_boot = abs(state.booted - booted()) < _SAME_BOOT
         length = os.fstat(self._fd).st_size
         trusted = clip(state.done if same_boot else state.durable, length)
-        return replace(state, done=trusted, durable=clip(state.durable, length), booted=booted())
+        return state._replace(done=trusted, durable=clip(state.durable, length), booted=booted())
 
     @property
     def received(self) -> int:
@@ -131,7 +130,7 @@ class Part:
             validator: etag for ``If-Range`` at that address.
         """
         with self._guard:
-            self.state = replace(self.state, url=url, validator=validator)
+            self.state = self.state._replace(url=url, validator=validator)
             self._save()
 
     def finish_size(self, size: int, epoch: int) -> None:
@@ -147,7 +146,7 @@ class Part:
         with self._guard:
             if epoch != self.epoch:
                 raise ClosedError
-            self.state = replace(self.state, size=size)
+            self.state = self.state._replace(size=size)
 
     def write(self, offset: int, data: memoryview, epoch: int) -> None:
         """Store bytes.
@@ -170,7 +169,7 @@ class Part:
             end = offset + len(data)
             while data:
                 data = data[os.write(self._fd, data) :]
-            self.state = replace(self.state, done=merge(self.state.done, offset, end))
+            self.state = self.state._replace(done=merge(self.state.done, offset, end))
             self._unsaved += end - offset
             self._unsynced += end - offset
             if self._unsaved >= _SAVE_EVERY:
@@ -203,7 +202,7 @@ class Part:
         os.fsync(self._fd)
         with self._guard:
             if epoch == self.epoch:
-                self.state = replace(self.state, durable=snapshot)
+                self.state = self.state._replace(durable=snapshot)
             self._save()
         os.fsync(self._state_fd)
 
@@ -280,7 +279,7 @@ class Part:
                 return
 
     def _save(self) -> None:
-        self.state = replace(self.state, number=self.state.number + 1)
+        self.state = self.state._replace(number=self.state.number + 1)
         self._unsaved = 0
         write_slot(self._state_fd, self.state)
 

@@ -9,8 +9,8 @@ import sys
 import tempfile
 import time
 import zlib
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 Extents = tuple[tuple[int, int], ...]
 
@@ -19,8 +19,7 @@ BINARY = getattr(os, "O_BINARY", 0)
 _SLOT = 4096
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """What a later run needs to go on.
 
     Args:
@@ -71,7 +70,7 @@ def write_slot(fd: int, state: State) -> None:
     Raises:
         OSError: the disk refuses.
     """
-    text = json.dumps(asdict(state), separators=(",", ":")).encode()
+    text = json.dumps(state._asdict(), separators=(",", ":")).encode()
     record = b"%08x %s" % (zlib.crc32(text), text)
     os.lseek(fd, state.number % 2 * _SLOT, os.SEEK_SET)
     os.write(fd, record.ljust(_SLOT, b"\n"))

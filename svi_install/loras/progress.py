@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Phase = Literal["resolve", "wait", "hash", "copy", "download", "retry", "done"]
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """One report about one file.
 
     Args:

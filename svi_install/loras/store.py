@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from . import space
-from .catalogue import Catalogue, Lora, load
+from .catalogue import Catalogue, load
 from .destination import locate
 from .items import Fetched, Need, Problem
 from .part_state import left_over
@@ -17,8 +17,7 @@ from .progress import Report, no_report
 from .settings import Settings, from_environment
 
 
-@dataclass(frozen=True)
-class PrefetchResult:
+class PrefetchResult(NamedTuple):
     """What a pre-fetch did.
 
     Args:
@@ -61,23 +60,6 @@ def needs(
         size = target.stat().st_size if present else file.size or file.tensor_bytes
         found.append(Need(lora, file, target, where.why, size, present, left_over(target)))
     return tuple(found)
-
-
-def profile_url(root: Path, lora: Lora, precision: str = "fp32") -> str:
-    """Choose the address that a profile should name, so that WanGP finds the file that is there.
-
-    Args:
-        root: WanGP's folder.
-        lora: the LoRA.
-        precision: what the person prefers, ``fp32`` or ``fp16``.
-
-    Returns:
-        Address of the preferred file, or of another precision when only that one is in WanGP's folder.
-    """
-    folder = locate(root, lora.folder).folder
-    preferred = lora.file(precision)
-    there = [file for file in (preferred, *lora.files) if (folder / file.filename).is_file()]
-    return (there or [preferred])[0].url
 
 
 def prefetch(

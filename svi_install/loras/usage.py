@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..data import data_folder
 from .catalogue import Catalogue, Lora, load, place_of
-from .store import profile_url
+from .destination import locate
 
 
 def urls_of(profile: bytes) -> tuple[str, ...]:
@@ -43,6 +43,23 @@ def used_by(catalogue: Catalogue, folder: Path | None = None) -> Mapping[str, tu
         for lora in _loras_of(path.read_bytes(), catalogue):
             found[lora.name].add(path.stem)
     return {name: tuple(sorted(profiles)) for name, profiles in found.items()}
+
+
+def profile_url(root: Path, lora: Lora, precision: str = "fp32") -> str:
+    """Choose the address that a profile should name, so that WanGP finds the file that is there.
+
+    Args:
+        root: WanGP's folder.
+        lora: the LoRA.
+        precision: what the person prefers, ``fp32`` or ``fp16``.
+
+    Returns:
+        Address of the preferred file, or of another precision when only that one is in WanGP's folder.
+    """
+    folder = locate(root, lora.folder).folder
+    preferred = lora.file(precision)
+    there = [file for file in (preferred, *lora.files) if (folder / file.filename).is_file()]
+    return (there or [preferred])[0].url
 
 
 def with_present_files(root: Path, profile: bytes, catalogue: Catalogue | None = None) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from svi_install import patchset, plan, transaction
@@ -76,7 +76,7 @@ def scenarios(base: Path) -> list[Scenario]:
 
 def _scenario(base: Path, name: str, start: Path, whole: plan.Plan) -> Scenario:
     def action(root: Path) -> None:
-        transaction.run(replace(whole, root=root))
+        transaction.run(whole._replace(root=root))
 
     ended = _copy(start, base / f"{name}-ended")
     action(ended)

@@ -59,7 +59,7 @@ def test_a_lora_from_another_repository_with_the_same_base_name_is_not_taken_for
     store.publish(lora_bytes(seed=1))
     store.fetch()
     store.hub.add("someone/else", "svi-tiny.safetensors", lora_bytes(seed=2))
-    store.file = replace(store.file, place=Place("someone/else", "svi-tiny.safetensors"))
+    store.file = store.file._replace(place=Place("someone/else", "svi-tiny.safetensors"))
     with pytest.raises(SviError) as caught:
         store.fetch()
     assert caught.value.code == "lora-name-taken"
@@ -97,7 +97,7 @@ def test_without_a_published_hash_the_first_one_is_kept(store: Store) -> None:
 
 def test_a_file_of_another_format_is_known_by_its_hash_alone(store: Store) -> None:
     store.hub.add("owner/name", "model-Q4_K_M.gguf", b"GGUF" + bytes(100))
-    store.file = replace(store.file, place=Place("owner/name", "model-Q4_K_M.gguf"))
+    store.file = store.file._replace(place=Place("owner/name", "model-Q4_K_M.gguf"))
     assert store.fetch().proof == "published"
     store.settings = replace(store.settings, offline=True, ledger=store.settings.ledger.with_name("other.json"))
     assert store.fetch().how == "have"
@@ -107,7 +107,7 @@ def test_a_pin_that_came_later_is_checked(store: Store) -> None:
     data = store.publish(lora_bytes(seed=1))
     assert isinstance(data, bytes)
     store.fetch()
-    store.file = replace(store.file, sha256=sha256(lora_bytes(seed=2)), size=len(data))
+    store.file = store.file._replace(sha256=sha256(lora_bytes(seed=2)), size=len(data))
     with pytest.raises(SviError) as caught:
         store.fetch()
     assert caught.value.code == "lora-name-taken"
@@ -119,7 +119,7 @@ def test_a_copy_in_another_folder_is_linked(store: Store) -> None:
     other = store.root / "loras" / "wan" / "mine.safetensors"
     other.parent.mkdir(parents=True)
     other.write_bytes(data)
-    store.file = replace(store.file, size=len(data), sha256=sha256(data))
+    store.file = store.file._replace(size=len(data), sha256=sha256(data))
     got = store.fetch()
     assert (got.how, got.proof) == ("linked", "pinned")
     assert store.target.samefile(other)
@@ -130,7 +130,7 @@ def test_a_copy_in_another_folder_is_linked(store: Store) -> None:
 def test_a_copy_in_the_hubs_cache_needs_no_network(store: Store, tmp_path: Path) -> None:
     data = lora_bytes()
     cached_elsewhere(tmp_path / "hub", data)
-    store.file = replace(store.file, place=Place("owner/name", "v1/svi.safetensors"))
+    store.file = store.file._replace(place=Place("owner/name", "v1/svi.safetensors"))
     store.settings = replace(store.settings, offline=True, caches=(tmp_path / "hub",))
     got = store.fetch()
     assert (got.how, got.proof) == ("linked", "published")
@@ -142,7 +142,7 @@ def test_a_damaged_copy_in_the_cache_is_not_used(store: Store, tmp_path: Path) -
     blob = cached_elsewhere(tmp_path / "hub", data)
     blob.write_bytes(data[::-1])
     store.hub.add("owner/name", "v1/svi.safetensors", data)
-    store.file = replace(store.file, place=Place("owner/name", "v1/svi.safetensors"))
+    store.file = store.file._replace(place=Place("owner/name", "v1/svi.safetensors"))
     store.settings = replace(store.settings, caches=(tmp_path / "hub",))
     assert store.fetch().how == "downloaded"
     assert store.target.read_bytes() == data

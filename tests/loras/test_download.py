@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -279,7 +278,7 @@ def test_another_compression_is_refused(store: Store) -> None:
 
 def test_a_pinned_file_is_not_even_begun_when_the_server_offers_another(store: Store) -> None:
     store.publish(lora_bytes(seed=1))
-    store.file = replace(store.file, sha256=sha256(lora_bytes(seed=2)))
+    store.file = store.file._replace(sha256=sha256(lora_bytes(seed=2)))
     with pytest.raises(SviError) as caught:
         store.fetch()
     assert caught.value.code == "download-other-file"
@@ -290,7 +289,7 @@ def test_a_pinned_file_is_not_even_begun_when_the_server_offers_another(store: S
 def test_a_pinned_file_comes_from_its_commit(store: Store) -> None:
     data = lora_bytes()
     store.publish(data)
-    store.file = replace(store.file, sha256=sha256(data), size=len(data), commit="a" * 40)
+    store.file = store.file._replace(sha256=sha256(data), size=len(data), commit="a" * 40)
     assert store.fetch().proof == "pinned"
     assert store.hub.seen[0].path == f"/{REPOSITORY}/resolve/{'a' * 40}/{PATH}"
 
@@ -298,7 +297,7 @@ def test_a_pinned_file_comes_from_its_commit(store: Store) -> None:
 def test_a_mirror_steps_in(store: Store) -> None:
     data = lora_bytes()
     store.hub.add("other/mirror", "svi-tiny.safetensors", data)
-    store.file = replace(store.file, mirrors=(Place("other/mirror", "svi-tiny.safetensors"),))
+    store.file = store.file._replace(mirrors=(Place("other/mirror", "svi-tiny.safetensors"),))
     assert store.fetch().sha256 == sha256(data)
     assert any("Trying the next address" in note for note in store.notes)
 
@@ -306,7 +305,7 @@ def test_a_mirror_steps_in(store: Store) -> None:
 def test_a_mirror_with_the_same_bytes_goes_on_where_the_first_stopped(store: Store) -> None:
     data = store.publish(lora_bytes())
     store.hub.add("other/mirror", "svi-tiny.safetensors", data)
-    store.file = replace(store.file, mirrors=(Place("other/mirror", "svi-tiny.safetensors"),))
+    store.file = store.file._replace(mirrors=(Place("other/mirror", "svi-tiny.safetensors"),))
     store.hub.faults.extend([Fault(cut=700), Fault(status=403, at="hub")])
     got = store.fetch()
     assert got.fetched == len(data)
@@ -314,7 +313,7 @@ def test_a_mirror_with_the_same_bytes_goes_on_where_the_first_stopped(store: Sto
 
 
 def test_the_first_address_is_the_one_to_complain_about(store: Store) -> None:
-    store.file = replace(store.file, mirrors=(Place("other/mirror", "svi-tiny.safetensors"),))
+    store.file = store.file._replace(mirrors=(Place("other/mirror", "svi-tiny.safetensors"),))
     with pytest.raises(SviError) as caught:
         store.fetch()
     assert caught.value.code == "download-missing"

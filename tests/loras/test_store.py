@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,7 +52,7 @@ def test_the_profile_names_what_is_there(root: Path) -> None:
 
 def two(store: Store) -> Catalogue:
     other = Lora("other", "", "Other", "wan", "", None, (LoraFile("fp32", Place("owner/name", "other.safetensors")),))
-    return replace(store.catalogue, loras=(*store.catalogue.loras, other))
+    return store.catalogue._replace(loras=(*store.catalogue.loras, other))
 
 
 def test_what_is_complete_stays_when_the_next_one_fails(store: Store) -> None:
@@ -66,10 +65,10 @@ def test_what_is_complete_stays_when_the_next_one_fails(store: Store) -> None:
 
 def test_room_for_all_is_asked_before_the_first_byte(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     data = store.publish(lora_bytes())
-    store.file = replace(store.file, size=len(data))
+    store.file = store.file._replace(size=len(data))
     both = two(store)
     other = both.loras[1]
-    both = replace(both, loras=(both.loras[0], replace(other, files=(replace(other.files[0], size=10**6),))))
+    both = both._replace(loras=(both.loras[0], other._replace(files=(other.files[0]._replace(size=10**6),))))
     monkeypatch.setattr(space, "free", lambda _folder: space.RESERVE + 10**6)
     with pytest.raises(SviError) as caught:
         prefetch(store.root, ["svi-tiny", "other"], settings=store.settings, catalogue=both)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy
@@ -69,14 +68,14 @@ def test_other_tensors_are_no_svi(tmp_path: Path) -> None:
 
 def test_another_rank_is_no_svi(tmp_path: Path) -> None:
     with pytest.raises(UnsoundError, match="shape"):
-        check_layout(read_header(file(tmp_path, lora_bytes(replace(TINY, rank=3)))), TINY)
+        check_layout(read_header(file(tmp_path, lora_bytes(TINY._replace(rank=3)))), TINY)
 
 
 def test_fewer_blocks_are_no_svi(tmp_path: Path) -> None:
     with pytest.raises(UnsoundError, match="20 tensors instead of 40"):
-        check_layout(read_header(file(tmp_path, lora_bytes(replace(TINY, blocks=1)))), TINY)
+        check_layout(read_header(file(tmp_path, lora_bytes(TINY._replace(blocks=1)))), TINY)
 
 
 def test_more_blocks_are_no_svi(tmp_path: Path) -> None:
     with pytest.raises(UnsoundError, match="2 blocks"):
-        check_layout(read_header(file(tmp_path, lora_bytes(replace(TINY, blocks=3)))), TINY)
+        check_layout(read_header(file(tmp_path, lora_bytes(TINY._replace(blocks=3)))), TINY)
