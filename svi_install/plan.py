@@ -128,6 +128,7 @@ def plan_revert(
     runtime: Mapping[str, bytes],
     profiles: Mapping[str, bytes],
     *,
+    written: Mapping[str, bytes] = MappingProxyType({}),
     disk: Disk | None = None,
 ) -> Plan:
     """Plan to take SVI out: the receipt's bytes where a file is as we left it, else only our lines go.
@@ -137,6 +138,7 @@ def plan_revert(
         patchset: the hooks to look for; those of the svi-install that wrote the receipt are known from it.
         runtime: bytes by path of the module that the hooks call, to recognise it without a receipt.
         profiles: bytes by path of the profiles, likewise.
+        written: bytes by path of what was written for the person since the install, and goes with SVI.
         disk: answers what is in the checkout; the real disk when None.
 
     Returns:
@@ -174,7 +176,8 @@ def plan_revert(
     sweep = tuple(
         folder for folder in dict.fromkeys((CACHE, RUNTIME, *made)) if disk.exists(folder) and disk.removable(folder)
     )
-    plan = (*changes, *reversed(removed), *record)
+    later = [Change(path, data, None) for path, data in written.items() if disk.read(path) == data]
+    plan = (*changes, *later, *reversed(removed), *record)
     return Plan("revert", root, plan, MappingProxyType({}), (*notes, *kept), sweep, _relies(disk, plan))
 
 

@@ -15,6 +15,9 @@ import pytest
 from svi_install import funnel, patchset
 from svi_install.commands.install import install
 from svi_install.errors import EXIT_DONE, EXIT_FAILED, EXIT_NO_CHECKOUT, EXIT_UNSUPPORTED
+from svi_install.storyboard import quality
+from svi_install.storyboard.variants import variant_of
+from svi_install.storyboard.wangp import WanGP
 from tests import miniature
 from tests.crash import layer
 from tests.test_mp4 import box, meta, video
@@ -102,6 +105,24 @@ def test_doing_it_twice_changes_nothing(wangp: Path, run: Run) -> None:
     run("--revert", wangp)
     code, data = run("--revert", wangp)
     assert (code, data["status"], data["changes"]) == (EXIT_DONE, "unchanged", [])
+
+
+def test_the_definition_of_a_quantized_model_goes_too_unless_a_person_changed_it(wangp: Path, run: Run) -> None:
+    (wangp / "finetunes").mkdir()
+    (wangp / "finetunes" / "put_yours_here.txt").write_text("a folder of WanGP's own\n")
+    before = tree(wangp)
+    run(wangp, "--no-lora")
+    path = "finetunes/svi_i2v_q4_k_m.json"
+    reader = WanGP(wangp, "12.60", Path(sys.executable), "api", profiles_35=False, gguf=True)
+    for mine, kept in ((False, {}), (True, {path: b'{"mine": 1}'})):
+        quality.define(wangp, quality.model_of(variant_of("shot"), "Q4_K_M", reader))
+        if mine:
+            (wangp / path).write_bytes(b'{"mine": 1}')
+        code, data = run("--revert", wangp)
+        assert code == EXIT_DONE
+        assert (path in {change["path"] for change in data["changes"]}) is not mine
+        assert tree(wangp) == {**before, **kept}
+        run(wangp, "--no-lora")
 
 
 def test_a_dry_run_changes_nothing_and_its_diff_is_the_install(tmp_path: Path, wangp: Path, run: Run) -> None:

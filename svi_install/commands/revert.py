@@ -32,7 +32,10 @@ def revert(root: Path, *, dry_run: bool = False) -> Result:
     patches = patchset.load()
     before = state.read(checkout.root, patches)
     profiles = profile_files(checkout.root)
-    plan = transaction.planned(checkout.root, lambda: plan_revert(checkout.root, patches, runtime_files(), profiles))
+    models = _models(checkout.root)
+    plan = transaction.planned(
+        checkout.root, lambda: plan_revert(checkout.root, patches, runtime_files(), profiles, written=models)
+    )
     changes = file_changes(plan)
     notes = (*notes, *plan.notes)
     version = checkout.version
@@ -46,3 +49,12 @@ def revert(root: Path, *, dry_run: bool = False) -> Result:
     after = state.read(checkout.root, patches)
     headline = f"SVI was taken out of WanGP {version}."
     return Result("revert", "done", headline, checkout, after.name, changes, notes=notes)
+
+
+def _models(root: Path) -> dict[str, bytes]:
+    """Return the definitions of quantized models that `render` wrote."""
+    if not any((root / "finetunes").glob("svi_*.json")):
+        return {}
+    from ..storyboard.quality import definitions
+
+    return definitions(root)

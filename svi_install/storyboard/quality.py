@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterable
@@ -15,7 +16,8 @@ from ..loras.destination import locate
 from ..loras.items import Fetched, Need
 from ..loras.progress import Report
 from ..loras.settings import Settings, from_environment
-from .variants import Variant
+from .card import QUALITIES
+from .variants import PRO, Variant, variant_of
 from .wangp import WanGP
 
 HUB = "https://huggingface.co"
@@ -24,6 +26,7 @@ WAN22 = "QuantStack/Wan2.2-I2V-A14B-GGUF/resolve/main/{half}Noise/Wan2.2-I2V-A14
 # One step above the transformer costs little: the text encoder runs once per segment.
 TEXT_ENCODER = "city96/umt5-xxl-encoder-gguf/resolve/main/umt5-xxl-encoder-{quality}.gguf"
 TEXT_FOLDER = "umt5-xxl"
+FINETUNES = "finetunes"
 TEXT_READER = Path("models/wan/modules/t5.py")
 
 
@@ -63,6 +66,10 @@ def model_of(variant: Variant, quality: str, wangp: WanGP) -> Model:
             "Update WanGP to 10.40 or newer, or run the same command without --quality.",
             EXIT_UNSUPPORTED,
         )
+    return _model(variant, quality, wangp.root)
+
+
+def _model(variant: Variant, quality: str, root: Path) -> Model:
     two = variant.architecture != "i2v"
     wan = "Wan 2.2" if two else "Wan 2.1"
     halves = ("High", "Low") if two else ("",)
@@ -76,8 +83,8 @@ def model_of(variant: Variant, quality: str, wangp: WanGP) -> Model:
         **({"URLs2": urls[1:], "group": "wan2_2"} if two else {}),
     }
     if variant.architecture != "i2v_2_2" and two:
-        model.update(_of_stock(wangp.root, variant.model))
-    if reads_text_gguf(wangp.root):
+        model.update(_of_stock(root, variant.model))
+    if reads_text_gguf(root):
         url = f"{HUB}/{TEXT_ENCODER.format(quality=_text_quality(quality))}"
         model["text_encoder_URLs"] = [url]
         files.append((url, f"{TEXT_FOLDER}/{url.rsplit('/', 1)[-1]}"))
@@ -106,17 +113,42 @@ def define(root: Path, model: Model) -> bool:
     Raises:
         SviError: a file of that name says something else and is not from svi-install.
     """
-    path = root / "finetunes" / f"{model.name}.json"
-    text = json.dumps(model.definition, indent=4) + "\n"
+    path = root / FINETUNES / f"{model.name}.json"
+    data = _stored(model)
     if path.is_file():
-        before = path.read_text("utf-8")
-        if before == text:
+        before = path.read_bytes()
+        if before == data:
             return False
-        if "svi-install" not in before:
+        if b"svi-install" not in before:
             raise SviError("finetune", f"{path} is not from svi-install and was left untouched.", "Rename that file.")
     path.parent.mkdir(exist_ok=True)
-    path.write_text(text, "utf-8")
+    path.write_bytes(data)
     return True
+
+
+def definitions(root: Path) -> dict[str, bytes]:
+    """Find the definitions in a WanGP that are, byte for byte, what `define` writes there.
+
+    Args:
+        root: WanGP's folder.
+
+    Returns:
+        Bytes by path relative to the folder; without those that a person has changed.
+    """
+    present = {path.name: path.read_bytes() for path in sorted((root / FINETUNES).glob("svi_*.json"))}
+    if not present:
+        return {}
+    ours = set()
+    for name in ("shot", "wan22", PRO):
+        for quality in QUALITIES:
+            # A WanGP without SVI 2 Pro has no definition of it to go by.
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                ours.add(_stored(_model(variant_of(name), quality, root)))
+    return {f"{FINETUNES}/{name}": data for name, data in present.items() if data in ours}
+
+
+def _stored(model: Model) -> bytes:
+    return json.dumps(model.definition, indent=4).encode() + b"\n"
 
 
 def needs(root: Path, model: Model) -> tuple[Need, ...]:

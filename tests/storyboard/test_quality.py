@@ -74,6 +74,25 @@ def test_the_definition_is_written_once(wangp: WanGP) -> None:
     assert quality.define(wangp.root, model) is True
 
 
+def test_definitions_are_told_from_those_of_a_person(wangp: WanGP) -> None:
+    assert quality.definitions(wangp.root) == {}
+    models = [quality.model_of(variant_of(name), "Q6_K", wangp) for name in ("film", "wan22", "pro")]
+    for model in models:
+        quality.define(wangp.root, model)
+    found = quality.definitions(wangp.root)
+    assert set(found) == {f"finetunes/{model.name}.json" for model in models}
+    path = wangp.root / "finetunes" / f"{models[0].name}.json"
+    path.write_bytes(path.read_bytes().replace(b"Added by svi-install", b"Changed by me"))
+    (wangp.root / "finetunes" / "svi_mine.json").write_text("{}")
+    assert set(quality.definitions(wangp.root)) == {f"finetunes/{model.name}.json" for model in models[1:]}
+
+
+def test_definitions_in_a_wangp_without_pro(wangp: WanGP) -> None:
+    quality.define(wangp.root, quality.model_of(variant_of("shot"), "Q8_0", wangp))
+    (wangp.root / "defaults/i2v_2_2_svi2pro.json").unlink()
+    assert set(quality.definitions(wangp.root)) == {"finetunes/svi_i2v_q8_0.json"}
+
+
 def test_where_the_files_belong(wangp: WanGP) -> None:
     model = quality.model_of(variant_of("shot"), "Q4_K_M", wangp)
     assert [need.target.parent.name for need in quality.needs(wangp.root, model)] == ["ckpts", "umt5-xxl"]
