@@ -15,8 +15,7 @@ class Lengths:
     Attributes:
         clips: number of clips.
         clip_frames: frames of a clip.
-        total: frames of the stitched video; None when a video is continued, because releases differ in how many of
-            its frames the first clip shares.
+        total: frames of the stitched video; None when a video is continued, because its own are not counted here.
         overlap: overlap to give to WanGP, the next 4k+1 from the motion frames on.
         wangp_frames: ``video_length`` to give to WanGP.
     """

@@ -44,15 +44,16 @@ def attach(model: Any, prompts: Sequence[str], source: Tensor | None) -> None:
     run = current()
     if run is None:
         return
-    # A copy of one frame: a view would keep the whole video alive.
+    # Copies of a few frames: a view would keep the whole video alive.
     first = None if source is None else source[:, :1].clone()
+    tail = None if source is None else source[:, max(source.shape[1] - run.motion_frames, 0) :].clone()
 
     def generate(*args: Any, **arguments: Any) -> Any:
         # An attribute of the object hides the method of its class until it is taken away again.
         del model.generate
         method = functools.partial(model.generate, *args)
         # An error before WanGP's call leaves the attribute behind for a later generation, which is none of ours.
-        return run.clip(method, arguments, prompts, first) if current() is run else method(**arguments)
+        return run.clip(method, arguments, prompts, first, tail) if current() is run else method(**arguments)
 
     model.generate = generate
 
@@ -102,6 +103,7 @@ class Run:
         keeps_head: bool = True,
     ) -> None:
         self.options = chosen
+        self.motion_frames = chosen.motion_frames
         self.keeps_head = keeps_head
         self._segment = segment
         self.lengths = lengths
@@ -135,7 +137,12 @@ class Run:
         }
 
     def clip(
-        self, generate: Callable[..., Any], arguments: dict[str, Any], prompts: Sequence[str], first: Tensor | None
+        self,
+        generate: Callable[..., Any],
+        arguments: dict[str, Any],
+        prompts: Sequence[str],
+        first: Tensor | None,
+        tail: Tensor | None,
     ) -> Any:
         """Makes one clip.
 
@@ -144,14 +151,15 @@ class Run:
             arguments: its keyword arguments, as WanGP calls it.
             prompts: the prompts of all clips.
             first: first frame of the start image or the continued video, (3, 1, height, width); first window only.
+            tail: its last motion frames, as many as it has, (3, n, height, width); first window only.
 
         Returns:
-            What WanGP's method returns, led by the frames that WanGP counts as overlap but SVI does not hand on.
+            What WanGP's method returns, its head made as long as the overlap that WanGP counts.
         """
         if self.broken:
             return generate(**arguments)
         try:
-            changed = self._prepare(dict(arguments), prompts, first)
+            changed = self._prepare(dict(arguments), prompts, first, tail)
         except Exception as error:
             if self._segment is not None:  # a film that goes on without SVI for one clip is of no use
                 raise
@@ -176,14 +184,19 @@ class Run:
                 # Half a hair above each level, so that truncation keeps it.
                 self._segment.save(_levels(frames), _levels(tail + GRID), {"svi": self.proof()})
             return result
-        return self._lead(result, arguments["input_video"], changed["input_video"].shape[1])
+        return self._align(result, arguments["input_video"], changed["input_video"].shape[1])
 
-    def _prepare(self, arguments: dict[str, Any], prompts: Sequence[str], first: Tensor | None) -> dict[str, Any]:
+    def _prepare(
+        self, arguments: dict[str, Any], prompts: Sequence[str], first: Tensor | None, tail: Tensor | None
+    ) -> dict[str, Any]:
         number = arguments["window_no"]
         known = arguments["input_video"]
         if number == 1:
             self._base_seed, self._seeds = int(arguments["seed"]), []
             self._reference = _signed(known[:, :1] if first is None else first).clone()
+            if tail is not None and tail.shape[1] > known.shape[1]:
+                # From 12.10 on WanGP hands over one frame of a continued video, whatever the overlap.
+                known = tail
             if len(prompts) > self.lengths.clips:
                 say(f"{len(prompts)} prompts for {self.lengths.describe()}: those behind the last clip are not used")
             if self._segment is not None:
@@ -210,12 +223,18 @@ class Run:
         say(f'clip {number}/{total}: seed {seed}, prompt "{_short(arguments["input_prompt"])}"', after_progress=True)
         return arguments
 
-    def _lead(self, result: Any, given: Tensor, motion: int) -> Any:
-        """WanGP's window loop can only count overlaps of 4k+1 frames; other numbers of motion frames are filled up."""
+    def _align(self, result: Any, given: Tensor, motion: int) -> Any:
+        """Makes the head of a clip as long as WanGP takes it to be.
+
+        Its window loop can only count overlaps of 4k+1 frames; other numbers of motion frames are filled up. Of a
+        continued video it may count fewer; what is more is dropped, in the way that it offers to its own models.
+        """
         missing = given.shape[1] - motion
         if missing == 0:
             return result
         frames = _frames_of(result)
+        if missing < 0:
+            return {**(result if isinstance(result, dict) else {"x": frames}), "post_decode_pre_trim": -missing}
         import torch
 
         led = torch.cat([_like(given[:, :missing], frames), frames], dim=1)
@@ -229,6 +248,8 @@ class Run:
 class ProRun:
     """WanGP's own SVI 2 Pro with a new seed for every clip; nothing else is changed."""
 
+    motion_frames = 1
+
     def __init__(self, version: str, segment: Segment | None = None) -> None:
         self._version = version
         self._segment = segment
@@ -240,7 +261,12 @@ class ProRun:
         return {"runtime": self._version, "variant": "2.0 Pro", "seeds": list(self._seeds)}
 
     def clip(
-        self, generate: Callable[..., Any], arguments: dict[str, Any], prompts: Sequence[str], first: Tensor | None
+        self,
+        generate: Callable[..., Any],
+        arguments: dict[str, Any],
+        prompts: Sequence[str],
+        first: Tensor | None,
+        tail: Tensor | None,
     ) -> Any:
         """Makes one clip with its own seed; for the arguments see Run.clip."""
         number = arguments["window_no"]

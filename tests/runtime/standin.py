@@ -158,7 +158,7 @@ def {generate}(task, send_cmd, model_type, prompt, seed, video_length, sliding_w
                 frame_num=frame_num, sampling_steps=num_inference_steps, shift=5.0, sample_solver=sample_solver)
             if samples is None:
                 break
-            sample = samples["x"]
+            sample = samples["x"][:, samples.get("post_decode_pre_trim", 0):]
             generated += frame_num
             pre_video_guide = sample[:, -reuse_frames:].clone()
             if pre_video_guide.dtype == torch.uint8:

@@ -185,12 +185,20 @@ def test_continue_video(wangp: dict[str, Any], shared: int) -> None:
     asked = {"image_prompt_type": "V", "video_source": source, "source_overlap": shared, "image_start": None}
     _, errors, calls = generate(wangp, **TWO, **asked, video_length=25)
     assert not errors
-    assert torch.equal(calls[0]["known"], source[:, -shared:])
-    assert torch.equal(calls[0]["enc"][:, shared:], source[:, :1].expand(-1, 17 - shared, -1, -1))
+    assert torch.equal(calls[0]["known"], source[:, -5:])
+    assert torch.equal(calls[0]["enc"][:, 5:], source[:, :1].expand(-1, 12, -1, -1))
     video = wangp["saved"][-1][0]
     clips = [clip_frames(seed, video) for seed in (7, 49)]
     before = source[:, :-shared].to(video)
-    assert torch.equal(video, torch.cat([before, clips[0][:, :-5], clips[1]], dim=1))
+    assert torch.equal(video, torch.cat([before, clips[0][:, 5 - shared : -5], clips[1]], dim=1))
+
+
+def test_continue_a_video_that_is_shorter_than_the_motion_frames(wangp: dict[str, Any]) -> None:
+    source = torch.stack([torch.full((3, 8, 8), level / 127.5 - 1) for level in (10, 20, 30)], dim=1)
+    asked = {"image_prompt_type": "V", "video_source": source, "source_overlap": 1, "image_start": None}
+    _, _, calls = generate(wangp, **TWO, **asked, video_length=25)
+    assert torch.equal(calls[0]["known"], source)
+    assert wangp["saved"][-1][0].shape[1] == 3 + (17 - 3) + (17 - 5)
 
 
 def test_single_clip_shorter_than_a_window(wangp: dict[str, Any]) -> None:
