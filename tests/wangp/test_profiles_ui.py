@@ -38,6 +38,7 @@ class Visit:
     shipped: dict[str, Any]
     plain: dict[str, Any]
     read_back: dict[str, Any]
+    film: dict[str, Any]
     other_model: dict[str, Any]
     videos: list[dict[str, Any]]
     windows: list[list[dict[str, Any]]]
@@ -97,21 +98,22 @@ def visits(
         prepare(tree, work)
         with ui.form(tree, environment, programs, work) as page:
             try:
-                return look(page, work)
+                return look(page, work, tree)
             finally:
                 page.browser.screenshot(work / "last.png")
 
     return ahead(request, "version", visit)
 
 
-def look(page: ui.Page, work: Path) -> Visit:
+def look(page: ui.Page, work: Path, tree: Path) -> Visit:
     page.model("Wan2.1", "Image2video 14B", "480p")
     before, profiles = page.visible(), page.choose(ui.PROFILE)
     page.apply(SHIPPED)
     shipped = page.visible()
     page.browser.screenshot(work / "shipped.png")
     page.apply(SMALL)
-    page.upload("Images as starting points", media.write_picture(work / "start.png"))
+    start = media.write_picture(work / "start.png")
+    page.upload("Images as starting points", start)
     first = generate(page, 3)
     page.apply(PLAIN)
     plain = page.visible()
@@ -119,18 +121,33 @@ def look(page: ui.Page, work: Path) -> Visit:
     page.upload("Load Settings From", first.video)
     read_back = page.visible()
     page.browser.screenshot(work / "read back.png")
+    another = media.write_picture(work / "another.png", seed=8)
+    page.upload("Load Settings From", dry_run(tree, another, work / "film.mp4"))
+    film = page.visible()
+    page.browser.screenshot(work / "film.png")
+    third = generate(page, 2)
     page.model("Wan2.1", "Text2video 14B")
-    made = (first, second)
+    made = (first, second, third)
     return Visit(
         profiles,
         svi_fields(before),
         svi_fields(shipped),
         svi_fields(plain),
         svi_fields(read_back),
+        svi_fields(film),
         svi_fields(page.visible()),
         [metadata(each.video) for each in made],
         [each.windows for each in made],
         [each.said for each in made],
+    )
+
+
+def dry_run(tree: Path, start: Path, film: Path) -> Path:
+    """The settings that `render --dry-run` writes for a film of two clips."""
+    size = ("--resolution", "320x320", "--clip-frames", 9, "--steps", 2, "--seed", scenes.SEED + 7)
+    where = ("-o", film, "--wangp", tree)
+    return Path(
+        installer.svi_install("render", start, "first | second", *size, *where, "--dry-run")["film"]["settings"]
     )
 
 
@@ -208,6 +225,17 @@ def test_the_settings_of_a_video_switch_it_on_again(visits: Visits, version: str
     seen = visits(version)
     assert seen.read_back["SVI endless video"] == seen.shipped["SVI endless video"]
     assert seen.read_back["noise schedule of its authors"].lower() == "on"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_film_opens_in_the_form_and_is_made_in_one_go(visits: Visits, version: str) -> None:
+    seen = visits(version)
+    made, first = seen.windows[2], scenes.SEED + 7
+    assert [(window["input_prompt"], window["seed"]) for window in made] == [("first", first), ("second", first + 42)]
+    assert (seen.videos[2]["svi"]["variant"], seen.videos[2]["video_length"]) == ("shot", 17)
+    assert seen.film == seen.shipped
+    # It brings its own start image.
+    assert abs(made[0]["input_level"] - seen.windows[0][0]["input_level"]) > 1e-3
 
 
 @pytest.mark.parametrize("version", VERSIONS)

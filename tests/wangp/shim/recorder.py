@@ -45,6 +45,7 @@ def windows(cls, work):
         call = {name: kw.get(name) for name in ASKED}
         video = kw.get("input_video")
         call["input_frames"] = None if video is None else int(video.shape[1])
+        call["input_level"] = None if video is None else round(float(video[:, 0].float().mean()), 4)
         call |= {name: value for name, value in kw.items() if "svi" in name.lower()}
         work.clear()
         error = None
