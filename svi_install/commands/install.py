@@ -52,6 +52,6 @@ def install(root: Path, *, dry_run: bool = False) -> Result:
     transaction.run(plan)
     after = state.read(checkout.root, patches)
     headline = _DONE.get(before.name, "SVI is now in WanGP {version}.").format(version=version)
-    use = 'Start WanGP, choose Image to Video and one of the "SVI" profiles.'
+    use = 'Start WanGP, choose Wan2.1, Image2video and one of the "SVI" profiles.'
     back = f"To take SVI out again: svi-install --revert {state.quoted(checkout.root)}"
     return Result("install", "done", headline, checkout, after.name, changes, hooks, (*notes, use, back))

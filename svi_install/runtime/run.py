@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import length, options
 from .clip import GRID, Clip, official_frames
@@ -44,16 +44,14 @@ def attach(model: Any, prompts: Sequence[str], source: Tensor | None) -> None:
     run = current()
     if run is None:
         return
-    # Copies of a few frames: a view would keep the whole video alive.
-    first = None if source is None else source[:, :1].clone()
-    tail = None if source is None else source[:, max(source.shape[1] - run.motion_frames, 0) :].clone()
+    before = None if source is None else Source.of(source, run.motion_frames)
 
     def generate(*args: Any, **arguments: Any) -> Any:
         # An attribute of the object hides the method of its class until it is taken away again.
         del model.generate
         method = functools.partial(model.generate, *args)
         # An error before WanGP's call leaves the attribute behind for a later generation, which is none of ours.
-        return run.clip(method, arguments, prompts, first, tail) if current() is run else method(**arguments)
+        return run.clip(method, arguments, prompts, before) if current() is run else method(**arguments)
 
     model.generate = generate
 
@@ -87,6 +85,23 @@ def _keep_head(parts: list[Tensor], sample: Tensor, overlap: int) -> None:
         left -= count
         if left == 0:
             return
+
+
+class Source(NamedTuple):
+    """What SVI needs of the start image or the continued video.
+
+    Attributes:
+        first: its first frame, (3, 1, height, width), the reference of all clips.
+        tail: its last motion frames, as many as it has, (3, n, height, width).
+    """
+
+    first: Tensor
+    tail: Tensor
+
+    @classmethod
+    def of(cls, video: Tensor, motion_frames: int) -> Source:
+        """Copies the frames out of the video: a view would keep all of it alive."""
+        return cls(video[:, :1].clone(), video[:, max(video.shape[1] - motion_frames, 0) :].clone())
 
 
 class Run:
@@ -137,12 +152,7 @@ class Run:
         }
 
     def clip(
-        self,
-        generate: Callable[..., Any],
-        arguments: dict[str, Any],
-        prompts: Sequence[str],
-        first: Tensor | None,
-        tail: Tensor | None,
+        self, generate: Callable[..., Any], arguments: dict[str, Any], prompts: Sequence[str], source: Source | None
     ) -> Any:
         """Makes one clip.
 
@@ -150,8 +160,7 @@ class Run:
             generate: WanGP's method.
             arguments: its keyword arguments, as WanGP calls it.
             prompts: the prompts of all clips.
-            first: first frame of the start image or the continued video, (3, 1, height, width); first window only.
-            tail: its last motion frames, as many as it has, (3, n, height, width); first window only.
+            source: the start image or the continued video; first window only.
 
         Returns:
             What WanGP's method returns, its head made as long as the overlap that WanGP counts.
@@ -159,7 +168,7 @@ class Run:
         if self.broken:
             return generate(**arguments)
         try:
-            changed = self._prepare(dict(arguments), prompts, first, tail)
+            changed = self._prepare(dict(arguments), prompts, source)
         except Exception as error:
             if self._segment is not None:  # a film that goes on without SVI for one clip is of no use
                 raise
@@ -186,17 +195,15 @@ class Run:
             return result
         return self._align(result, arguments["input_video"], changed["input_video"].shape[1])
 
-    def _prepare(
-        self, arguments: dict[str, Any], prompts: Sequence[str], first: Tensor | None, tail: Tensor | None
-    ) -> dict[str, Any]:
+    def _prepare(self, arguments: dict[str, Any], prompts: Sequence[str], source: Source | None) -> dict[str, Any]:
         number = arguments["window_no"]
         known = arguments["input_video"]
         if number == 1:
             self._base_seed, self._seeds = int(arguments["seed"]), []
-            self._reference = _signed(known[:, :1] if first is None else first).clone()
-            if tail is not None and tail.shape[1] > known.shape[1]:
+            self._reference = _signed(known[:, :1] if source is None else source.first).clone()
+            if source is not None and source.tail.shape[1] > known.shape[1]:
                 # From 12.10 on WanGP hands over one frame of a continued video, whatever the overlap.
-                known = tail
+                known = source.tail
             if len(prompts) > self.lengths.clips:
                 say(f"{len(prompts)} prompts for {self.lengths.describe()}: those behind the last clip are not used")
             if self._segment is not None:
@@ -261,12 +268,7 @@ class ProRun:
         return {"runtime": self._version, "variant": "2.0 Pro", "seeds": list(self._seeds)}
 
     def clip(
-        self,
-        generate: Callable[..., Any],
-        arguments: dict[str, Any],
-        prompts: Sequence[str],
-        first: Tensor | None,
-        tail: Tensor | None,
+        self, generate: Callable[..., Any], arguments: dict[str, Any], prompts: Sequence[str], source: Source | None
     ) -> Any:
         """Makes one clip with its own seed; for the arguments see Run.clip."""
         number = arguments["window_no"]
