@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .ask import choose, confirmed
 from .locate import locate, surroundings
-from .report import Output, say
+from .output import Output, say
 from .result import Result
 
 VIDEOS = {".mp4", ".mov", ".m4v"}

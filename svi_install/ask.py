@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .errors import EXIT_NO_CHECKOUT, SviError
-from .report import Output
+from .output import Output
 
 
 def interactive(to: Output) -> bool:

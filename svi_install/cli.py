@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 import click
 
-from . import __version__, actions, report
+from . import __version__, actions
 from .errors import EXIT_USAGE, SviError
 from .names import ELSEWHERE, SUBCOMMANDS
+from .output import Output
 from .result import Result
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -151,12 +152,12 @@ def status(path: Path | None) -> Result:
     return actions.status(path, _output())
 
 
-def _output() -> report.Output:
-    to: report.Output = click.get_current_context().obj
+def _output() -> Output:
+    to: Output = click.get_current_context().obj
     return to
 
 
-def run(arguments: Sequence[str], to: report.Output) -> Result | None:
+def run(arguments: Sequence[str], to: Output) -> Result | None:
     """Run the command that a command line asks for.
 
     Args:

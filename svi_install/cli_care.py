@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from . import report
 from .actions import checkout_root
 from .cli import output_options, path_argument
+from .output import Output, say
 from .result import Result
 
 
@@ -32,8 +32,8 @@ def update(path: Path | None) -> Result:
     """
     from .commands.update import update as run
 
-    to: report.Output = click.get_current_context().obj
-    return run(checkout_root(path, to), lambda text: report.say(text, to))
+    to: Output = click.get_current_context().obj
+    return run(checkout_root(path, to), lambda text: say(text, to))
 
 
 @click.command(cls=PassedOn, options_metavar="[OPTIONS] [-- WANGP-OPTIONS]")
@@ -48,9 +48,9 @@ def launch(path: Path | None, python: Path | None) -> Result:
     from .commands.launch import launch as run
 
     context = click.get_current_context()
-    to: report.Output = context.obj
+    to: Output = context.obj
     root = checkout_root(path, to)
-    return run(root, context.meta["passed_on"], python=python, say=lambda text: report.say(text, to))
+    return run(root, context.meta["passed_on"], python=python, say=lambda text: say(text, to))
 
 
 @click.command()
@@ -61,5 +61,5 @@ def doctor(path: Path | None, *, paste: bool) -> Result:
     """Look for faults; each comes with the command that mends it."""
     from .commands.doctor import doctor as run
 
-    to: report.Output = click.get_current_context().obj
+    to: Output = click.get_current_context().obj
     return run(checkout_root(path, to), report=paste)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from . import report
 from .actions import checkout_root
 from .ask import confirmed, interactive
 from .cli import output_options, yes_option
+from .output import Output, say
 from .result import Result
 
 
@@ -31,10 +31,10 @@ def fetch(
     """
     from .commands import fetch as run
 
-    to: report.Output = click.get_current_context().obj
+    to: Output = click.get_current_context().obj
     names, path = run.split_words(words)
     if mode == "pin":
-        return run.pin(names, mirror=mirror, say=lambda line: report.say(line, to))
+        return run.pin(names, mirror=mirror, say=lambda line: say(line, to))
     chosen = run.wanted(names, everything)
     root = checkout_root(path, to)
     if mode == "list":
@@ -46,7 +46,7 @@ def fetch(
             return run.verify(root, chosen, precision=precision, report=progress)
     text, total = run.missing(root, chosen, precision=precision)
     if text:
-        report.say(text, to)
+        say(text, to)
     if total > run.LARGE and not yes and interactive(to) and not confirmed("Download all that?", to):
         raise click.Abort
     with download_progress(to) as progress:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from . import report
 from .cli import output_options
 from .judge import Progress
+from .output import Output
 from .result import Result
 
 source_argument = click.argument("source", required=False, metavar="[GIT_URL|DIR]")
@@ -66,7 +66,7 @@ def check(
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Progress | None]:
-    to = click.get_current_context().find_object(report.Output)
+    to = click.get_current_context().find_object(Output)
     if to is None or to.as_json or to.quiet or not sys.stderr.isatty():
         yield None
         return

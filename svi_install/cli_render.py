@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from . import report
 from .actions import checkout_root
 from .cli import output_options
+from .output import Output, say
 from .result import Result
 
 FILE = click.Path(path_type=Path)
@@ -52,7 +52,7 @@ def render(mode: str | None, wangp: Path | None, **values: Any) -> Result:
     from .storyboard.progress import printer
     from .storyboard.request import Request
 
-    to: report.Output = click.get_current_context().obj
+    to: Output = click.get_current_context().obj
     how = run.How(**{name: values.pop(name) for name in ("quality", "profile", "redo", "start", "preview", "python")})
     request = Request(**values)
     root = checkout_root(wangp, to)
@@ -66,5 +66,5 @@ def render(mode: str | None, wangp: Path | None, **values: Any) -> Result:
         how,
         report=printer(to),
         downloads=lambda: download_progress(to),
-        say=lambda text: report.say(text, to),
+        say=lambda text: say(text, to),
     )

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import report
+from . import output, report
 from .errors import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, SviError
 from .names import SUBCOMMANDS
 from .result import Result
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     options = arguments[: list(arguments).index("--")] if "--" in arguments else arguments
-    to = report.output(as_json="--json" in options, quiet="--quiet" in options or "-q" in options)
+    to = output.output(as_json="--json" in options, quiet="--quiet" in options or "-q" in options)
     try:
         result = _run(arguments, to)
         if result is None:
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     return error.exit_code
 
 
-def _run(arguments: Sequence[str], to: report.Output) -> Result | None:
+def _run(arguments: Sequence[str], to: output.Output) -> Result | None:
     paths = plain_status(arguments)
     if paths is None:
         from .cli import run

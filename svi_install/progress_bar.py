@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from .loras.progress import Progress, Report, human_size, no_report
-from .report import Output
+from .output import Output
 
 _STEP = 10
 

@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .report import Output, describe, rows, spoken
+from .output import Output, spoken
+from .report_plain import describe, rows
 from .result import Result
 
 

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from svi_install import check_view, report
+from svi_install import check_view
 from svi_install.candidates import Candidate
 from svi_install.check_page import page
 from svi_install.history import Commit
 from svi_install.judge import Cause, FileVerdict
 from svi_install.placement import Place, Refusal
 from svi_install.releases import Verdict
+from svi_install.report_plain import plain_lines
 from svi_install.result import Line, Result
 from svi_install.survival import survival
 
@@ -82,9 +83,9 @@ def test_refusals_say_why_where_since_when_and_what_is_near() -> None:
 def test_colors_carry_no_meaning_of_their_own() -> None:
     lines = check_view.matrix([verdict("9.0", "exact", "refused")])
     result = Result("check", "done", "x", body=lines)
-    colored = report.plain_lines(result, color=True)
+    colored = plain_lines(result, color=True)
     assert "\033[31mX\033[0m" in "".join(colored)
-    assert "X" in "".join(report.plain_lines(result))
+    assert "X" in "".join(plain_lines(result))
 
 
 def test_the_lifetime_of_a_frozen_patch_set() -> None:

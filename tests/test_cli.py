@@ -15,7 +15,7 @@ from svi_install.ask import confirmed
 from svi_install.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NO_CHECKOUT, EXIT_USAGE, SviError
 from svi_install.funnel import main, plain_status
 from svi_install.names import SUBCOMMANDS
-from svi_install.report import Output, output
+from svi_install.output import Output, output
 from svi_install.result import Result
 
 ECHO = Result("install", "done", "echo")

@@ -9,7 +9,7 @@ import pytest
 from svi_install.commands.video import video_status
 from svi_install.errors import SviError
 from svi_install.mp4 import comment
-from svi_install.report import plain_lines
+from svi_install.report_plain import plain_lines
 
 TEXT = json.dumps({"prompt": "ein Fluß, 川", "svi": {"variant": "shot", "seeds": [1, 43], "padding": -1}})
 

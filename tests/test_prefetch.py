@@ -10,8 +10,8 @@ from svi_install import loras
 from svi_install.commands import prefetch
 from svi_install.errors import EXIT_DOWNLOAD, EXIT_UNSUPPORTED, SviError
 from svi_install.loras.progress import Progress, Report, no_report
+from svi_install.output import Output
 from svi_install.progress_bar import amount, download_progress, lines, speed
-from svi_install.report import Output
 from svi_install.result import Result
 
 DONE = Result("install", "unchanged", "SVI is in.", notes=("note",), todo=("todo",))

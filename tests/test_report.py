@@ -8,70 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from svi_install import report
-from svi_install.checkout import Checkout
 from svi_install.errors import SviError
-from svi_install.report import Output, Row, as_dict, describe, output, plain_lines, rows, say, show, show_error
-from svi_install.result import FileChange, HookPlace, Result
-
-CHECKOUT = Checkout(Path("/home/me/Wan [2] GP 視頻"), "git", "12.60", "main", "0123456789abcdef" * 2 + "01234567", "lf")
-HOOKS = (
-    HookPlace("models/wan/modules/model.py", "keys", 90),
-    HookPlace("wgp.py", "install", 12000, "moved", 3),
-    HookPlace("wgp.py", "clip", 6000, "reduced"),
-)
-CHANGES = (
-    FileChange("svi_wangp/run.py", None, "a1"),
-    FileChange("svi_wangp/__init__.py", None, "a2"),
-    FileChange("loras/wan_i2v/SVI-Shot.json", None, "a3"),
-    FileChange("models/wan/modules/model.py", "b1", "a4"),
-    FileChange("wgp.py", "b2", "a5"),
-)
-INSTALLED = Result(
-    "install",
-    "done",
-    "SVI is installed in WanGP 12.60.",
-    CHECKOUT,
-    "installed",
-    CHANGES,
-    HOOKS,
-    ("one note",),
-    ("download the LoRA",),
-    "svi-install --status",
-)
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
+from svi_install.output import Output
+from svi_install.report import as_dict, show, show_error
+from svi_install.result import Result
+from tests.test_output import Terminal
+from tests.test_report_plain import CHECKOUT, INSTALLED
 
 
 def plain(result: Result, **options: bool) -> tuple[str, str]:
     out, err = io.StringIO(), io.StringIO()
     show(result, Output(out, err, **options))
     return out.getvalue(), err.getvalue()
-
-
-def test_rows_show_own_files_with_hooks_and_added_files_by_folder() -> None:
-    assert rows(INSTALLED) == [
-        Row("models/wan/modules/model.py", "changed", "keys 90"),
-        Row("wgp.py", "changed", "install 12000, clip 6000 (reduced)"),
-        Row("svi_wangp/", "added", "2 files"),
-        Row("loras/wan_i2v/", "added", "1 file"),
-    ]
-
-
-def test_rows_of_a_revert_and_of_a_dry_run() -> None:
-    back = tuple(FileChange(change.path, change.after, change.before) for change in CHANGES)
-    reverted = Result("revert", "done", "", changes=back)
-    assert [row.change for row in rows(reverted)] == ["restored", "restored", "removed", "removed"]
-    planned = reverted._replace(status="planned")
-    assert {row.change for row in rows(planned)} == {"would be restored", "would be removed"}
-    assert {row.change for row in rows(INSTALLED._replace(status="planned"))} == {"would be changed", "would be added"}
-
-
-def test_hooks_alone_make_rows_too() -> None:
-    assert rows(Result("status", "done", "", hooks=HOOKS[:1])) == [Row("models/wan/modules/model.py", "", "keys 90")]
 
 
 def test_plain_text_in_a_pipe() -> None:
@@ -95,12 +43,6 @@ def test_plain_text_in_a_pipe() -> None:
 
 def test_quiet_prints_nothing() -> None:
     assert plain(INSTALLED, quiet=True) == ("", "")
-
-
-def test_colors_mark_what_needs_attention() -> None:
-    assert plain_lines(Result("status", "done", "fine", state="installed"), color=True)[0] == "\033[32mfine\033[0m"
-    assert plain_lines(Result("status", "done", "oh", state="wiped"), color=True)[0] == "\033[33moh\033[0m"
-    assert plain_lines(INSTALLED, color=True)[0].startswith("\033[33m")
 
 
 def test_json_is_one_object_with_every_key() -> None:
@@ -146,50 +88,6 @@ def test_errors_in_words_go_to_the_error_output() -> None:
     assert err.getvalue() == "\033[31msvi-install:\033[0m what\n"
 
 
-@pytest.mark.parametrize(("options", "said"), [({}, "hello\n"), ({"quiet": True}, ""), ({"as_json": True}, "")])
-def test_saying_something_on_the_way(options: dict[str, bool], said: str) -> None:
-    out, err = io.StringIO(), io.StringIO()
-    say("hello", Output(out, err, **options))
-    assert (out.getvalue(), err.getvalue()) == ("", said)
-
-
-@pytest.mark.parametrize(
-    ("terminal", "env", "color", "rich"),
-    [
-        (False, {}, False, False),
-        (True, {}, True, True),
-        (True, {"NO_COLOR": "1"}, False, True),
-        (True, {"NO_COLOR": ""}, True, True),
-        (True, {"TERM": "dumb"}, False, False),
-        (False, {"FORCE_COLOR": "1"}, True, True),
-        (False, {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False, True),
-    ],
-)
-def test_the_environment_decides_on_colors(
-    monkeypatch: pytest.MonkeyPatch, terminal: bool, env: dict[str, str], color: bool, rich: bool
-) -> None:
-    monkeypatch.setattr("sys.stdout", Terminal() if terminal else io.StringIO())
-    chosen = output(as_json=False, quiet=False, env=env)
-    assert (chosen.color, chosen.rich) == (color, rich)
-
-
-@pytest.mark.parametrize(("env", "color"), [({}, False), ({"WT_SESSION": "1"}, True), ({"FORCE_COLOR": "1"}, True)])
-def test_the_old_windows_console_gets_no_colors(
-    monkeypatch: pytest.MonkeyPatch, env: dict[str, str], color: bool
-) -> None:
-    monkeypatch.setattr("sys.stdout", Terminal())
-    monkeypatch.setattr("sys.platform", "win32")
-    assert output(as_json=False, quiet=False, env=env).color is color
-
-
-def test_kinds_of_checkouts_in_words() -> None:
-    assert (
-        describe(CHECKOUT._replace(kind="zip", branch=None, commit=None, newline="crlf"))
-        == "unpacked zip, CRLF line ends"
-    )
-    assert describe(CHECKOUT._replace(kind="pinokio", branch=None, newline="mixed")).startswith("Pinokio, commit 0123")
-
-
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_the_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
@@ -222,8 +120,7 @@ def test_a_console_without_box_characters_gets_plain_ones(encoding: str) -> None
     assert "\\u8996" in text
 
 
-def test_status_and_results_without_a_table_stay_plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "rows", lambda result: [])
+def test_status_and_results_without_a_table_stay_plain() -> None:
     out = Terminal()
     show(INSTALLED._replace(command="status"), Output(out, out, rich=True))
     show(INSTALLED._replace(changes=()), Output(out, out, rich=True))
@@ -258,36 +155,6 @@ def test_a_dry_run_on_a_terminal_has_colors_and_no_carriage_returns() -> None:
     assert "\033[32m+zwei ü\033[0m\n" in text
     assert "\033[36m@@" in text
     assert "\r" not in text
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("svi-install --revert /x", "./go --revert /x"),
-        ('To take it out: svi-install "/a b"', 'To take it out: ./go "/a b"'),
-        ("svi-install PATH (or set WANGP_HOME)", "./go PATH (or set WANGP_HOME)"),
-        ("`svi-install check` says more.", "`./go check` says more."),
-        (r"svi-install C:\Wan2GP", r"./go C:\Wan2GP"),
-        ("Run svi-install again.", "Run svi-install again."),
-        ("svi-install itself is incomplete", "svi-install itself is incomplete"),
-        ("svi-install: what", "svi-install: what"),
-    ],
-)
-def test_proposed_commands_are_those_that_work_here(text: str, expected: str) -> None:
-    out = io.StringIO()
-    assert report.spoken(text, Output(out, out)) == text
-    assert report.spoken(text, Output(out, out, program="./go")) == expected
-
-
-def test_how_the_person_started_this_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.chdir(tmp_path)
-    assert report.program({}) == "svi-install"
-    assert report.program({"SVI_INSTALL_SOURCE": str(tmp_path)}) == "./install.sh"
-    assert report.program({"SVI_INSTALL_SOURCE": "/opt/svi"}) == "/opt/svi/install.sh"
-    assert report.program({"SVI_INSTALL_SOURCE": "/my apps/svi"}) == '"/my apps/svi/install.sh"'
-    monkeypatch.setattr("sys.platform", "win32")
-    assert report.program({"SVI_INSTALL_SOURCE": str(tmp_path)}) == "install.bat"
 
 
 @pytest.mark.parametrize("rich", [True, False])

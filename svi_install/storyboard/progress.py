@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..report import Output
+from ..output import Output
 from .film import Progress
 
 

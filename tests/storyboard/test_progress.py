@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from svi_install.report import Output
+from svi_install.output import Output
 from svi_install.storyboard.film import Progress
 from svi_install.storyboard.progress import line, printer, span
 
