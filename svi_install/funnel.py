@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     options = arguments[: list(arguments).index("--")] if "--" in arguments else arguments
-    to = output.output(as_json="--json" in options, quiet="--quiet" in options or "-q" in options)
+    to = output.of_process(as_json="--json" in options, quiet="--quiet" in options or "-q" in options)
     try:
         result = _run(arguments, to)
         if result is None:

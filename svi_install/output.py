@@ -37,8 +37,8 @@ class Output(NamedTuple):
     program: str = PROGRAM
 
 
-def output(*, as_json: bool, quiet: bool, env: Mapping[str, str] = os.environ) -> Output:
-    """Choose the way of printing for the real streams.
+def of_process(*, as_json: bool, quiet: bool, env: Mapping[str, str] = os.environ) -> Output:
+    """Choose the way of printing for the streams of this process.
 
     Args:
         as_json: from ``--json``.

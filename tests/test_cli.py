@@ -15,7 +15,7 @@ from svi_install.ask import confirmed
 from svi_install.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NO_CHECKOUT, EXIT_USAGE, SviError
 from svi_install.funnel import main, plain_status
 from svi_install.names import SUBCOMMANDS
-from svi_install.output import Output, output
+from svi_install.output import Output, of_process
 from svi_install.result import Result
 
 ECHO = Result("install", "done", "echo")
@@ -211,7 +211,7 @@ def test_nobody_is_asked_where_only_a_program_listens(
 
 def test_the_only_folder_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     one = wangp(Path.cwd() / "one")
-    assert actions.checkout_root(None, output(as_json=False, quiet=False)) == one
+    assert actions.checkout_root(None, of_process(as_json=False, quiet=False)) == one
     assert capsys.readouterr().err == f"Found WanGP in {one}\n"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from svi_install.output import Output, output, program, say, spoken
+from svi_install.output import Output, of_process, program, say, spoken
 
 
 class Terminal(io.StringIO):
@@ -36,7 +36,7 @@ def test_the_environment_decides_on_colors(
     monkeypatch: pytest.MonkeyPatch, terminal: bool, env: dict[str, str], color: bool, rich: bool
 ) -> None:
     monkeypatch.setattr("sys.stdout", Terminal() if terminal else io.StringIO())
-    chosen = output(as_json=False, quiet=False, env=env)
+    chosen = of_process(as_json=False, quiet=False, env=env)
     assert (chosen.color, chosen.rich) == (color, rich)
 
 
@@ -46,7 +46,7 @@ def test_the_old_windows_console_gets_no_colors(
 ) -> None:
     monkeypatch.setattr("sys.stdout", Terminal())
     monkeypatch.setattr("sys.platform", "win32")
-    assert output(as_json=False, quiet=False, env=env).color is color
+    assert of_process(as_json=False, quiet=False, env=env).color is color
 
 
 @pytest.mark.parametrize(
