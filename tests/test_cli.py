@@ -382,4 +382,6 @@ def test_an_install_without_download_imports_nothing_of_the_download() -> None:
     wangp(Path.cwd() / "one")
     modules = imported("--no-lora")
     assert "svi_install.transaction" in modules
-    assert not {"dataclasses", "svi_install.loras.store", "svi_install.loras.download", *LATE} & modules
+    # In Python 3.10 click brings subprocess.
+    late = {"dataclasses", "svi_install.loras.store", "svi_install.loras.download", *LATE} - {"subprocess"}
+    assert not late & modules
