@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EXIT_UNSUPPORTED, SviError
+from ..files import read
 from ..loras.catalogue import Lora, LoraFile, load, place_of
 from ..loras.destination import locate
 from ..loras.items import Fetched, Need
@@ -134,8 +135,11 @@ def definitions(root: Path) -> dict[str, bytes]:
 
     Returns:
         Bytes by path relative to the folder; without those that a person has changed.
+
+    Raises:
+        SviError: a file there cannot be read.
     """
-    present = {path.name: path.read_bytes() for path in sorted((root / FINETUNES).glob("svi_*.json"))}
+    present = {path.name: read(path) for path in sorted((root / FINETUNES).glob("svi_*.json"))}
     if not present:
         return {}
     ours = set()
@@ -144,7 +148,7 @@ def definitions(root: Path) -> dict[str, bytes]:
             # A WanGP without SVI 2 Pro has no definition of it to go by.
             with contextlib.suppress(OSError, ValueError, KeyError):
                 ours.add(_stored(_model(variant_of(name), quality, root)))
-    return {f"{FINETUNES}/{name}": data for name, data in present.items() if data in ours}
+    return {f"{FINETUNES}/{name}": data for name, data in present.items() if data is not None and data in ours}
 
 
 def _stored(model: Model) -> bytes:
