@@ -65,16 +65,25 @@ def fake_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wine folder of this test session; filled once, because that takes seconds."""
-    return tmp_path_factory.mktemp("wine")
+    folder = tmp_path_factory.mktemp("wine")
+    if sys.platform != "win32":
+        # What starts while wine still fills the folder may not find its files, or lose what it prints.
+        said = [cmd(folder, folder, "echo", "ready") for _ in range(2)]
+        assert said[-1].stdout.strip() == "ready", said
+    return folder
 
 
 def run(folder: Path, prefix: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     shutil.copy(SCRIPT, folder / "install.bat")
+    return cmd(folder, prefix, "install.bat", *arguments, **variables)
+
+
+def cmd(folder: Path, prefix: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "WINEPREFIX": str(prefix), "WINEDEBUG": "-all", "LC_ALL": "C.UTF-8", **variables}
     environment.pop("DISPLAY", None)
     wine = [] if sys.platform == "win32" else ["wine"]
     return subprocess.run(
-        [*wine, "cmd", "/c", "install.bat", *arguments],
+        [*wine, "cmd", "/c", *arguments],
         cwd=folder,
         env=environment,
         check=False,
@@ -100,7 +109,7 @@ def test_any_folder_name(tmp_path: Path, fake_python: Path, prefix: Path, name: 
     folder = tmp_path / name
     folder.mkdir()
     result = run(folder, prefix, SVI_INSTALL_PYTHON=windows_path(fake_python))
-    assert printed(result) == ["-I", windows_path(folder / "svi_install" / "bootstrap.py")]
+    assert printed(result) == ["-I", windows_path(folder / "svi_install" / "bootstrap.py")], result
     assert result.returncode == 0
 
 
