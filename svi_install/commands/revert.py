@@ -53,6 +53,7 @@ def revert(root: Path, *, dry_run: bool = False) -> Result:
 
 def _models(root: Path) -> dict[str, bytes]:
     """Return the definitions of quantized models that `render` wrote."""
+    # Nearly always there are none, and then taking SVI out is to depend on as little as possible.
     if not any((root / "finetunes").glob("svi_*.json")):
         return {}
     from ..storyboard.quality import definitions

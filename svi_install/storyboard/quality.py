@@ -18,6 +18,7 @@ from ..loras.items import Fetched, Need
 from ..loras.progress import Report
 from ..loras.settings import Settings, from_environment
 from .card import QUALITIES
+from .store import write_json
 from .variants import PRO, Variant, variant_of
 from .wangp import WanGP
 
@@ -112,23 +113,22 @@ def define(root: Path, model: Model) -> bool:
         Whether anything had to be written.
 
     Raises:
-        SviError: a file of that name says something else and is not from svi-install.
+        SviError: a file of that name says something else and is not from svi-install, or the disk refuses.
     """
     path = root / FINETUNES / f"{model.name}.json"
-    data = _stored(model)
-    if path.is_file():
-        before = path.read_bytes()
-        if before == data:
+    before = read(path)
+    if before is not None:
+        if _parsed(before) == model.definition:
             return False
         if b"svi-install" not in before:
             raise SviError("finetune", f"{path} is not from svi-install and was left untouched.", "Rename that file.")
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(data)
+    write_json(path, model.definition)
     return True
 
 
 def definitions(root: Path) -> dict[str, bytes]:
-    """Find the definitions in a WanGP that are, byte for byte, what `define` writes there.
+    """Find the definitions in a WanGP that say what `define` writes there.
 
     Args:
         root: WanGP's folder.
@@ -139,20 +139,22 @@ def definitions(root: Path) -> dict[str, bytes]:
     Raises:
         SviError: a file there cannot be read.
     """
-    present = {path.name: read(path) for path in sorted((root / FINETUNES).glob("svi_*.json"))}
-    if not present:
-        return {}
-    ours = set()
+    ours = []
     for name in ("shot", "wan22", PRO):
         for quality in QUALITIES:
             # A WanGP without SVI 2 Pro has no definition of it to go by.
             with contextlib.suppress(OSError, ValueError, KeyError):
-                ours.add(_stored(_model(variant_of(name), quality, root)))
-    return {f"{FINETUNES}/{name}": data for name, data in present.items() if data is not None and data in ours}
+                ours.append(_model(variant_of(name), quality, root).definition)
+    present = {path.name: read(path) for path in sorted((root / FINETUNES).glob("svi_*.json"))}
+    return {f"{FINETUNES}/{name}": data for name, data in present.items() if data and _parsed(data) in ours}
 
 
-def _stored(model: Model) -> bytes:
-    return json.dumps(model.definition, indent=4).encode() + b"\n"
+def _parsed(data: bytes) -> Any:
+    """Return what a JSON file says, None when it is none."""
+    try:
+        return json.loads(data)
+    except ValueError:
+        return None
 
 
 def needs(root: Path, model: Model) -> tuple[Need, ...]:

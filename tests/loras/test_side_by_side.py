@@ -6,36 +6,39 @@ import random
 import threading
 from pathlib import Path
 
+import pytest
+
 from .conftest import PATH, REPOSITORY, Store
 from .hub import Fault
 
 MIB = 1024 * 1024
 
 
-def test_several_connections_where_they_pay(store: Store, tmp_path: Path) -> None:
+@pytest.fixture
+def large(store: Store, tmp_path: Path) -> Store:
+    """40 MiB to fetch, and a client that soon tries a second connection."""
     source = tmp_path / "source.bin"
     source.write_bytes(random.Random(6).randbytes(40 * MIB))
     store.publish(source)
     store.layout = None
     store.limits(trial_seconds=0.25, worthwhile_seconds=0.0)
-    store.hub.always = Fault(rate=5.0 * MIB)
-    got = store.fetch()
-    assert got.sha256 == store.hub.sha256(f"{REPOSITORY}/{PATH}")
-    starts = [seen.start for seen in store.hub.downloads()]
+    return store
+
+
+def test_several_connections_where_they_pay(large: Store) -> None:
+    large.hub.always = Fault(rate=5.0 * MIB)
+    got = large.fetch()
+    assert got.sha256 == large.hub.sha256(f"{REPOSITORY}/{PATH}")
+    starts = [seen.start for seen in large.hub.downloads()]
     assert len(starts) > 1
     assert got.fetched < 41 * MIB
 
 
-def test_a_refused_second_connection_does_not_end_the_download(store: Store, tmp_path: Path) -> None:
-    source = tmp_path / "source.bin"
-    source.write_bytes(random.Random(7).randbytes(40 * MIB))
-    store.publish(source)
-    store.layout = None
-    store.limits(trial_seconds=0.25, worthwhile_seconds=0.0)
-    store.hub.faults.extend([Fault(rate=20.0 * MIB), Fault(status=403)])
-    got = store.fetch()
-    assert got.sha256 == store.hub.sha256(f"{REPOSITORY}/{PATH}")
-    assert store.pauses == []
+def test_a_refused_second_connection_does_not_end_the_download(large: Store) -> None:
+    large.hub.faults.extend([Fault(rate=20.0 * MIB), Fault(status=403)])
+    got = large.fetch()
+    assert got.sha256 == large.hub.sha256(f"{REPOSITORY}/{PATH}")
+    assert large.pauses == []
 
 
 def test_two_at_once_bring_it_once(store: Store) -> None:
