@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
@@ -10,9 +11,11 @@ from .diffs import MARKER
 from .errors import EXIT_UNSUPPORTED, SviError
 from .patchset import Variant
 
-# Whatever of a hook line survives an edit: the mark, or a call into the runtime.
+# Whatever of a hook line survives an edit: the mark, or the runtime's name. The first hooks called it ``svi``, which
+# may be a name of WanGP's own: such a line is ours only if it says, word for word, what one of those hooks said.
 _TRACE = re.compile(rb"svi(?:-install|_wangp|\.(?:install|attach|stitch)\(|[\"']\])")
-_OURS = re.compile(rb"#\s*svi-install\s*$|\bsvi_wangp\b|\bsvi\.(?:install|attach|stitch)\(|\bbbargs\[[\"']svi[\"']\]")
+_OURS = re.compile(rb"#\s*svi-install\s*$|\bsvi_wangp\b")
+_GOES_ON = ("except", "else", "finally")
 _CONFLICT = re.compile(rb"^(?:<<<<<<<|>>>>>>>) ", re.MULTILINE)
 _WAN2GP_SVI = {
     "wgp.py": (b"svi_ref_pad_num", b"svi_num_motion_frames"),
@@ -47,7 +50,7 @@ def find_hooks(variants: tuple[Variant, ...], path: str, data: bytes) -> tuple[F
     Returns:
         One entry per hook in file order; ``edited`` also when a hook is there twice or in part.
     """
-    ours = list(_our_lines(data))
+    ours = list(_our_lines(variants, data))
     hooks = {hunk.hook: _stripped(hunk.added) for variant in variants for hunk in variant.hunks}
     known = _known(variants)
     edited = {_closest(line.text, hooks) for line in ours if line.text not in known}
@@ -64,7 +67,7 @@ def edited_lines(variants: tuple[Variant, ...], data: bytes) -> tuple[tuple[int,
     Returns:
         Their 1-based numbers and what they say now, without indentation.
     """
-    return tuple(_edited(variants, data, list(_our_lines(data))))
+    return tuple(_edited(variants, data, list(_our_lines(variants, data))))
 
 
 def remove_hooks(variants: tuple[Variant, ...], path: str, data: bytes) -> bytes:
@@ -81,7 +84,7 @@ def remove_hooks(variants: tuple[Variant, ...], path: str, data: bytes) -> bytes
     Raises:
         SviError: a hook line was changed by somebody, so that it is not ours to remove.
     """
-    ours = list(_our_lines(data))
+    ours = list(_our_lines(variants, data))
     if edited := _edited(variants, data, ours):
         number, text = edited[0]
         raise SviError(
@@ -137,7 +140,7 @@ def _edited(variants: tuple[Variant, ...], data: bytes, ours: list[_Line]) -> li
     texts = {line.number: line.text for line in ours}
     found = {number: text for number, text in texts.items() if text not in known}
     rows: list[bytes] = []
-    for added in {_stripped(hunk.added) for variant in variants for hunk in variant.hunks if len(hunk.added) > 1}:
+    for added in _groups(variants):
         whole = {first + i for first in texts if _whole(texts, first, added) for i in range(len(added))}
         for number in [number for number, text in texts.items() if text in added and number not in whole]:
             # Without our mark the rest of the hook would be left behind, and WanGP would not even start.
@@ -158,11 +161,22 @@ def _known(variants: tuple[Variant, ...]) -> set[str]:
     return current.union(*(_stripped(variant.retired) for variant in variants))
 
 
+def _groups(variants: tuple[Variant, ...]) -> set[tuple[str, ...]]:
+    """Return the lines that stand and fall together: hooks of several lines, also those of older patch sets."""
+    groups = {_stripped(hunk.added) for variant in variants for hunk in variant.hunks}
+    for variant in variants:
+        for first, second in itertools.pairwise(_stripped(variant.retired)):
+            if second.startswith(_GOES_ON):
+                groups.add((first, second))
+    return {group for group in groups if len(group) > 1}
+
+
 def _stripped(lines: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(line.strip() for line in lines)
 
 
-def _our_lines(data: bytes) -> Iterator[_Line]:
+def _our_lines(variants: tuple[Variant, ...], data: bytes) -> Iterator[_Line]:
+    unmarked = {line.removesuffix(MARKER).rstrip().encode() for variant in variants for line in variant.retired}
     end = number = 0
     for match in _TRACE.finditer(data):
         if match.start() < end:
@@ -171,7 +185,7 @@ def _our_lines(data: bytes) -> Iterator[_Line]:
         number += data.count(b"\n", end, start) + 1
         end = data.find(b"\n", start) + 1 or len(data)
         text = data[start:end].strip()
-        if _OURS.search(text):
+        if _OURS.search(text) or text in unmarked:
             yield _Line(start, end, number, text.decode("utf-8", "replace"))
 
 

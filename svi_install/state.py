@@ -106,9 +106,11 @@ def _look(variants: tuple[Variant, ...], path: str, data: bytes, recorded: Patch
         )
     if hooks.remove_hooks(known, path, data) == data:
         return _Seen(found, "none")
-    if recorded is not None and set(recorded.lines) != set(hook_lines(variants)):
+    # Without a receipt the lines of the first svi-install are known from the patch set.
+    lines = variants[0].retired if recorded is None else recorded.lines
+    if lines and set(lines) != set(hook_lines(variants)):
         there = set(map(bytes.strip, data.splitlines()))
-        if {line.encode() for line in recorded.lines} <= there:
+        if {line.encode() for line in lines} <= there:
             return _Seen(found, "other")
     if broken := [item.hook for item in found if item.state == "edited"]:
         return _Seen(found, "some", (f"{path}: hook {', '.join(broken)} is there in part or twice.",))
@@ -152,8 +154,10 @@ def _judge(
     if bare or "some" in kinds or lost:
         return "partial", (*details, *bare, *lost)
     if "other" in kinds or "older" in ours.values():
-        version = "another version" if old is None else f"version {old.version}"
-        return "outdated", (f"svi-install {version} is installed here; this is {__version__}.", *details)
+        version = "Another version of svi-install" if old is None else f"svi-install version {old.version}"
+        if old is not None and old.version == __version__:
+            version = f"An earlier build of {version}"
+        return "outdated", (f"{version} is installed here; this is {__version__}.", *details)
     if old is None:
         return "installed", (*details, "Its receipt is missing; the next svi-install writes a new one.")
     return "installed", details

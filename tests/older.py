@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from svi_install import plan, transaction
-from svi_install.patchset import Hunk, PatchSet
+from svi_install.patchset import Hunk, PatchSet, Variant
 
 RUNTIME = {"svi_wangp/clip.py": b"CLIP = 1\n", "svi_wangp/__init__.py": b"from .clip import CLIP\n"}
 PROFILES = {"loras/wan_i2v/SVI.json": b'{"svi": 1}\n', "profiles/new/SVI 2.2.json": b"{}\n"}
@@ -37,6 +37,25 @@ def _other_hunk(hunk: Hunk) -> Hunk:
     indent = hunk.added[0][: len(hunk.added[0]) - len(hunk.added[0].lstrip())]
     lines = OTHER_LINES.get(hunk.hook)
     return hunk if lines is None else hunk._replace(added=tuple(indent + line for line in lines))
+
+
+def first(patchset: PatchSet) -> PatchSet:
+    """Return the patch set whose hooks called the runtime ``svi``: the first ones, now retired."""
+    variants = {
+        path: tuple(variant._replace(hunks=_first_hunks(variant), retired=()) for variant in items)
+        for path, items in patchset.variants.items()
+    }
+    return patchset._replace(version="1" * 12, variants=MappingProxyType(variants))
+
+
+def _first_hunks(variant: Variant) -> tuple[Hunk, ...]:
+    retired = iter(variant.retired)
+    hunks = tuple(
+        hunk._replace(added=tuple(line[: len(line) - len(line.lstrip())] + next(retired) for line in hunk.added))
+        for hunk in variant.hunks
+    )
+    assert not list(retired)
+    return hunks
 
 
 def install(root: Path, patchset: PatchSet) -> plan.Plan:

@@ -103,9 +103,11 @@ def test_a_foreign_patch_in_a_clone_is_mended_with_git(root: Path) -> None:
 
 def test_a_changed_line_is_named(root: Path) -> None:
     install(root)
-    edit(root, WGP, b"svi.attach(wan_model", b"svi.attach(None")
+    edit(root, WGP, b"svi_wangp.attach(wan_model", b"svi_wangp.attach(None")
     level, text, mend = checks(root)["changed-line"]
-    number = next(n for n, line in enumerate((root / WGP).read_bytes().splitlines(), 1) if b"svi.attach(None" in line)
+    number = next(
+        n for n, line in enumerate((root / WGP).read_bytes().splitlines(), 1) if b"svi_wangp.attach(None" in line
+    )
     assert level == "problem"
     assert f"wgp.py, line {number}, was changed" in text
     assert mend == f"delete line {number} of wgp.py, then: svi-install {root}"
@@ -179,7 +181,7 @@ def test_the_report_names_no_folder_and_no_person(root: Path, monkeypatch: pytes
     moved = root.rename(home / "WanGP") if home.mkdir() is None else root
     monkeypatch.setenv("HOME", str(home))
     install(moved)
-    edit(moved, WGP, b"svi.attach(wan_model", b"svi.attach('miriam'")
+    edit(moved, WGP, b"svi_wangp.attach(wan_model", b"svi_wangp.attach('miriam'")
     result = doctor(moved, report=True)
     text = result.extra["report"]
     shown = "\n".join(piece for line in result.body for piece, _ in line)

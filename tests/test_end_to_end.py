@@ -199,7 +199,7 @@ def refused(run: Run, root: Path, code: int, *arguments: str) -> dict[str, Any]:
 def test_a_hand_edited_hook_line(wangp: Path, run: Run) -> None:
     run(wangp, "--no-lora")
     path = wangp / miniature.WGP
-    path.write_bytes(path.read_bytes().replace(b"svi.install(globals())", b"svi.install(globals(), 1)"))
+    path.write_bytes(path.read_bytes().replace(b"svi_wangp.install(globals())", b"svi_wangp.install(globals(), 1)"))
     assert run("status", wangp)[1]["state"] == "edited"
     for arguments in (("--no-lora",), ("--revert",)):
         error = refused(run, wangp, EXIT_UNSUPPORTED, *arguments)

@@ -9,7 +9,7 @@ from tests import miniature
 VARIANTS = patchset.load().variants
 PLAIN = miniature.files()
 PATCHED = {path: placement.place(VARIANTS[path], path, data).after for path, data in PLAIN.items()}
-INSTALL = b"try: import svi_wangp as svi; svi.install(globals())  # svi-install\n"
+INSTALL = b"try: import svi_wangp; svi_wangp.install(globals())  # svi-install\n"
 
 
 def states(path: str, data: bytes) -> dict[str, str]:
@@ -33,7 +33,7 @@ def test_the_lines_found_are_those_of_the_placement(path: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (b"svi.install(globals())", b"svi.install(dict(globals()))"),
+        (b"svi_wangp.install(globals())", b"svi_wangp.install(dict(globals()))"),
         (b"  # svi-install\nexcept Exception", b"\nexcept Exception"),
         (INSTALL, INSTALL * 2),
         (INSTALL, b""),
@@ -88,8 +88,8 @@ def test_remove_at_the_end_of_a_file_without_final_newline(newline: bytes) -> No
 
 
 def test_remove_leaves_an_edited_line_alone_and_names_it() -> None:
-    data = PATCHED["wgp.py"].replace(b"svi.install(globals())", b"svi.install({})")
-    with pytest.raises(SviError, match=r"wgp\.py, line \d+: .*svi\.install\(\{\}\)") as caught:
+    data = PATCHED["wgp.py"].replace(b"svi_wangp.install(globals())", b"svi_wangp.install({})")
+    with pytest.raises(SviError, match=r"wgp\.py, line \d+: .*svi_wangp\.install\(\{\}\)") as caught:
         hooks.remove_hooks(VARIANTS["wgp.py"], "wgp.py", data)
     assert (caught.value.code, caught.value.exit_code) == ("edited-hook", EXIT_UNSUPPORTED)
 

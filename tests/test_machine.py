@@ -195,7 +195,10 @@ class Machine(RuleBasedStateMachine):
     def tamper(self, path: str) -> None:
         """Somebody changes one of our lines."""
         data = (self.root / path).read_bytes()
-        for old, new in ((b"svi.attach(wan_model", b"svi.attach(None"), (b'bbargs["svi"].', b'bbargs["svi"].my_')):
+        for old, new in (
+            (b"svi_wangp.attach(wan_model", b"svi_wangp.attach(None"),
+            (b'bbargs["svi_wangp"].', b'bbargs["svi_wangp"].my_'),
+        ):
             if old in data:
                 (self.root / path).write_bytes(data.replace(old, new, 1))
                 self.tampered = True
@@ -206,14 +209,14 @@ class Machine(RuleBasedStateMachine):
     def put_back(self) -> None:
         for path in PATHS:
             data = (self.root / path).read_bytes()
-            data = data.replace(b"svi.attach(None", b"svi.attach(wan_model").replace(
-                b'bbargs["svi"].my_', b'bbargs["svi"].'
+            data = data.replace(b"svi_wangp.attach(None", b"svi_wangp.attach(wan_model").replace(
+                b'bbargs["svi_wangp"].my_', b'bbargs["svi_wangp"].'
             )
             (self.root / path).write_bytes(data)
         self.tampered = self._is_tampered()
 
     def _is_tampered(self) -> bool:
-        texts = (b"svi.attach(None", b'bbargs["svi"].my_')
+        texts = (b"svi_wangp.attach(None", b'bbargs["svi_wangp"].my_')
         return any(text in (self.root / path).read_bytes() for path in PATHS for text in texts)
 
     @invariant()

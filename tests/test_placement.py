@@ -267,10 +267,12 @@ def test_an_unfinished_merge_is_refused() -> None:
 
 
 def test_an_edited_hook_line_is_refused_and_named() -> None:
-    after = place(VARIANTS[WGP], WGP, FILES["base"][WGP]).after.replace(b"svi.install(globals())", b"svi.install({})")
+    after = place(VARIANTS[WGP], WGP, FILES["base"][WGP]).after.replace(
+        b"svi_wangp.install(globals())", b"svi_wangp.install({})"
+    )
     (refusal,) = refused(WGP, after)
     assert refusal.why == "somebody changed a line of svi-install"
-    assert "svi.install({})" in refusal.candidates[0].text
+    assert "svi_wangp.install({})" in refusal.candidates[0].text
     assert after.splitlines()[refusal.candidates[0].line - 1].decode() == refusal.candidates[0].text
 
 

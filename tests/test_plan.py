@@ -197,7 +197,7 @@ class TestRepair:
         install(root, PATCHES)
         whole = tree(root)
         (root / "svi_wangp" / "clip.py").unlink()
-        edit(root, ANY, b'if "svi" in bbargs: clip_image_start', b"#")
+        edit(root, ANY, b'if "svi_wangp" in bbargs: clip_image_start', b"#")
         data = (root / ANY).read_bytes()
         line = next(line for line in data.splitlines(keepends=True) if line.strip().startswith(b"# = bbargs"))
         (root / ANY).write_bytes(data.replace(line, b""))
@@ -285,7 +285,7 @@ class TestRevert:
 
     def test_refuses_a_changed_line_of_ours(self, root: Path) -> None:
         install(root, PATCHES)
-        edit(root, WGP, b"svi.attach(wan_model, ", b"svi.attach(None, ")
+        edit(root, WGP, b"svi_wangp.attach(wan_model, ", b"svi_wangp.attach(None, ")
         assert refused(revert, root).exit_code == EXIT_UNSUPPORTED
 
     @pytest.mark.parametrize("damage", ["deleted", "junk", "newer", "bytes"])

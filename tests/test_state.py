@@ -106,7 +106,7 @@ class TestStates:
 
     def test_partial_after_a_hook_was_deleted(self, root: Path) -> None:
         install(root, PATCHES)
-        drop(root, ANY, b'bbargs["svi"].condition')
+        drop(root, ANY, b'bbargs["svi_wangp"].condition')
         found = read(root)
         assert (found.name, found.details) == ("partial", (f"{ANY}: hook condition is missing.",))
 
@@ -118,7 +118,7 @@ class TestStates:
 
     def test_edited_line(self, root: Path) -> None:
         install(root, PATCHES)
-        edit(root, WGP, b"svi.attach(wan_model, ", b"svi.attach(None, ")
+        edit(root, WGP, b"svi_wangp.attach(wan_model, ", b"svi_wangp.attach(None, ")
         found = read(root)
         assert found.name == "edited"
         assert found.details[0].startswith("wgp.py, line ")

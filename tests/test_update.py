@@ -205,7 +205,7 @@ class TestAsBefore:
     def test_a_changed_line_of_ours(self, upstream: Path, root: Path) -> None:
         install(root)
         data = (root / WGP).read_bytes()
-        (root / WGP).write_bytes(data.replace(b"svi.attach(wan_model", b"svi.attach(None"))
+        (root / WGP).write_bytes(data.replace(b"svi_wangp.attach(wan_model", b"svi_wangp.attach(None"))
         release(upstream)
         assert refused(root).exit_code == EXIT_UNSUPPORTED
 

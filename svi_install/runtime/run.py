@@ -174,7 +174,7 @@ class Run:
                 raise
             self._step_aside(f"{type(error).__name__}: {error}")
             return generate(**arguments)
-        clip: Clip = changed["svi"]
+        clip: Clip = changed["svi_wangp"]
         try:
             result = generate(**changed)
         except Exception as error:
@@ -224,7 +224,7 @@ class Run:
             seed=seed,
             color_correction_strength=0,
         )
-        arguments["svi"] = Clip(self.options, self._reference, motion, arguments)
+        arguments["svi_wangp"] = Clip(self.options, self._reference, motion, arguments)
         self._seeds.append(seed)
         total = max(self.lengths.clips, number)
         say(f'clip {number}/{total}: seed {seed}, prompt "{_short(arguments["input_prompt"])}"', after_progress=True)

@@ -23,12 +23,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # What each file must still hold for SVI to be what it says; checked when a generation with SVI starts.
 HOOKS = {
-    "wgp.py": ("svi.attach(", "svi.stitch("),
+    "wgp.py": ("svi_wangp.attach(", "svi_wangp.stitch("),
     "models/wan/any2video.py": (
-        'bbargs["svi"].condition(',
-        'bbargs["svi"].first_frame_only(',
-        'bbargs["svi"].schedule(',
-        'bbargs["svi"].noise(',
+        'bbargs["svi_wangp"].condition(',
+        'bbargs["svi_wangp"].first_frame_only(',
+        'bbargs["svi_wangp"].schedule(',
+        'bbargs["svi_wangp"].noise(',
     ),
 }
 

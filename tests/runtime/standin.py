@@ -109,23 +109,23 @@ class WanAny2V:
 
     def generate(self, *, input_video, window_no, seed, input_prompt, frame_num, shift=5.0, sampling_steps=2, sample_solver="euler",
                  prefix_frames_count=0, color_correction_strength=1, **bbargs):
-        self.calls.append(dict(seed=seed, window_no=window_no, prompt=input_prompt, known=input_video.clone(), svi=bbargs.get("svi"),
+        self.calls.append(dict(seed=seed, window_no=window_no, prompt=input_prompt, known=input_video.clone(), svi=bbargs.get("svi_wangp"),
                                prefix_frames_count=prefix_frames_count))
         if self.interrupt_at == window_no:
             return None
         count = input_video.shape[1]
         timesteps = torch.linspace(1000, 1, sampling_steps)
         sample_scheduler = None
-        if "svi" in bbargs: timesteps = original_timesteps = bbargs["svi"].schedule(timesteps, sample_scheduler)
+        if "svi_wangp" in bbargs: timesteps = original_timesteps = bbargs["svi_wangp"].schedule(timesteps, sample_scheduler)
         enc = torch.cat([input_video, torch.zeros(3, frame_num - count, *input_video.shape[2:])], dim=1)
         clip_image_start = input_video[:, -1]
-        if "svi" in bbargs and not self.skip_hooks: clip_image_start = bbargs["svi"].condition(enc)
+        if "svi_wangp" in bbargs and not self.skip_hooks: clip_image_start = bbargs["svi_wangp"].condition(enc)
         y = torch.ones(20, (frame_num - 1) // 4 + 1, 1, 1)
         overlapped_latents_frames_num = int(1 + (count-1) // 4)
-        if "svi" in bbargs: overlapped_latents_frames_num = bbargs["svi"].first_frame_only(y)
+        if "svi_wangp" in bbargs: overlapped_latents_frames_num = bbargs["svi_wangp"].first_frame_only(y)
         self.calls[-1].update(enc=enc, y=y, pinned=overlapped_latents_frames_num, clip=clip_image_start, timesteps=timesteps)
         latents = torch.randn(3, frame_num, *input_video.shape[2:], generator=torch.Generator().manual_seed(seed))
-        if "svi" in bbargs: latents = bbargs["svi"].noise(latents)
+        if "svi_wangp" in bbargs: latents = bbargs["svi_wangp"].noise(latents)
         frames = latents.clamp_(-1, 1)
         return {{"x": frames if not MODERN else frames.add(1).mul_(127.5).round_().to(torch.uint8)}}
 
@@ -153,7 +153,7 @@ def {generate}(task, send_cmd, model_type, prompt, seed, video_length, sliding_w
             left = requested + extra * (sliding_window_size - reuse_frames) - generated
             frame_num = min(sliding_window_size, (left + (reuse_frames if window_no > 1 else 0)) // 4 * 4 + 1)
             shared_overlap = pre_video_guide.shape[1]
-            if globals().get("svi"): svi.attach(wan_model, prompts, prefix_video)
+            if globals().get("svi_wangp"): svi_wangp.attach(wan_model, prompts, prefix_video)
             samples = {call}input_prompt=prompts[min(window_no, len(prompts)) - 1], input_video=pre_video_guide, window_no=window_no, seed=seed,
                 frame_num=frame_num, sampling_steps=num_inference_steps, shift=5.0, sample_solver=sample_solver)
             if samples is None:
@@ -167,7 +167,7 @@ def {generate}(task, send_cmd, model_type, prompt, seed, video_length, sliding_w
                 sample = torch.cat([prefix_video[:, :-shared_overlap].to(sample), sample], dim=1)
                 prefix_video = None
             elif sliding_window and window_no > 1 and reuse_frames > 0:
-                if globals().get("svi"): svi.stitch(frames_already_processed, sample, reuse_frames, temporal_upsampling or spatial_upsampling or film_grain_intensity)
+                if globals().get("svi_wangp"): svi_wangp.stitch(frames_already_processed, sample, reuse_frames, temporal_upsampling or spatial_upsampling or film_grain_intensity)
                 sample = sample[:, reuse_frames:]
                 generated -= reuse_frames
             if MODERN:
@@ -235,7 +235,7 @@ def wangp(flavour: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("\n".join(lines), "utf-8")
     monkeypatch.setattr(wgp, "ROOT", tmp_path)
-    namespace: dict[str, Any] = {"__name__": "wgp", "svi": runtime}
+    namespace: dict[str, Any] = {"__name__": "wgp", "svi_wangp": runtime}
     exec(compile(source, "wgp.py", "exec"), namespace)
     if strict:
         names.KNOWN = frozenset(inspect.signature(namespace["generate_media"]).parameters)
