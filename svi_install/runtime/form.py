@@ -1,13 +1,33 @@
-"""The fields that SVI adds to WanGP's own form, from the releases on whose model definitions can declare fields."""
+"""The fields that SVI adds to WanGP's own form, from the releases on whose model definitions can declare fields.
+
+No field has a default: WanGP 13 and later writes declared defaults into every task that does not name the field, and
+"off" written by nobody must not switch off what a settings file switches on. The form shows its first choice, Off.
+"""
 
 from __future__ import annotations
 
 from collections.abc import MutableMapping
 from typing import Any
 
-from . import options
+from . import details, options
 
-ON_OFF = [["Off", options.OFF], ["On", "on"]]
+LABEL = options.LABELS[options.VARIANT]
+DETAILS_LABEL = "SVI details (leave it empty: the numbers are then the authors' own)"
+SEEDS_LABEL = "SVI: a new seed for every clip, as its authors advise"
+
+# What to choose when.
+FOR = {
+    "shot": "one scene that stays steady",
+    "2.0": "one scene or several, the best motion",
+    "film": "scenes that change with each prompt",
+    "tom": "cartoons",
+    options.CUSTOM: "your own numbers, in SVI details",
+}
+HELP = (
+    "Makes a video of any length out of clips of about 5 seconds, one line of prompt for each. Choose a profile that "
+    "begins with SVI in the settings menu above, and this is set for you, together with the LoRA that it needs."
+)
+DETAILS_HELP = f"For people who know SVI. For example: {details.EXAMPLE}"
 
 
 def declare(model_def: MutableMapping[str, Any] | None, dropdowns: bool, room: int) -> None:
@@ -22,9 +42,9 @@ def declare(model_def: MutableMapping[str, Any] | None, dropdowns: bool, room: i
         return
     architecture = model_def.get("architecture")
     if architecture in options.ARCHITECTURES:
-        wanted = _clip_fields(dropdowns)
+        wanted = _clip_fields(str(architecture), dropdowns)
     elif architecture == options.PRO_ARCHITECTURE:
-        wanted = [_switch(options.CLIP_SEEDS, "SVI: a new seed for every clip, as its authors advise", dropdowns)]
+        wanted = [_field(options.CLIP_SEEDS, SEEDS_LABEL, {"Off": options.OFF, "On": "on"}, dropdowns)]
     else:
         return
     declared = model_def.get("custom_settings")
@@ -34,33 +54,17 @@ def declare(model_def: MutableMapping[str, Any] | None, dropdowns: bool, room: i
     model_def["custom_settings"] = declared + missing[: max(0, room - len(declared))]
 
 
-def _clip_fields(dropdowns: bool) -> list[dict[str, Any]]:
-    names = [["Off", options.OFF], *([variant.label, name] for name, variant in options.VARIANTS.items())]
-    variant: dict[str, Any] = {
-        "id": options.VARIANT,
-        "name": options.VARIANT,
-        "label": "SVI endless video (needs the SVI LoRA of that name; makes whole clips of the Sliding Window Size)",
-        "default": options.OFF,
-    }
+def _clip_fields(architecture: str, dropdowns: bool) -> list[dict[str, Any]]:
+    names = {"Off": options.OFF}
+    for name in options.variants_of(architecture):
+        label = options.VARIANTS[name].label
+        names[f"{label[0].upper()}{label[1:]}: {FOR[name]}"] = name
+    line = {"id": options.DETAILS, "name": options.DETAILS, "label": DETAILS_LABEL, "type": "text"}
+    return [_field(options.VARIANT, LABEL, names, dropdowns), line]
+
+
+def _field(name: str, label: str, choices: dict[str, str], dropdowns: bool) -> dict[str, Any]:
+    field: dict[str, Any] = {"id": name, "name": name, "label": label}
     if dropdowns:
-        variant.update(type="dropdown", choices=names)
-    else:
-        words = ", ".join(name for _, name in names)
-        variant.update(type="text", label=f"SVI endless video: {words} (needs the SVI LoRA of that name)")
-    return [
-        variant,
-        _switch(options.SIGMAS, "SVI: noise schedule of its authors (Sampler Solver euler only)", dropdowns),
-        _number(options.MOTION_FRAMES, "SVI: motion frames from clip to clip (empty: as the variant)"),
-        _number(options.PADDING, "SVI: reference frames, -1 for all (empty: as the variant)"),
-    ]
-
-
-def _number(name: str, label: str) -> dict[str, Any]:
-    return {"id": name, "name": name, "label": label, "type": "int", "default": ""}
-
-
-def _switch(name: str, label: str, dropdowns: bool) -> dict[str, Any]:
-    field = {"id": name, "name": name, "label": label, "default": options.OFF}
-    if dropdowns:
-        return {**field, "type": "dropdown", "choices": ON_OFF}
-    return {**field, "type": "text", "label": f"{label}: on or off"}
+        return {**field, "type": "dropdown", "choices": [[text, value] for text, value in choices.items()]}
+    return {**field, "type": "text", "label": f"{label}: {', '.join(choices.values())}"}

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from . import details
+from .details import MASK_ALL, MOTION_FRAMES, PADDING, SIGMAS
+
 # Wan 2.1 and Wan 2.2 image-to-video; every other architecture is left alone.
 ARCHITECTURES = ("i2v", "i2v_2_2")
 # WanGP's own SVI 2 Pro keeps its algorithm and gains only a seed for each clip.
@@ -19,19 +22,20 @@ SEED_STRIDE = 42
 
 MODE = "svi_mode"
 VARIANT = "svi_variant"
-MOTION_FRAMES = "svi_num_motion_frames"
-PADDING = "svi_ref_pad_num"
-MASK_ALL = "svi_ref_pad_cfg"
-SIGMAS = "svi_official_sigmas"
+DETAILS = "svi_details"
 CLIP_SEEDS = "svi_clip_seeds"
 PROOF = "svi"
 SEGMENT_BEFORE = "svi_segment_before"
 SEGMENT_OUT = "svi_segment_out"
 
 KEYS = (MODE, VARIANT, MOTION_FRAMES, PADDING, MASK_ALL, SIGMAS, CLIP_SEEDS)
+# What may stand in custom_settings: the fields of today, and those of 0.1.0 in older files.
+FIELDS = (VARIANT, DETAILS, CLIP_SEEDS, SIGMAS, MOTION_FRAMES, PADDING)
 # Folders of a film that svi-install renders: in a task, but never in a form or in a video's metadata.
 HEADLESS_KEYS = (SEGMENT_BEFORE, SEGMENT_OUT)
 OFF, CUSTOM = "off", "custom"
+# What the form calls them.
+LABELS = {**details.LABELS, MODE: "SVI", VARIANT: "SVI endless video", CLIP_SEEDS: "A new seed for every clip"}
 ON_WORDS, OFF_WORDS = ("on", "yes", "true", "1"), ("off", "no", "false", "0")
 
 
@@ -94,15 +98,17 @@ class Options:
     def fields(self, architecture: str) -> dict[str, Any]:
         """The choice as values of the form's fields, for releases from 10.80 on.
 
-        Numbers that are the variant's own stay empty, so that choosing another variant in the form is all it takes.
+        Numbers that are the variant's own are left out, so that choosing another variant in the form is all it takes.
         """
-        fields: dict[str, Any] = {VARIANT: self.variant, SIGMAS: "on" if self.official_sigmas else OFF}
         motion, padding = official_numbers(self.variant, architecture)
-        if self.motion_frames != motion:
-            fields[MOTION_FRAMES] = self.motion_frames
-        if self.padding != padding:
-            fields[PADDING] = self.padding
-        return fields
+        own = {
+            MOTION_FRAMES: (self.motion_frames, motion),
+            PADDING: (self.padding, padding),
+            SIGMAS: (self.official_sigmas, False),
+            MASK_ALL: (self.mask_all, False),
+        }
+        line = details.write({key: value for key, (value, usual) in own.items() if value != usual})
+        return {VARIANT: self.variant, **({DETAILS: line} if line else {})}
 
 
 def official_numbers(variant: str, architecture: str) -> tuple[int, int]:
@@ -110,6 +116,11 @@ def official_numbers(variant: str, architecture: str) -> tuple[int, int]:
     if variant == "2.0" and architecture == "i2v_2_2":
         return 1, -1
     return VARIANTS[variant].motion_frames, VARIANTS[variant].padding
+
+
+def variants_of(architecture: str) -> tuple[str, ...]:
+    """The variants that exist for this architecture and a person's own; for Wan 2.2 there is SVI-2.0 alone."""
+    return ("2.0", CUSTOM) if architecture == "i2v_2_2" else tuple(VARIANTS)
 
 
 def keeps_head(architecture: str) -> bool:
@@ -121,7 +132,10 @@ def keeps_head(architecture: str) -> bool:
 
 
 def resolve(keys: Mapping[str, Any], fields: Mapping[str, Any] | None, architecture: str) -> Options | None:
-    """Reads the choice from both channels; the form's fields win where they say anything.
+    """Reads the choice from both channels; the form's fields win where they say that SVI is on.
+
+    A field that says "off" loses against keys that say "on": WanGP 13 and later writes what a field was declared with
+    into every task that does not name it, and svi-install 0.1.0 declared it so.
 
     Args:
         keys: settings by name; only the svi keys are looked at.
@@ -135,19 +149,21 @@ def resolve(keys: Mapping[str, Any], fields: Mapping[str, Any] | None, architect
         ValueError: a value that means nothing; the message names it in plain words.
     """
     merged: dict[str, Any] = {name: value for name, value in keys.items() if name in KEYS and not _empty(value)}
-    written = {name: value for name, value in (fields or {}).items() if name in KEYS and not _empty(value)}
-    if VARIANT in written:
-        if _variant(written[VARIANT]) == OFF:
-            return None
-        merged = {MODE: True, **({MASK_ALL: merged[MASK_ALL]} if MASK_ALL in merged else {}), **written}
+    written = {name: value for name, value in (fields or {}).items() if name in FIELDS and not _empty(value)}
+    if VARIANT in written and _variant(written[VARIANT]) != OFF:
+        line = details.read(str(written.pop(DETAILS, "")))
+        merged = {MODE: True, **({MASK_ALL: merged[MASK_ALL]} if MASK_ALL in merged else {}), **written, **line}
     variant = _variant(merged[VARIANT]) if VARIANT in merged else None
     if variant == OFF or not flag(merged.get(MODE, variant is not None), MODE):
         return None
     motion, padding = official_numbers(variant or CUSTOM, architecture)
     motion = _whole(merged.get(MOTION_FRAMES, motion), MOTION_FRAMES, 1)
     padding = _whole(merged.get(PADDING, padding), PADDING, -1)
+    if variant not in variants_of(architecture):
+        # Older files name no variant, or one that was not made for this model; the numbers may still be those of one.
+        variant = _name(motion, padding, architecture)
     return Options(
-        variant or _name(motion, padding, architecture),
+        variant,
         motion,
         padding,
         flag(merged.get(MASK_ALL, False), MASK_ALL),
@@ -156,15 +172,12 @@ def resolve(keys: Mapping[str, Any], fields: Mapping[str, Any] | None, architect
 
 
 def clip_seeds_wanted(keys: Mapping[str, Any], fields: Mapping[str, Any] | None) -> bool:
-    """Whether WanGP's own SVI 2 Pro is to use a new seed for every clip.
+    """Whether WanGP's own SVI 2 Pro is to use a new seed for every clip: when either channel says so.
 
     Raises:
         ValueError: the value is neither on nor off.
     """
-    for source in (fields or {}, keys):
-        if not _empty(source.get(CLIP_SEEDS)):
-            return flag(source[CLIP_SEEDS], CLIP_SEEDS)
-    return False
+    return any(flag(source.get(CLIP_SEEDS) or OFF, CLIP_SEEDS) for source in (fields or {}, keys))
 
 
 def flag(value: Any, name: str) -> bool:
@@ -178,15 +191,14 @@ def flag(value: Any, name: str) -> bool:
         return True
     if word in OFF_WORDS:
         return False
-    raise ValueError(f"{name} is {value!r}, but it can only be on or off")
+    raise ValueError(f"{LABELS[name]} is {value!r}, but it can only be on or off")
 
 
 def _name(motion_frames: int, padding: int, architecture: str) -> str:
-    """Files of older patch sets name no variant; their numbers may still be those of one."""
-    for variant in ("2.0", "shot", "film", "tom") if architecture == "i2v_2_2" else ("shot", "2.0", "film", "tom"):
-        if official_numbers(variant, architecture) == (motion_frames, padding):
-            return variant
-    return CUSTOM
+    names = (
+        name for name in variants_of(architecture) if official_numbers(name, architecture) == (motion_frames, padding)
+    )
+    return next(names, CUSTOM)
 
 
 def _variant(value: Any) -> str:
@@ -196,16 +208,16 @@ def _variant(value: Any) -> str:
             return name
     if word in ("", "none", "stock", *OFF_WORDS):
         return OFF
-    raise ValueError(f"SVI is set to {value!r}, but it can only be {OFF}, {', '.join(VARIANTS)}")
+    raise ValueError(f"SVI endless video is {value!r}, but it can only be {OFF}, {', '.join(VARIANTS)}")
 
 
 def _whole(value: Any, name: str, least: int) -> int:
     try:
         number = int(str(value).strip())
     except ValueError:
-        raise ValueError(f"{name} is {value!r}, but it has to be a whole number") from None
+        raise ValueError(f"the number of {LABELS[name]} is {value!r}, but it has to be a whole number") from None
     if number < least:
-        raise ValueError(f"{name} is {number}, but it has to be at least {least}")
+        raise ValueError(f"the number of {LABELS[name]} is {number}, but it has to be at least {least}")
     return number
 
 
