@@ -35,7 +35,7 @@ def test_wangps_own_count_gives_whole_windows(motion: int, clips: int, continues
 
 
 def test_shorter_than_a_window_stays() -> None:
-    assert length.plan(50, 81, 1, False) == length.Lengths(1, 49, 49, 1, 49)
+    assert length.plan(50, 81, 1, False) == length.Lengths(1, 49, 49, 1, 49, 49)
 
 
 def test_planning_again_changes_nothing() -> None:
