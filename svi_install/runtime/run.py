@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from .segment import Segment
 
-# Frames of a clip in the authors' training and tests.
-TRAINED_FRAMES = 81
 # WanGP generates in one thread at a time, but not always in the same one; its form runs in others.
 _local = threading.local()
 
@@ -136,8 +134,6 @@ class Run:
             f"on: {self.options.label}, {_count(self.options.motion_frames, 'motion frame')}, "
             f"reference padding {padding}, {self.lengths.describe()}"
         )
-        if self.lengths.clip_frames != TRAINED_FRAMES:
-            say(f"SVI has learned clips of {TRAINED_FRAMES} frames; a Sliding Window Size of that suits it best")
 
     def proof(self) -> dict[str, Any]:
         """What was done, for the metadata of the video."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, MutableMapping
-from pathlib import PurePosixPath
 from typing import Any
 
 from . import options
 from .console import say
+from .loras import svi_loras
 
 Namespace = MutableMapping[str, Any]
 Settings = MutableMapping[str, Any]
@@ -31,17 +31,6 @@ def wrap(namespace: Namespace) -> None:
 def has_form_fields(namespace: Namespace) -> bool:
     """Whether this release can show SVI's fields in its form (10.80 and later)."""
     return callable(namespace.get("get_model_custom_settings"))
-
-
-def file_names(loras: Any) -> list[str]:
-    """File names of the chosen LoRAs, which WanGP holds as names, paths or addresses."""
-    chosen = [loras] if isinstance(loras, str) else list(loras or [])
-    return [PurePosixPath(str(name).replace("\\", "/")).name for name in chosen]
-
-
-def svi_loras(loras: Any) -> list[str]:
-    """File names of the SVI LoRAs among the chosen ones."""
-    return [file for file in file_names(loras) if "svi" in file.lower()]
 
 
 def _from_file(namespace: Namespace, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -134,9 +123,9 @@ def _take(settings: Settings | None) -> dict[str, Any]:
         return {}
     taken = {key: settings.pop(key) for key in (*options.KEYS, options.PROOF) if key in settings}
     fields = settings.get("custom_settings")
-    if isinstance(fields, dict) and any(key in fields for key in options.KEYS):
+    if isinstance(fields, dict) and any(key in fields for key in options.FIELDS):
         taken["custom_settings"] = fields
-        settings["custom_settings"] = {key: value for key, value in fields.items() if key not in options.KEYS} or None
+        settings["custom_settings"] = {key: value for key, value in fields.items() if key not in options.FIELDS} or None
     return taken
 
 

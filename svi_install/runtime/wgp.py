@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from . import form, length, metadata, options, segment, settings
+from . import checks, form, length, loras, metadata, notice, options, segment, settings, tab
+from .checks import RefusalError
 from .console import say
 from .run import ProRun, Run, begin
 from .version import __version__
@@ -33,10 +34,6 @@ HOOKS = {
 }
 
 
-class RefusalError(Exception):
-    """SVI cannot do what the settings ask for; the message is for the person."""
-
-
 def install(namespace: Namespace) -> None:
     """Hook at the end of wgp.py.
 
@@ -53,10 +50,13 @@ def install(namespace: Namespace) -> None:
         say(f"off: this WanGP has no function {', '.join(missing) or ' or '.join(GENERATE)}; run svi-install again")
         return
     namespace[MARK] = True
-    namespace[name] = _wrap_generate(namespace, namespace[name])
+    original = namespace[name]
+    namespace[name] = _wrap_generate(namespace, original)
     namespace["get_function_arguments"] = _wrap_function_arguments(namespace["get_function_arguments"])
     if callable(namespace.get("validate_settings")):
-        namespace["validate_settings"] = _wrap_validate(namespace, namespace["validate_settings"])
+        namespace["validate_settings"] = _wrap_validate(namespace, original, namespace["validate_settings"])
+    notice.wrap(namespace)
+    tab.wrap(namespace)
     settings.wrap(namespace)
     metadata.wrap(namespace)
     if settings.has_form_fields(namespace):
@@ -83,7 +83,7 @@ def _wrap_generate(namespace: Namespace, original: Callable[..., Any]) -> Callab
         keys = {key: kwargs.pop(key) for key in own if key in kwargs and key not in known}
         bound = signature.bind_partial(*args, **kwargs)
         try:
-            run = _prepare(namespace, bound.arguments, keys)
+            run = _prepare(namespace, original, bound.arguments, keys)
         except RefusalError as refusal:
             say(f"not started: {refusal}")
             bound.arguments["send_cmd"]("error", f"SVI: {refusal}")
@@ -116,7 +116,12 @@ def _with_keys(signature: inspect.Signature) -> inspect.Signature:
     return signature.replace(parameters=[*parameters, *added, *rest])
 
 
-def _prepare(namespace: Namespace, arguments: MutableMapping[str, Any], keys: Mapping[str, Any]) -> Run | ProRun | None:
+def _prepare(
+    namespace: Namespace,
+    generate: Callable[..., Any],
+    arguments: MutableMapping[str, Any],
+    keys: Mapping[str, Any],
+) -> Run | ProRun | None:
     """Decides on SVI for one generation and changes WanGP's arguments for it.
 
     Raises:
@@ -135,7 +140,7 @@ def _prepare(namespace: Namespace, arguments: MutableMapping[str, Any], keys: Ma
     chosen = _chosen(keys, fields, architecture)
     if chosen is None:
         return None
-    lengths = check(namespace, chosen, arguments)
+    lengths = checks.lengths(namespace, generate, chosen, arguments)
     lost = missing_hooks(ROOT)
     if lost is not None:
         say(f"off, WanGP goes on without it: {lost} has lost a line of svi-install; run svi-install again")
@@ -148,17 +153,18 @@ def _prepare(namespace: Namespace, arguments: MutableMapping[str, Any], keys: Ma
         "sliding_window_color_correction_strength": 0,
     }
     arguments.update({name: value for name, value in changed.items() if name in arguments})
-    loras = arguments.get("activated_loras")
+    active = arguments.get("activated_loras")
     part = _segment(keys, chosen.motion_frames)
     state = arguments.get("state")
     if part is not None and isinstance(state, dict) and not state.get("loras"):
         # WanGP up to 9.92 leaves out the chosen LoRAs while this list is empty, as it is in its headless mode.
-        state["loras"] = list(loras or [])
-    names, keeps_head = settings.file_names(loras), options.keeps_head(str(architecture))
+        state["loras"] = list(active or [])
+    names, keeps_head = loras.file_names(active), options.keeps_head(str(architecture))
     run = Run(chosen, lengths, names, __version__, segment=part, keeps_head=keeps_head)
     run.announce()
-    if not settings.svi_loras(loras):
-        say("no LoRA with SVI in its name is chosen; without one the video drifts")
+    # How many prompts there are for the clips, the first clip knows.
+    for sentence in checks.advice(chosen, lengths, str(architecture), active, ()):
+        say(sentence)
     return run
 
 
@@ -175,39 +181,6 @@ def _segment(keys: Mapping[str, Any], motion_frames: int) -> segment.Segment | N
     except ValueError as error:
         raise RefusalError(f"{error}.") from None
     return found
-
-
-def check(namespace: Namespace, chosen: options.Options, arguments: Mapping[str, Any]) -> length.Lengths:
-    """Frame counts of the video that the settings ask for.
-
-    Raises:
-        RefusalError: SVI cannot make that video; the message says what to change.
-    """
-    kinds = str(arguments.get("image_prompt_type") or "")
-    continues = "V" in kinds or "L" in kinds
-    if "E" in kinds and _given(arguments.get("image_end")):
-        raise RefusalError("it cannot end on an image. Remove the End Image, or set SVI to off.")
-    if not continues and not _given(arguments.get("image_start")):
-        raise RefusalError("it needs a Start Image, or a video to continue.")
-    if str(arguments.get("spatial_upsampling") or "").startswith("vae"):
-        raise RefusalError("it chains frames of the video's own size. Choose a Spatial Upsampling without VAE.")
-    slashes = namespace.get("has_slash_commands")
-    prompts = [line.strip() for line in str(arguments.get("prompt") or "").splitlines()]
-    if callable(slashes) and any(line.startswith("/") for line in prompts) and slashes(prompts):
-        raise RefusalError(
-            "it plans the windows itself. Remove the lines' commands that start with /, or set SVI to off."
-        )
-    try:
-        return length.plan(
-            int(arguments["video_length"]), int(arguments["sliding_window_size"]), chosen.motion_frames, continues
-        )
-    except ValueError as error:
-        raise RefusalError(f"{error}.") from None
-
-
-def _given(image: Any) -> bool:
-    """Releases hold one image, a list of them, or nothing."""
-    return any(one is not None for one in image) if isinstance(image, list | tuple) else image is not None
 
 
 def _chosen(
@@ -231,7 +204,9 @@ def _wrap_function_arguments(original: Callable[..., Any]) -> Callable[..., Any]
     return get_function_arguments
 
 
-def _wrap_validate(namespace: Namespace, original: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_validate(
+    namespace: Namespace, generate: Callable[..., Any], original: Callable[..., Any]
+) -> Callable[..., Any]:
     """WanGP's check of a request: says what SVI cannot do, and does not mind the overlap that SVI sets itself."""
     signature = inspect.signature(original)
 
@@ -240,8 +215,12 @@ def _wrap_validate(namespace: Namespace, original: Callable[..., Any]) -> Callab
         bound = signature.bind(*args, **kwargs)
         inputs = bound.arguments["inputs"]
         silent = bool(bound.arguments.get("silent"))
+        model_type = bound.arguments["model_type"]
         try:
-            chosen = _of_inputs(namespace, bound.arguments["model_type"], inputs)
+            chosen = _of_inputs(namespace, model_type, inputs)
+            if chosen is not None:
+                checks.start(inputs)
+                _look_for_hooks(silent)
         except RefusalError as refusal:
             return _refuse(namespace, str(refusal), silent)
         except Exception as error:  # noqa: BLE001  (WanGP must generate, with or without SVI)
@@ -251,7 +230,7 @@ def _wrap_validate(namespace: Namespace, original: Callable[..., Any]) -> Callab
             return original(*args, **kwargs)
         asked = inputs.get("sliding_window_overlap")
         if asked is not None:
-            inputs["sliding_window_overlap"] = metadata.stock_overlap(namespace, bound.arguments["model_type"])
+            inputs["sliding_window_overlap"] = metadata.stock_overlap(namespace, model_type)
         try:
             result = original(*args, **kwargs)
         finally:
@@ -262,39 +241,77 @@ def _wrap_validate(namespace: Namespace, original: Callable[..., Any]) -> Callab
             accepted["sliding_window_overlap"] = asked
         if accepted is None:
             return result
+        settled = {**inputs, **accepted, "model_type": model_type}
         try:
-            lengths = check(namespace, chosen, {**inputs, **accepted})
+            lengths = checks.lengths(namespace, generate, chosen, settled)
         except RefusalError as refusal:
             return _refuse(namespace, str(refusal), silent, len(result))
         if not silent:
-            _tell(namespace, f"SVI: {lengths.describe()}")
+            _tell(namespace, chosen, lengths, settled, result[1])
         return result
 
     return validate_settings
 
 
-def _of_inputs(namespace: Namespace, model_type: Any, inputs: Mapping[str, Any]) -> options.Options | None:
+def _look_for_hooks(silent: bool) -> None:
+    """Somebody at the form is stopped before WanGP makes hours of video without SVI.
+
+    Raises:
+        RefusalError: a file has lost a line of svi-install.
+    """
+    lost = missing_hooks(ROOT) if notice.in_form() and not silent else None
+    if lost is not None:
+        raise RefusalError(
+            f"{lost} has lost a line of svi-install, probably through an update. Run svi-install again and "
+            f"restart WanGP, or set {form.LABEL} to Off."
+        )
+
+
+def _tell(
+    namespace: Namespace,
+    chosen: options.Options,
+    lengths: length.Lengths,
+    settled: Mapping[str, Any],
+    prompts: Any,
+) -> None:
+    """Before Generate goes on: one line about what comes, and what may be amiss with it."""
+    architecture = str(namespace["get_base_model_type"](settled["model_type"]))
+    active = settled.get("activated_loras")
+    for_clips = prompts if isinstance(prompts, list) and _one_per_clip(settled) else ()
+    notice.inform(namespace, checks.outlook(chosen, lengths, active, checks.frame_rate(namespace, settled)))
+    for sentence in checks.advice(chosen, lengths, architecture, active, for_clips):
+        notice.warn(namespace, sentence)
+
+
+def _one_per_clip(settings: Mapping[str, Any]) -> bool:
+    """Whether the prompts are for the windows of one video and not for videos of their own: 1, then "W" and "PW"."""
+    kind = settings.get("multi_prompts_gen_type")
+    return "W" in kind if isinstance(kind, str) else kind == 1
+
+
+def _of_inputs(namespace: Namespace, model_type: Any, inputs: MutableMapping[str, Any]) -> options.Options | None:
+    """The choice in a request; its fields are written anew, for WanGP refuses those that 0.1.0 had and this has not."""
     if str(inputs.get("mode") or "").startswith("edit_") or inputs.get("image_mode", 0) > 0:
         return None
     fields = inputs.get("custom_settings")
     fields = fields if isinstance(fields, dict) else None
-    return _chosen(inputs, fields, namespace["get_base_model_type"](model_type))
+    architecture = namespace["get_base_model_type"](model_type)
+    chosen = _chosen(inputs, fields, architecture)
+    if chosen is not None and settings.has_form_fields(namespace):
+        others = {name: value for name, value in (fields or {}).items() if name not in options.FIELDS}
+        inputs["custom_settings"] = {**others, **chosen.fields(str(architecture))}
+    return chosen
 
 
 def _refuse(namespace: Namespace, message: str, silent: bool, width: int | None = None) -> tuple[Any, ...]:
     """What WanGP's own check returns for a request that it refuses: Nones, then the message where it wants one."""
-    say(f"not started: {message}")
-    if not silent:
-        _tell(namespace, f"SVI: {message}")
+    if silent:
+        say(f"not started: {message}")
+    else:
+        notice.refuse(namespace, message)
     if width is None:
         width = 5 if "silent" in inspect.signature(namespace["validate_settings"]).parameters else 4
     return (None,) * 4 + (f"SVI: {message}",) * (width - 4)
-
-
-def _tell(namespace: Namespace, message: str) -> None:
-    gradio = namespace.get("gr")
-    if gradio is not None:
-        gradio.Info(message)
 
 
 def _add_fields(namespace: Namespace) -> None:

@@ -35,8 +35,16 @@ told, saved = [], []
 
 class gr:
     @staticmethod
-    def Info(message):
+    def Info(message, title=""):
         told.append(message)
+
+    @staticmethod
+    def Warning(message, title=""):
+        told.append("Warning: " + message)
+
+    class Error(Exception):
+        def __init__(self, message, duration=10, title="", print_exception=True):
+            super().__init__(message)
 
 def get_model_def(model_type):
     return models_def.get(model_type)

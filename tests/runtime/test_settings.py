@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from svi_install.runtime import settings
+from svi_install.runtime import loras, settings
 
 LORA = "https://host/svi-shot.safetensors"
 PROFILE = {"svi_mode": True, "svi_variant": "2.0", "svi_official_sigmas": True, "activated_loras": [LORA], "steps": 50}
@@ -68,7 +68,7 @@ def is_on(stored: Mapping[str, Any]) -> bool:
 def test_a_profile_switches_svi_on_in_the_channel_of_the_release(release: Any) -> None:
     stored = apply(release, PROFILE)
     if release.modern:
-        assert stored["custom_settings"] == {"svi_variant": "2.0", "svi_official_sigmas": "on"}
+        assert stored["custom_settings"] == {"svi_variant": "2.0", "svi_details": "schedule authors"}
         assert "svi_mode" not in stored
     else:
         assert stored["svi_mode"] is True
@@ -109,7 +109,7 @@ def test_looking_at_a_file_changes_nothing(release: Any) -> None:
 
 def test_a_bad_value_in_a_file_means_off(release: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert not is_on(apply(release, {**PROFILE, "svi_variant": "shoot"}))
-    assert "[SVI Mode] off: SVI is set to 'shoot'" in capsys.readouterr().out
+    assert "[SVI Mode] off: SVI endless video is 'shoot'" in capsys.readouterr().out
 
 
 def test_a_video_without_svi_switches_it_off(release: Any) -> None:
@@ -176,8 +176,8 @@ def test_wangps_pro_keeps_its_clip_seeds(release: Any) -> None:
 
 @pytest.mark.parametrize("name", ["https://x/SVI_v2.safetensors", "C:\\loras\\svi-shot.safetensors", "svi.safetensors"])
 def test_svi_loras(name: str) -> None:
-    assert len(settings.svi_loras([name, "fast.safetensors"])) == 1
+    assert len(loras.svi_loras([name, "fast.safetensors"])) == 1
 
 
 def test_a_folder_named_svi_is_no_svi_lora() -> None:
-    assert settings.svi_loras(["/models/svi/fast.safetensors", None]) == []
+    assert loras.svi_loras(["/models/svi/fast.safetensors", None]) == []

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from svi_install.runtime import notice
+
 from . import standin
 
 torch = pytest.importorskip("torch", reason="the runtime's tests need torch (the WanGP laboratory has it)")
@@ -121,7 +123,10 @@ def test_clip_seeds_for_wangps_own_pro(wangp: dict[str, Any]) -> None:
         ({"svi_variant": "shoot"}, "shoot"),
     ],
 )
-def test_what_svi_cannot_do_is_said_before_it_starts(wangp: dict[str, Any], changes: dict[str, Any], word: str) -> None:
+def test_what_svi_cannot_do_is_said_before_it_starts(
+    wangp: dict[str, Any], changes: dict[str, Any], word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notice, "in_form", lambda: True)
     wanted = {**standin.request(**SHOT), **changes}
     if not (wangp["FLAVOUR"] != "strict" and "image_end" in changes):
         accepted = wangp["validate_settings"]({}, "i2v", True, dict(wanted))
@@ -134,12 +139,17 @@ def test_what_svi_cannot_do_is_said_before_it_starts(wangp: dict[str, Any], chan
     assert not wangp["wan_model"].calls
 
 
-def test_validation_does_not_mind_the_overlap(wangp: dict[str, Any]) -> None:
+def test_validation_does_not_mind_the_overlap(wangp: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notice, "in_form", lambda: True)
     inputs = standin.request(**TWO, sliding_window_overlap=5, video_length=41)
     accepted = wangp["validate_settings"]({}, "i2v", True, inputs)
     assert accepted[0] is inputs
     assert inputs["sliding_window_overlap"] == 5
-    assert wangp["told"] == ["SVI: 3 clips of 17 frames = 41 frames"]
+    assert wangp["told"][0] == "SVI-2.0 without an SVI LoRA: 3 clips of 17 frames, 2.6 seconds"
+    assert [line.split(",")[0] for line in wangp["told"][1:]] == [
+        "Warning: No SVI LoRA is active",
+        "Warning: SVI has learned clips of 81 frames",
+    ]
     plain = wangp["validate_settings"]({}, "i2v", True, standin.request(sliding_window_overlap=5))
     assert (plain[0] is None) is (wangp["FLAVOUR"] != "old")
 

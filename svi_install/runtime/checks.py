@@ -1,0 +1,164 @@
+"""What a person should know before a second of GPU time is spent: what SVI refuses, advises against, and will make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from . import form, length, loras, options, windows
+
+# Wan makes 16 frames a second.
+FPS = 16.0
+# Frames of a clip in the authors' training and tests.
+TRAINED_FRAMES = 81
+# Methods of WanGP's upsamplers that work inside the VAE, for releases that cannot be asked (before 12.22).
+VAE_METHODS = ("vae",)
+
+
+class RefusalError(Exception):
+    """SVI cannot do what the settings ask for; the message is for the person."""
+
+
+def continues_video(arguments: Mapping[str, Any]) -> bool:
+    """Whether the settings ask for a video to be continued: a given one ("V") or the last one ("L")."""
+    kinds = str(arguments.get("image_prompt_type") or "")
+    return "V" in kinds or "L" in kinds
+
+
+def start(arguments: Mapping[str, Any]) -> None:
+    """Makes sure that there is something to start from, before WanGP puts a black picture in its place.
+
+    Raises:
+        RefusalError: there is nothing.
+    """
+    if not continues_video(arguments) and not _given(arguments.get("image_start")):
+        raise RefusalError(
+            f"{form.LABEL} needs a Start Image, or a video to continue. Add one, or set {form.LABEL} to Off."
+        )
+
+
+def lengths(
+    namespace: Mapping[str, Any],
+    generate: Callable[..., Any] | None,
+    chosen: options.Options,
+    arguments: Mapping[str, Any],
+) -> length.Lengths:
+    """Frame counts of the video that the settings ask for.
+
+    Args:
+        namespace: WanGP's globals.
+        generate: its function that makes a video.
+        chosen: the choice of SVI.
+        arguments: settings of the generation.
+
+    Raises:
+        RefusalError: SVI cannot make that video; the message says what to change.
+    """
+    start(arguments)
+    kinds = str(arguments.get("image_prompt_type") or "")
+    if "E" in kinds and _given(arguments.get("image_end")):
+        raise RefusalError(f"SVI cannot end on an image. Remove the End Image, or set {form.LABEL} to Off.")
+    if in_the_vae(namespace, arguments.get("spatial_upsampling")):
+        raise RefusalError(
+            "SVI chains frames of the video's own size. Choose a Spatial Upsampling that does not work in the VAE."
+        )
+    slashes = namespace.get("has_slash_commands")
+    prompts = [line.strip() for line in str(arguments.get("prompt") or "").splitlines()]
+    if callable(slashes) and slashes(prompts):
+        raise RefusalError(
+            f"SVI plans the windows itself. Remove the commands such as [/duration=5s] from the prompt, or set "
+            f"{form.LABEL} to Off."
+        )
+    bad = loras.broken(namespace, arguments.get("model_type"), arguments.get("activated_loras"))
+    if bad is not None:
+        path, wrong = bad
+        raise RefusalError(f"the LoRA {path.name} {wrong}. Delete {path}, then run: svi-install fetch")
+    asked = (int(arguments["video_length"]), int(arguments["sliding_window_size"]), chosen.motion_frames)
+    arithmetic = windows.of(namespace, generate, arguments)
+    try:
+        return length.plan(*asked, continues_video(arguments), arithmetic)
+    except ValueError as error:
+        raise RefusalError(f"{error}.") from None
+
+
+def advice(
+    chosen: options.Options, planned: length.Lengths, architecture: str, active: Any, prompts: Sequence[str]
+) -> list[str]:
+    """What may go on, but will probably not be what the person wants; a sentence or two each.
+
+    Args:
+        chosen: the choice of SVI.
+        planned: the clips.
+        architecture: WanGP's name of the model's architecture.
+        active: the chosen LoRAs as WanGP holds them.
+        prompts: one for each clip.
+    """
+    said = []
+    files = loras.svi_loras(active)
+    wrong = loras.misfits(files, chosen.variant, architecture) if chosen.variant != options.CUSTOM else []
+    if not files:
+        said.append(
+            "No SVI LoRA is active, so this video will drift. "
+            f"Activate the LoRA of {chosen.label}, or apply an SVI profile."
+        )
+    elif wrong:
+        made_for = loras.variant_of(wrong[0])
+        belongs = (
+            f"belongs to {loras.label_of(made_for)}"
+            if made_for not in (None, chosen.variant)
+            else "is for another model"
+        )
+        said.append(
+            f"{form.LABEL} is set to {chosen.label}, but the active LoRA {wrong[0]} {belongs}. "
+            f"Apply the profile again, or activate the LoRA of {chosen.label}."
+        )
+    if len(prompts) > planned.clips:
+        rest = len(prompts) - planned.clips
+        said.append(
+            f"{len(prompts)} prompts, but only {_clips(planned.clips)}: the last {'one' if rest == 1 else rest} "
+            "will not be used. Raise the Number of Frames, or remove prompts."
+        )
+    if planned.clip_frames != TRAINED_FRAMES:
+        said.append(
+            f"SVI has learned clips of {TRAINED_FRAMES} frames, these have {planned.clip_frames}. "
+            f"A Sliding Window Size of {TRAINED_FRAMES} suits it best."
+        )
+    return said
+
+
+def outlook(chosen: options.Options, planned: length.Lengths, active: Any, rate: float) -> str:
+    """One line about what comes: variant, LoRAs, clips, seconds of film."""
+    files = loras.svi_loras(active)
+    using = f" with {' and '.join(files)}" if files else " without an SVI LoRA"
+    behind = " behind the video" if planned.total is None else ""
+    return (
+        f"{chosen.label}{using}: {_clips(planned.clips)} of {planned.clip_frames} frames, "
+        f"{planned.new_frames / rate:.1f} seconds{behind}"
+    )
+
+
+def in_the_vae(namespace: Mapping[str, Any], method: Any) -> bool:
+    """Whether an upsampling happens while the VAE decodes, so that a clip's frames are larger than the video."""
+    ask = getattr(namespace.get("upsampler_api"), "is_vae_upsampling", None)
+    if callable(ask) and ask(method):
+        return True
+    return str(method or "").lower().startswith(VAE_METHODS)
+
+
+def frame_rate(namespace: Mapping[str, Any], arguments: Mapping[str, Any]) -> float:
+    """Frames of the video in a second."""
+    ask = namespace.get("get_computed_fps")
+    try:
+        asked = [arguments.get(name) for name in ("force_fps", "model_type", "video_guide", "video_source")]
+        return float(ask(asked[0] or "", *asked[1:])) if callable(ask) else FPS
+    except Exception:  # noqa: BLE001  (only for a line of text)
+        return FPS
+
+
+def _clips(number: int) -> str:
+    return f"{number} clip" if number == 1 else f"{number} clips"
+
+
+def _given(image: Any) -> bool:
+    """Releases hold one image, a list of them, or nothing."""
+    return any(one is not None for one in image) if isinstance(image, list | tuple) else image is not None
