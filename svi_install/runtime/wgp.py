@@ -79,7 +79,8 @@ def _wrap_generate(namespace: Namespace, original: Callable[..., Any]) -> Callab
     @functools.wraps(original)
     def generate(*args: Any, **kwargs: Any) -> Any:
         known = signature.parameters
-        own = (*options.KEYS, *options.HEADLESS_KEYS, options.PROOF)
+        # Profiles and tasks carry custom_settings for the releases that have them; older ones pass on what they get.
+        own = (*options.KEYS, *options.HEADLESS_KEYS, options.PROOF, "custom_settings")
         keys = {key: kwargs.pop(key) for key in own if key in kwargs and key not in known}
         bound = signature.bind_partial(*args, **kwargs)
         try:
