@@ -11,7 +11,7 @@ from typing import Any
 from ..runtime import options
 from .segments import Segment, film_frames
 from .story import Story
-from .variants import PRO_WINDOW_OVERLAP, Variant
+from .variants import FIELDS, PRO_WINDOW_OVERLAP, Variant
 
 # Below 2.42 WanGP drops the window sizes of SVI 2 Pro.
 SETTINGS_VERSION = 2.5
@@ -99,6 +99,52 @@ def placed(task: Mapping[str, Any], before: Path | None, out: Path) -> dict[str,
     """Complete a segment's settings with the folders that it comes from and goes to."""
     folders = {options.SEGMENT_OUT: str(out), **({options.SEGMENT_BEFORE: str(before)} if before else {})}
     return {**task, **folders}
+
+
+def with_fields(settings: Mapping[str, Any], architecture: str) -> dict[str, Any]:
+    """Say once more, in the fields of WanGP's form, what the keys of a task say about SVI.
+
+    Releases that have these fields write the declared value of each field that a task does not name into it. Addresses
+    of results come from a task as it is without them, so that a film outlives WanGP's update.
+
+    Args:
+        settings: a task, or the settings of a film.
+        architecture: WanGP's architecture, which decides what is usual for a variant.
+
+    Returns:
+        The settings; fields that they hold already stay as they are.
+
+    Raises:
+        ValueError: a value of SVI's means nothing.
+    """
+    return {**settings, FIELDS: {**fields_of(settings, architecture), **(_given(settings) or {})}}
+
+
+def motion_frames(settings: Mapping[str, Any], architecture: str) -> int | None:
+    """Return how many frames settings hand from clip to clip, None where they switch SVI off.
+
+    Raises:
+        ValueError: a value of SVI's means nothing.
+    """
+    given = _given(settings)
+    if architecture == options.PRO_ARCHITECTURE:
+        return 0 if options.clip_seeds_wanted(settings, given) else None
+    chosen = options.resolve(settings, given, architecture)
+    return None if chosen is None else chosen.motion_frames
+
+
+def fields_of(settings: Mapping[str, Any], architecture: str) -> dict[str, Any]:
+    """Return what settings say about SVI as values of the form's fields; nothing where SVI is off."""
+    given = _given(settings)
+    if architecture == options.PRO_ARCHITECTURE:
+        return {options.CLIP_SEEDS: "on" if options.clip_seeds_wanted(settings, given) else options.OFF}
+    chosen = options.resolve(settings, given, architecture)
+    return {} if chosen is None else chosen.fields(architecture)
+
+
+def _given(settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    fields = settings.get(FIELDS)
+    return fields if isinstance(fields, dict) else None
 
 
 def _shared(segment: Segment, story: Story, variant: Variant, model: str | None) -> dict[str, Any]:

@@ -15,6 +15,9 @@ from .story import usage
 PRO_WINDOW_OVERLAP = 4
 PRO_OVERLAP = PRO_WINDOW_OVERLAP + 1
 
+# WanGP's name for the values of the fields that a model's definition adds to the form.
+FIELDS = "custom_settings"
+
 # The regenerated head of a clip replaces the tail of the one before, or gives way to it.
 Seam = Literal["head", "tail"]
 
@@ -113,8 +116,13 @@ def of_settings(name: str, model: str, architecture: str, settings: Mapping[str,
     Raises:
         SviError: SVI is off in these settings, or a value of it means nothing.
     """
+    given = settings.get(FIELDS)
+    fields = given if isinstance(given, dict) else None
     try:
-        chosen = options.resolve(settings, None, architecture)
+        chosen = options.resolve(settings, fields, architecture)
+        if fields and options.resolve(settings, None, architecture) == chosen:
+            # They say the same as the keys; the address of a result comes from the keys alone.
+            settings = {name: value for name, value in settings.items() if name != FIELDS}
     except ValueError as error:
         raise usage(f"{name}: {error}. Nothing was started.") from None
     if chosen is None:

@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from svi_install.runtime import length, options
 from svi_install.storyboard.segments import segments_of
 from svi_install.storyboard.story import Lora, Shot, Story
-from svi_install.storyboard.task import film_settings, key_of, placed, task_of
-from svi_install.storyboard.variants import variant_of
+from svi_install.storyboard.task import film_settings, key_of, placed, task_of, with_fields
+from svi_install.storyboard.variants import NAMES, of_settings, variant_of
 
 Stories = Callable[..., Story]
 
@@ -92,3 +94,58 @@ def test_folders_are_no_part_of_the_address(story: Stories, tmp_path: Path) -> N
     whole = placed(made, tmp_path / "before", tmp_path / "out")
     assert set(whole) - set(made) == set(options.HEADLESS_KEYS)
     assert options.HEADLESS_KEYS[0] not in placed(made, None, tmp_path)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "SVI-Shot LightX2V - 4 Steps"])
+def test_the_fields_alone_say_what_the_keys_say(story: Stories, name: str) -> None:
+    """From 13.0 on WanGP writes the declared values of fields into every task that does not name them."""
+    variant = variant_of(name)
+    made = with_fields(task(story(), name), variant.architecture)
+    fields = made["custom_settings"]
+    if name == "pro":
+        assert fields == {options.CLIP_SEEDS: "on"}
+        return
+    alone = options.resolve({}, fields, variant.architecture)
+    assert alone is not None
+    assert alone == options.resolve(made, None, variant.architecture)
+    assert options.VARIANT in fields
+    assert options.SIGMAS in fields
+
+
+def test_fields_and_a_change_of_the_story(story: Stories) -> None:
+    """What the story sets itself wins, and numbers that are not the variant's own are among the fields."""
+    made = with_fields(task(story(settings={"svi_ref_pad_num": 3}), "shot"), "i2v")
+    assert made["custom_settings"][options.PADDING] == 3
+    own = {"custom_settings": {"other": 1, options.SIGMAS: "off"}}
+    given = with_fields(task(story(settings=own), "shot"), "i2v")["custom_settings"]
+    assert (given["other"], given[options.SIGMAS], given[options.VARIANT]) == (1, "off", "shot")
+
+
+# Of the first segment of `story()`, computed by the version before fields were written.
+KEYS = {
+    "shot": "f3df7e2a231805747b90b74e92d2bd39ad3ec4e14fdcb6e808f0d39190149d46",
+    "2.0": "a812fa3e3aa864d54aa1ebf381baf9d49772d1abfbe3554f43c9ae767f1fc02a",
+    "film": "0c9bbea04874408015d789d2cba6e2e079199c366b7842656d3e3825be1ed984",
+    "tom": "da5f3423514255bb86926095dc7d302d09f8131e0a860a698e44f47a3aa6daa6",
+    "wan22": "19f017573b292c140981976bf81413aa8d453282a22d165a237fcabdc8ac13f5",
+    "pro": "0a8fb97e26a5b5de64b391138f9fe92a7c7d4050d5c3fc7b60103ab76c712a5a",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_films_of_today_are_continued(story: Stories, name: str) -> None:
+    """Fields are no part of the address: an update of svi-install or of WanGP begins no film anew."""
+    made = task(story(), name)
+    assert "custom_settings" not in made
+    assert key_of({**made, "image_start": ["a"]}, None, {"a": "abc"}) == KEYS[name]
+
+
+def test_a_profile_that_names_the_fields_too(story: Stories) -> None:
+    plain = variant_of("shot")
+    fields = {"custom_settings": {options.VARIANT: "shot", options.SIGMAS: "on"}}
+    both = of_settings("shot", "i2v", "i2v", {**plain.settings, **fields})
+    assert both.settings == plain.settings
+    only = {name: value for name, value in plain.settings.items() if not name.startswith("svi_")}
+    alone = of_settings("shot", "i2v", "i2v", {**only, **fields})
+    assert alone.settings["custom_settings"] == fields["custom_settings"]
+    assert alone.motion_frames == plain.motion_frames
