@@ -87,7 +87,14 @@ def test_dry_run(capsys: pytest.CaptureFixture[str], root: Path, image: Path, tm
     assert result["film"]["settings"] == str(tmp_path / "f.json")
     assert (settings["prompt"], settings["svi_mode"], settings["video_length"]) == ("one\ntwo", True, 17)
     assert [task["prompt"] for task in result["film"]["tasks"]] == ["one", "two"]
+    fields = {"svi_variant": "shot", "svi_official_sigmas": "on"}
+    assert [each["custom_settings"] for each in (settings, *result["film"]["tasks"])] == [fields] * 3
     assert standin.asked(root) == []
+    wgp = root / "wgp.py"
+    wgp.write_text(wgp.read_text().replace("def get_model_custom_settings(", "def other("))
+    _, older = run(capsys, *words)
+    assert all("custom_settings" not in task for task in older["film"]["tasks"])
+    assert "custom_settings" not in json.loads((tmp_path / "f.json").read_text())
 
 
 def test_what_cannot_be_rendered(

@@ -21,7 +21,7 @@ from ..storyboard.request import Request, story_of, target_of
 from ..storyboard.segments import film_frames, seconds
 from ..storyboard.story import Story, usage
 from ..storyboard.variants import Variant, variant_of
-from ..storyboard.wangp import WanGP, find
+from ..storyboard.wangp import WanGP, find, has_fields
 
 AUTO = "auto"
 CREDIT = "The clips are made by WanGP (github.com/deepbeepmeep/Wan2GP)."
@@ -105,7 +105,11 @@ def dry_run(root: Path, request: Request) -> Result:
     story, variant, planned = _planned(request)
     _refuse(lint(story, planned, root))
     path = planned.target.with_suffix(".json")
-    store.write_json(path, task.film_settings(planned.segments, story, variant))
+    settings = task.film_settings(planned.segments, story, variant)
+    tasks = [dict(planned.tasks[each.number]) for each in planned.segments]
+    if has_fields(root):
+        settings, *tasks = (task.with_fields(each, variant.architecture) for each in (settings, *tasks))
+    store.write_json(path, settings)
     notes = ["In WanGP: Load Settings from this file, then Generate; it makes the whole film in one go."]
     if len({segment.scene for segment in planned.segments}) > 1:
         notes.append("WanGP cannot cut to another image within a video; its settings hold the first scene's.")
@@ -115,7 +119,7 @@ def dry_run(root: Path, request: Request) -> Result:
         f"{_summary(planned)}. Wrote {path}; nothing was rendered.",
         body=_shots(story, planned),
         notes=tuple(notes),
-        extra=_facts(planned, settings=str(path), tasks=[planned.tasks[each.number] for each in planned.segments]),
+        extra=_facts(planned, settings=str(path), tasks=tasks),
     )
 
 

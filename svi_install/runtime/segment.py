@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FRAMES = "frames.rgb"
 LATENTS = "latents.pt"
 DONE = "segment.json"
+BEGUN = "begun"
 TAIL_NAME = "tail-{:03d}.png"
 
 
@@ -36,7 +37,7 @@ class Segment:
     out: Path
 
     def check(self, motion_frames: int) -> None:
-        """Makes sure that the clip before has left everything.
+        """Makes sure that the clip before has left everything, and leaves a mark: SVI has taken this clip.
 
         Args:
             motion_frames: frames that this clip continues.
@@ -46,11 +47,12 @@ class Segment:
         """
         if not self.out.is_dir():
             raise ValueError(f"the folder {self.out} does not exist")
-        if self.before is None:
-            return
-        for path in (self.before / DONE, *_tail_files(self.before, motion_frames)):
+        before = () if self.before is None else (self.before / DONE, *_tail_files(self.before, motion_frames))
+        for path in before:
             if not path.is_file():
                 raise ValueError(f"the clip before is not finished: {path} is missing")
+        # Whoever waits for the clip need not wait for its end to see that SVI is off.
+        (self.out / BEGUN).touch()
 
     def motion_frames(self, count: int) -> Tensor | None:
         """The last frames of the clip before, (3, count, height, width), uint8; None for the first clip of a scene."""

@@ -163,18 +163,27 @@ def make(film: Film, job: runner.Job, program: Path, report: Report, preview: bo
     for segment in missing:
         film.store.begin(segment.number, film.keys[segment.number])
     total, seconds, began = len(film.segments), known_seconds(film), time.monotonic()
+    heard = runner.size(job)
+
+    def without_svi(segment: Segment) -> SviError:
+        what = f"WanGP makes segment {segment.number} without SVI, so it is of no use"
+        return trouble.without_svi(what, job.wangp.root, runner.said(job, heard))
 
     def tell(step: runner.Step) -> None:
         if step.index < len(missing):
-            number, left = missing[step.index].number, len(missing) - step.index
-            report(Progress(number, total, step.step, step.steps, seconds=seconds, left=left))
+            segment, left = missing[step.index], len(missing) - step.index
+            if step.step and job.wangp.says_begun and not film.store.begun(segment.number, film.keys[segment.number]):
+                raise without_svi(segment)
+            report(Progress(segment.number, total, step.step, step.steps, seconds=seconds, left=left))
 
     film.store.write(
         "start", wangp=job.wangp.version, headless=job.wangp.headless, segments=total, missing=len(missing)
     )
     made = []
-    for index in runner.run(job, [_placed(film, segment) for segment in missing], tell):
+    for index in runner.run(job, [_placed(film, segment, job.wangp.fields) for segment in missing], tell):
         segment, now = missing[index], time.monotonic()
+        if film.store.made(segment.number, film.keys[segment.number]) is None:
+            raise without_svi(segment)
         # The first one also loads the model.
         seconds, began = now - began, now
         _finish(film, segment, program, seconds)
@@ -232,8 +241,7 @@ def forget(film: Film, numbers: Iterable[int]) -> None:
 def _finish(film: Film, segment: Segment, program: Path, seconds: float) -> None:
     key, folder = film.keys[segment.number], film.folder(segment)
     facts = film.store.made(segment.number, key)
-    if facts is None:
-        raise trouble.inactive(segment.number, film.store.root / OUT / runner.LOG)
+    assert facts is not None
     first, end = part_frames(segment, facts["frames"], film.variant.overlap, film.variant.seam)
     raw = ffmpeg.Raw(folder / "frames.rgb", facts["width"], facts["height"], first, end)
     comment = json.dumps({**film.tasks[segment.number], "svi": facts.get("svi")}, ensure_ascii=False)
@@ -253,9 +261,11 @@ def _end_of(folder: Path, program: Path) -> Path:
     return target
 
 
-def _placed(film: Film, segment: Segment) -> dict[str, Any]:
+def _placed(film: Film, segment: Segment, fields: bool) -> dict[str, Any]:
     before = None if segment.begins else film.folder(film.segments[segment.number - 2])
-    return task.placed(film.tasks[segment.number], before, film.folder(segment))
+    settings = film.tasks[segment.number]
+    settings = task.with_fields(settings, film.variant.architecture) if fields else settings
+    return task.placed(settings, before, film.folder(segment))
 
 
 def _prefix(film: Film) -> tuple[Segment, ...]:

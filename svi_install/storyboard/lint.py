@@ -13,7 +13,7 @@ from ..loras.progress import human_size
 from . import segments as maths
 from .film import Film
 from .story import FPS, Story
-from .task import POSTPROCESSING
+from .task import POSTPROCESSING, motion_frames
 from .variants import PRO, Variant
 
 Level = Literal["error", "warning", "note"]
@@ -50,7 +50,14 @@ def lint(story: Story, film: Film, root: Path | None = None) -> tuple[Finding, .
     Returns:
         What was found, errors first.
     """
-    found = [*_images(story, film.variant), *_prompts(story), *_settings(story), *_size(film), *_lengths(story, film)]
+    found = [
+        *_images(story, film.variant),
+        *_prompts(story),
+        *_settings(story),
+        *_svi(film),
+        *_size(film),
+        *_lengths(story, film),
+    ]
     if root is not None:
         found += [*_model(film, root), *_loras(film, root)]
     found += _disk(film)
@@ -86,6 +93,33 @@ def _settings(story: Story) -> Iterator[Finding]:
                 yield Finding("error", f"{where}: {name} is not to be set here; render decides it for each segment.")
             elif name in POSTPROCESSING and settings[name]:
                 yield Finding("error", f"{where}: {name} works on finished videos; use it in WanGP on the joined film.")
+
+
+def _svi(film: Film) -> Iterator[Finding]:
+    """What a shot sets of SVI itself must leave it on, and leave the frames that two clips share."""
+    seen = set()
+    for segment in film.segments:
+        where, task = f"shot {segment.shot}", film.tasks[segment.number]
+        if segment.shot in seen:
+            continue
+        seen.add(segment.shot)
+        if task.get("image_mode") or str(task.get("mode") or "").startswith("edit_"):
+            yield Finding(
+                "error", f"{where}: mode and image_mode are not to be set here; without them WanGP makes clips."
+            )
+        try:
+            motion = motion_frames(task, film.variant.architecture)
+        except ValueError as error:
+            yield Finding("error", f"{where}: {error}.")
+            continue
+        if motion is None:
+            yield Finding("error", f"{where}: its settings switch SVI off; the film would drift.")
+        elif motion != film.variant.motion_frames:
+            yield Finding(
+                "error",
+                f"{where}: its settings hand {motion} frames from clip to clip, those of the film "
+                f"{film.variant.motion_frames}; choose that by the variant.",
+            )
 
 
 def _size(film: Film) -> Iterator[Finding]:

@@ -87,6 +87,30 @@ def run(job: Job, tasks: Sequence[Mapping[str, Any]], report: Report) -> Iterato
             yield start + index
 
 
+def said(job: Job, since: int = 0) -> list[str]:
+    """Return the lines that WanGP has said.
+
+    Args:
+        job: the job.
+        since: size of its log before.
+    """
+    try:
+        with (job.out / LOG).open("rb") as file:
+            file.seek(since)
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    return [line.strip() for line in re.split(r"[\r\n]+", text)]
+
+
+def size(job: Job) -> int:
+    """Return the size of WanGP's log, to be given to `said` later."""
+    try:
+        return (job.out / LOG).stat().st_size
+    except OSError:
+        return 0
+
+
 def _later(step: Step, start: int) -> Step:
     return Step(step.index + start, step.step, step.steps)
 
@@ -103,7 +127,7 @@ def _served(job: Job, tasks: Sequence[Mapping[str, Any]], report: Report) -> Ite
                 report(Step(index, int(event["step"]), int(event["steps"])))
             elif event["event"] == "done":
                 if not event["ok"]:
-                    raise trouble.explain([*wangp.said, *event["errors"]], None)
+                    raise trouble.explain([*wangp.said, *event["errors"]], None, job.wangp.root)
                 index += 1
                 if index < len(tasks):
                     wangp.send(tasks[index])
@@ -111,7 +135,7 @@ def _served(job: Job, tasks: Sequence[Mapping[str, Any]], report: Report) -> Ite
                 if index == len(tasks):
                     wangp.send(None)
                     return
-        raise trouble.explain(wangp.said, wangp.code())
+        raise trouble.explain(wangp.said, wangp.code(), job.wangp.root)
 
 
 def _batch(job: Job, tasks: Sequence[Mapping[str, Any]], report: Report) -> Iterator[int]:
@@ -127,9 +151,9 @@ def _batch(job: Job, tasks: Sequence[Mapping[str, Any]], report: Report) -> Iter
                 index += 1
                 yield index - 1
             elif _FAILED.search(line):
-                raise trouble.explain(wangp.said, None)
+                raise trouble.explain(wangp.said, None, job.wangp.root)
         if index < len(tasks):
-            raise trouble.explain(wangp.said, wangp.code())
+            raise trouble.explain(wangp.said, wangp.code(), job.wangp.root)
 
 
 class _Process:

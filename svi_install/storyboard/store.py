@@ -16,8 +16,8 @@ from typing import Any
 
 from ..errors import SviError
 from ..lock import hold
+from ..runtime.segment import BEGUN, FRAMES, LATENTS
 from ..runtime.segment import DONE as MADE
-from ..runtime.segment import FRAMES, LATENTS
 
 FINISHED = "done.json"
 JOURNAL = "journal.jsonl"
@@ -52,6 +52,10 @@ class Store:
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return facts if whole else None
+
+    def begun(self, number: int, key: str) -> bool:
+        """Tell whether SVI in WanGP has taken a segment."""
+        return (self.folder(number, key) / BEGUN).exists()
 
     def begin(self, number: int, key: str) -> Path:
         """Make an empty folder for a segment, without what an interrupted run has left in it."""

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from ..checkout import inspect
-from ..data import RUNTIME_FOLDER
 from ..errors import EXIT_UNSUPPORTED, SviError
+from . import presence
 
 PYTHON_VARIABLE = "WANGP_PYTHON"
 # setup.py of WanGP, its manual, Pinokio and portable builds.
@@ -23,6 +23,7 @@ ENVIRONMENTS = ("env", "venv", ".venv", "env_venv", "env_uv", "env_conda", "pyth
 Headless = Literal["api", "process"]
 _HEADLESS = re.compile(rb"\bargs\.process\b")
 _API = re.compile(rb"^    def submit_task\(", re.MULTILINE)
+_FIELDS = re.compile(rb"^def get_model_custom_settings\(", re.MULTILINE)
 _PROFILE_35 = re.compile(rb"\bprofile == 3\.5\b")
 _ASK_MMGP = "import importlib.util, sys; sys.exit(importlib.util.find_spec('mmgp') is None)"
 
@@ -38,6 +39,8 @@ class WanGP:
         headless: how it is run: one process that takes tasks one by one, or batches of tasks.
         profiles_35: whether it knows memory profile 3.5.
         gguf: whether it reads GGUF files of transformers.
+        fields: whether a task says in fields of the form what SVI is to do.
+        says_begun: whether the SVI in it leaves a mark as soon as it has taken a clip.
     """
 
     root: Path
@@ -46,6 +49,8 @@ class WanGP:
     headless: Headless
     profiles_35: bool
     gguf: bool
+    fields: bool = False
+    says_begun: bool = False
 
 
 def find(root: Path, python: Path | None = None, env: Mapping[str, str] = os.environ) -> WanGP:
@@ -72,12 +77,12 @@ def find(root: Path, python: Path | None = None, env: Mapping[str, str] = os.env
             "Update WanGP to 9.8 or newer, then run this command again.",
             EXIT_UNSUPPORTED,
         )
-    segment = root / RUNTIME_FOLDER / "segment.py"
-    if not segment.is_file() or RUNTIME_FOLDER.encode() not in text:
+    why = presence.lacking(checkout.root)
+    if why:
         raise SviError(
             "not-installed",
-            f"SVI is not in the WanGP in {root}, or it is an older one that cannot render films. Nothing was started.",
-            f'svi-install "{root}"',
+            f"SVI cannot run in the WanGP in {root}: {why}. Nothing was started.",
+            presence.next_command(checkout.root),
         )
     return WanGP(
         checkout.root,
@@ -86,7 +91,14 @@ def find(root: Path, python: Path | None = None, env: Mapping[str, str] = os.env
         "api" if _has_api(root) else "process",
         profiles_35=bool(_PROFILE_35.search(text)),
         gguf=b"shared.qtypes.gguf" in text,
+        fields=bool(_FIELDS.search(text)),
+        says_begun=b"BEGUN" in (checkout.root / presence.FILMS).read_bytes(),
     )
+
+
+def has_fields(root: Path) -> bool:
+    """Tell whether a WanGP takes what SVI is to do from fields of its form, headless too (10.80 and later)."""
+    return bool(_FIELDS.search((root / "wgp.py").read_bytes()))
 
 
 def python_of(root: Path, python: Path | None, env: Mapping[str, str]) -> Path:

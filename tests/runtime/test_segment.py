@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from svi_install.runtime import options, png
-from svi_install.runtime.segment import DONE, FRAMES, Segment, of_keys
+from svi_install.runtime.segment import BEGUN, DONE, FRAMES, Segment, of_keys
 
 
 def left(folder: Path, count: int) -> Path:
@@ -48,6 +48,17 @@ def test_the_clip_before_must_be_finished(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="does not exist"):
         Segment(None, tmp_path / "missing").check(1)
     Segment(None, tmp_path).check(5)
+
+
+def test_a_clip_that_is_taken_says_so(tmp_path: Path) -> None:
+    """Only a clip that can begin: whoever waits stops at once where there is no mark."""
+    before, out = left(tmp_path / "before", 1), tmp_path / "out"
+    out.mkdir()
+    with pytest.raises(ValueError, match="not finished"):
+        Segment(before, out).check(2)
+    assert not (out / BEGUN).exists()
+    Segment(before, out).check(1)
+    assert (out / BEGUN).exists()
 
 
 def test_frames_in_the_order_of_time(tmp_path: Path) -> None:

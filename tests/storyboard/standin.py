@@ -30,6 +30,12 @@ def make(task, step):
     if "die" in prompt:
         os._exit(9)
     width, height = map(int, task["resolution"].split("x"))
+    declared = {"svi_variant": "off", "svi_clip_seeds": "off"} if Path("declares").exists() else {}
+    # From 13.0 on WanGP writes what is declared for a field into every task that does not name it (clean_settings).
+    fields = {**declared, **task.get("custom_settings", {})}
+    silent = "silent" in prompt or (declared and fields["svi_variant"] == "off")
+    if not silent:
+        Path(task["svi_segment_out"], "begun").touch()
     motion, before = task.get("svi_num_motion_frames", 0), task.get("svi_segment_before")
     seen = json.dumps([prompt, task["seed"]]).encode() + Path(task["image_start"][0]).read_bytes()
     for back in range(motion, 0, -1) if before else ():
@@ -38,8 +44,9 @@ def make(task, step):
         step(number + 1, task["num_inference_steps"])
         if "slow" in prompt:
             time.sleep(0.2)
-    if "silent" in prompt:
-        print("[SVI Mode] off: a line is missing", flush=True)
+    if silent:
+        if "silent" in prompt:
+            print("[SVI Mode] off: a line is missing", flush=True)
         return
     frames = []
     for number in range(task["video_length"]):
@@ -59,6 +66,8 @@ WGP = """
 WanGP_version = "{version}"
 import sys
 # What render looks for: args.process svi_wangp shared.qtypes.gguf profile == 3.5
+def get_model_custom_settings(model_def):
+    return []
 if __name__ == "__main__":
     import json, os
     from clip import make
@@ -114,10 +123,8 @@ def make(root: Path, headless: str = "api", version: str = "12.60") -> Path:
         (root / folder).mkdir(parents=True)
     (root / "wgp.py").write_text(WGP.format(version=version))
     (root / "clip.py").write_text(CLIP)
-    for name in ("any2video.py", "modules/model.py"):
-        (root / "models/wan" / name).write_text("\n")
     (root / "models/wan/modules/t5.py").write_text("# gguf\n")
-    (root / "svi_wangp/segment.py").write_text("\n")
+    put_svi_in(root)
     for name in ("i2v", "i2v_2_2", "i2v_2_2_svi2pro"):
         (root / f"defaults/{name}.json").write_text('{"model": {"loras": ["pro"], "loras_multipliers": ["1"]}}')
     if headless == "api":
@@ -127,6 +134,19 @@ def make(root: Path, headless: str = "api", version: str = "12.60") -> Path:
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
     return root
+
+
+def put_svi_in(root: Path) -> None:
+    """What of SVI `render` looks for in a WanGP: its runtime, and in each of WanGP's files the hook lines."""
+    from svi_install.data import runtime_files
+    from svi_install.runtime.wgp import HOOKS
+    from svi_install.storyboard.presence import LORAS
+
+    for path, data in runtime_files().items():
+        (root / path).write_bytes(data)
+    for path, lines in {**HOOKS, **LORAS}.items():
+        with (root / path).open("a") as file:
+            file.writelines(f"# {line}\n" for line in lines)
 
 
 def asked(root: Path) -> list[dict[str, object]]:

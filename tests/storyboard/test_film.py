@@ -215,6 +215,47 @@ def test_what_goes_wrong_is_said_and_nothing_is_lost(studio: Studio, story: Stor
     assert studio.make(story()) == [2, 3]
 
 
+def test_declared_defaults_do_not_switch_svi_off(studio: Studio, story: Stories) -> None:
+    (studio.root / "declares").touch()
+    assert studio.make(story()) == [1, 2, 3]
+    for asked in standin.asked(studio.root):
+        assert asked["custom_settings"] == {"svi_variant": "shot", "svi_official_sigmas": "on"}
+        assert asked["svi_mode"] is True
+
+
+def test_a_release_without_fields_gets_none(studio: Studio, story: Stories) -> None:
+    studio.wangp = replace(studio.wangp, fields=False)
+    studio.make(story("one"))
+    assert "custom_settings" not in standin.asked(studio.root)[0]
+
+
+def test_a_clip_without_svi_is_stopped_at_its_first_step(studio: Studio, story: Stories) -> None:
+    """Not after the hour that it takes: SVI leaves a mark as soon as it has taken a clip."""
+    with pytest.raises(SviError) as caught:
+        studio.make(story("one", "silent slow", "three", steps=200))
+    assert caught.value.code == "svi-off"
+    assert "makes segment 2 without SVI" in caught.value.message
+    assert not [each for each in studio.progress if each.segment == 2 and each.step]
+
+
+def test_a_runtime_that_leaves_no_mark(studio: Studio, story: Stories) -> None:
+    studio.wangp = replace(studio.wangp, says_begun=False)
+    with pytest.raises(SviError, match="all of SVI is in it") as caught:
+        studio.make(story("one", "silent"))
+    assert "It said: [SVI Mode] off: a line is missing" in caught.value.message
+    assert caught.value.hint == f"svi-install doctor {studio.root}"
+
+
+def test_reasons_of_an_earlier_run_are_not_repeated(studio: Studio, story: Stories) -> None:
+    with pytest.raises(SviError):
+        studio.make(story("silent"))
+    (studio.root / "declares").touch()
+    studio.wangp = replace(studio.wangp, fields=False)
+    with pytest.raises(SviError, match="all of SVI is in it") as caught:
+        studio.make(story("one"))
+    assert "a line is missing" not in caught.value.message
+
+
 def test_frames_that_wangp_left_are_only_compressed(
     studio: Studio, story: Stories, monkeypatch: pytest.MonkeyPatch
 ) -> None:

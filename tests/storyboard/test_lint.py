@@ -57,6 +57,31 @@ def test_settings_that_render_decides(story: Stories, tmp_path: Path, name: str)
     assert text.startswith("defaults")
 
 
+@pytest.mark.parametrize(
+    ("variant", "settings", "why"),
+    [
+        ("shot", {"svi_mode": False}, "switch SVI off"),
+        ("shot", {"svi_variant": "off"}, "switch SVI off"),
+        ("shot", {"custom_settings": {"svi_variant": "off"}}, "switch SVI off"),
+        ("pro", {"svi_clip_seeds": "off"}, "switch SVI off"),
+        ("pro", {"custom_settings": {"svi_clip_seeds": "off"}}, "switch SVI off"),
+        ("shot", {"svi_variant": "fast"}, "can only be"),
+        ("pro", {"svi_clip_seeds": "maybe"}, "can only be on or off"),
+        ("shot", {"svi_num_motion_frames": 5}, "hand 5 frames from clip to clip, those of the film 1"),
+        ("shot", {"custom_settings": {"svi_variant": "2.0"}}, "hand 5 frames"),
+        ("shot", {"image_mode": 1}, "image_mode"),
+        ("shot", {"mode": "edit_postprocessing"}, "mode"),
+    ],
+)
+def test_what_would_make_a_shot_without_svi(
+    story: Stories, tmp_path: Path, variant: str, settings: dict[str, object], why: str
+) -> None:
+    tale = story(variant=variant, shots=(Shot("a"), Shot("b", settings=settings)))
+    (text,) = errors(tale, tmp_path)
+    assert text.startswith("shot 2")
+    assert why in text
+
+
 def test_settings_of_a_shot(story: Stories, tmp_path: Path) -> None:
     tale = story(shots=(Shot("a"), Shot("b", settings={"film_grain_intensity": 0.1})))
     assert errors(tale, tmp_path)[0].startswith("shot 2")

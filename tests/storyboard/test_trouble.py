@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from svi_install.storyboard.trouble import explain, inactive, smaller
+from svi_install.data import RUNTIME_FOLDER
+from svi_install.storyboard.trouble import explain, smaller, without_svi
+
+from . import standin
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return standin.make(tmp_path / "Wan GP")
 
 
 @pytest.mark.parametrize(
@@ -24,25 +32,25 @@ from svi_install.storyboard.trouble import explain, inactive, smaller
         ([], 3, "wangp-failed"),
     ],
 )
-def test_what_wangp_said_in_plain_words(said: list[str], code: int | None, expected: str) -> None:
-    error = explain(said, code)
+def test_what_wangp_said_in_plain_words(root: Path, said: list[str], code: int | None, expected: str) -> None:
+    error = explain(said, code, root)
     assert error.code == expected
     assert "Finished segments stay" in error.message
     assert error.exit_code == 1
 
 
-def test_only_what_is_worth_it_is_quoted() -> None:
-    error = explain([*(f"line {i}" for i in range(50)), "ValueError: no", "KeyError: 'x'", "line"], 1)
+def test_only_what_is_worth_it_is_quoted(root: Path) -> None:
+    error = explain([*(f"line {i}" for i in range(50)), "ValueError: no", "KeyError: 'x'", "line"], 1, root)
     assert "KeyError: 'x'" in error.message
     assert "line 49" not in error.message
-    alone = explain(["Traceback (most recent call last):", "  File x", "NameError: name 'y'", "exit"], 1)
+    alone = explain(["Traceback (most recent call last):", "  File x", "NameError: name 'y'", "exit"], 1, root)
     assert "NameError: name 'y'" in alone.message
     assert "Traceback" not in alone.message
     assert "exit code 1" in error.message
 
 
-def test_nothing_worth_it() -> None:
-    assert "line 2" in explain(["line 1", "line 2"], 1).message
+def test_nothing_worth_it(root: Path) -> None:
+    assert "line 2" in explain(["line 1", "line 2"], 1, root).message
 
 
 def test_one_smaller_setting_at_a_time() -> None:
@@ -77,10 +85,52 @@ def test_one_smaller_setting_at_a_time() -> None:
     assert "too small for this model" in hints[-1]
 
 
-def test_made_without_svi(tmp_path: Path) -> None:
-    log = tmp_path / "wangp.log"
-    assert inactive(3, log).code == "svi-off"
-    log.write_text("x\n[SVI Mode] off, WanGP goes on without it: a line is missing\ny\n")
-    error = inactive(3, log)
-    assert "segment 3" in error.message
-    assert "a line is missing" in error.message
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "CUDA out of memory",
+        "No space left on device",
+        "Incorrect version of mmgp",
+        "[SVI Mode] off: x",
+        "[SKIP] failed",
+    ],
+)
+def test_a_prompt_is_no_reason(root: Path, prompt: str) -> None:
+    said = [f"[Task 1/2] {prompt}...", f'[SVI Mode] clip 1/1: seed 7, prompt "{prompt}"', "KeyError: 'x'"]
+    error = explain(said, None, root)
+    assert error.code == "wangp-failed"
+    assert prompt not in error.message
+
+
+OFF = "[SVI Mode] off: this WanGP has no function x; run svi-install again"
+
+
+def test_what_is_installed_is_not_to_be_installed(root: Path) -> None:
+    """All of SVI is there: the advice of the runtime would lead in a circle."""
+    for said in ([], [OFF]):
+        error = without_svi("WanGP made segment 3 without SVI", root, said)
+        assert error.code == "svi-off"
+        assert error.message.startswith("WanGP made segment 3 without SVI, although all of SVI is in it.")
+        assert error.hint == f'svi-install doctor "{root}"'
+        assert "run svi-install again" not in error.message
+    assert "this WanGP has no function x" in error.message
+
+
+def test_svi_that_refuses(root: Path) -> None:
+    error = without_svi("x", root, ["[SVI Mode] not started: it needs a Start Image.", "[ERROR] SVI"])
+    assert "It said: [SVI Mode] not started: it needs a Start Image." in error.message
+    assert "svi-install" not in error.hint
+
+
+def test_svi_that_was_lost_meanwhile(root: Path) -> None:
+    (root / "wgp.py").write_bytes((root / "wgp.py").read_bytes().replace(b"svi.attach(", b""))
+    error = without_svi("WanGP made segment 3 without SVI", root, [OFF])
+    assert "wgp.py lost the lines of svi-install" in error.message
+    assert str(root) in error.hint
+
+
+def test_an_svi_of_another_version(root: Path) -> None:
+    (root / RUNTIME_FOLDER / "version.py").write_text('__version__ = "0.0.9"\n')
+    error = without_svi("WanGP made segment 3 without SVI", root, [OFF])
+    assert "version 0.0.9, not that of this svi-install" in error.message
+    assert error.hint == f'svi-install "{root}"'

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from svi_install.errors import SviError
-from svi_install.storyboard.wangp import find, python_of
+from svi_install.storyboard.wangp import find, has_fields, python_of
 
 from . import standin
 
@@ -18,6 +18,14 @@ def test_both_ways_to_run_it(tmp_path: Path) -> None:
     found = find(old, env={})
     assert (found.headless, found.version, found.python) == ("process", "9.91", old / "env/bin/python")
     assert (found.profiles_35, found.gguf) == (True, True)
+    assert (found.fields, has_fields(old)) == (True, True)
+
+
+def test_a_form_without_fields(tmp_path: Path) -> None:
+    root = standin.make(tmp_path / "WanGP")
+    text = (root / "wgp.py").read_text()
+    (root / "wgp.py").write_text(text.replace("def get_model_custom_settings(", "def other("))
+    assert (find(root, env={}).fields, has_fields(root)) == (False, False)
 
 
 def test_an_api_without_tasks_is_none(tmp_path: Path) -> None:

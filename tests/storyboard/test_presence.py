@@ -1,0 +1,103 @@
+"""Everything that can keep SVI from running in a WanGP is seen in its files, before a film is begun."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from svi_install.data import RUNTIME_FOLDER, runtime_files
+from svi_install.errors import SviError
+from svi_install.runtime import wgp as hooked
+from svi_install.storyboard import presence, wangp
+
+from . import standin
+
+HOOKS = [(path, line) for path, lines in {**hooked.HOOKS, **presence.LORAS}.items() for line in lines]
+FILES = sorted(path for path in runtime_files() if path not in (f"{RUNTIME_FOLDER}/__init__.py", presence.FILMS))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return standin.make(tmp_path / "WanGP")
+
+
+def refused(root: Path) -> SviError:
+    with pytest.raises(SviError) as caught:
+        wangp.find(root, env={})
+    error = caught.value
+    assert error.code == "not-installed"
+    assert "Nothing was started" in error.message
+    # `status` of a stand-in is "unsupported", for which the doctor is the next command.
+    assert error.hint == f"svi-install doctor {root}"
+    return error
+
+
+def test_all_is_there(root: Path) -> None:
+    assert presence.lacking(root) == ""
+    assert wangp.find(root, env={}).says_begun
+    assert presence.next_command(root).startswith("svi-install doctor")
+
+
+@pytest.mark.parametrize(("path", "line"), HOOKS)
+def test_each_hook(root: Path, path: str, line: str) -> None:
+    text = (root / path).read_text()
+    (root / path).write_text(text.replace(line, "gone("))
+    assert f"{path} lost the lines of svi-install" in refused(root).message
+    (root / path).write_text(text)
+    assert presence.lacking(root) == ""
+
+
+def test_all_files_that_lost_hooks_are_named(root: Path) -> None:
+    for path in ("models/wan/any2video.py", "models/wan/modules/model.py"):
+        (root / path).write_text("")
+    assert "models/wan/any2video.py and models/wan/modules/model.py lost" in refused(root).message
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_each_file_of_the_runtime(root: Path, path: str) -> None:
+    whole = (root / path).read_bytes()
+    (root / path).unlink()
+    assert f"{path} is missing" in refused(root).message
+    for damage in (whole + b"\0", b"def broken(:\n" + whole, b"\xff\xfe"):
+        (root / path).write_bytes(damage)
+        assert f"{path} is damaged" in refused(root).message
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (shutil.rmtree, "the folder svi_wangp of SVI is not in it"),
+        (lambda folder: (folder / "__init__.py").unlink(), "the folder svi_wangp of SVI is not in it"),
+        (lambda folder: (folder / "segment.py").unlink(), "too old to render films"),
+    ],
+)
+def test_no_runtime_or_an_old_one(root: Path, spoil: Callable[[Path], object], why: str) -> None:
+    spoil(root / RUNTIME_FOLDER)
+    assert why in refused(root).message
+
+
+def test_the_installed_runtime_says_which_lines_it_needs(root: Path) -> None:
+    path = root / RUNTIME_FOLDER / "wgp.py"
+    path.write_text(path.read_text().replace('"svi.attach("', '"another_name.attach("'))
+    assert "wgp.py lost" in refused(root).message
+    with (root / "wgp.py").open("a") as file:
+        file.write("# another_name.attach(\n")
+    assert presence.lacking(root) == ""
+    path.write_text("HOOKS = dict(a=1)\n")
+    assert presence.lacking(root) == ""
+
+
+def test_a_file_that_cannot_be_read(root: Path) -> None:
+    path = root / RUNTIME_FOLDER / "run.py"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(SviError, match=r"run\.py"):
+        wangp.find(root, env={})
+
+
+def test_without_a_receipt_the_files_of_this_version_count(root: Path) -> None:
+    assert not (root / ".svi-install").exists()
+    assert set(presence._runtime(root)) == set(runtime_files())
