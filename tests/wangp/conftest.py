@@ -83,8 +83,8 @@ def fresh_tree(git_dir: Path, environment: Path, tmp_path_factory: pytest.TempPa
 
     def make(version: str) -> Path:
         with lock:
-            source = trees.cached(version, git_dir, environment)
-        return trees.copy(source, tmp_path_factory.mktemp(f"wangp-{version}-") / "WanGP")
+            trees.cached(version, git_dir, environment)
+        return trees.make(version, git_dir, environment, tmp_path_factory.mktemp(f"wangp-{version}-") / "WanGP")
 
     return make
 

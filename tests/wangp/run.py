@@ -1,6 +1,7 @@
 """Runs parts of the laboratory by hand. Trees are made once under the user's cache folder and copied.
 
-python tests/wangp/run.py tree VERSION FOLDER            a WanGP tree with tiny checkpoints, without SVI
+python tests/wangp/run.py tree VERSION FOLDER            a WanGP tree with tiny checkpoints, without SVI; 13.0, 13.14
+                                                         and 17.17 are 12.60 with their behaviour, see lab/flavours.py
 python tests/wangp/run.py generate TREE SETTINGS.json    wgp.py --process, and what came out of it
 python tests/wangp/run.py parity TREE [CASE ...]         comparison with the official SVI program
 python tests/wangp/run.py lora FILE --format FORMAT      a LoRA of the tiny model with the names of a format
@@ -14,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lab import checkout, media, parity, tools, trees
+from lab import checkout, flavours, media, parity, tools, trees
 from lab.generate import complete, generate, place_loras
 
 
@@ -22,8 +23,7 @@ def tree(arguments: argparse.Namespace) -> bool:
     git_dir = checkout.git_directory()
     if git_dir is None:
         sys.exit(f"WanGP's git directory is in neither WANGP_GIT nor {checkout.GIT_SETTING}")
-    source = trees.cached(arguments.version, git_dir, tools.default_environment())
-    print(trees.copy(source, arguments.folder))
+    print(trees.make(arguments.version, git_dir, tools.default_environment(), arguments.folder))
     return True
 
 
@@ -70,7 +70,7 @@ def main() -> int:
         command = commands.add_parser(name)
         command.set_defaults(function=function)
         if name == "tree":
-            command.add_argument("version", choices=checkout.RELEASES)
+            command.add_argument("version", choices=(*checkout.RELEASES, *flavours.FLAVOURS))
             command.add_argument("folder", type=Path)
         if name == "lora":
             command.add_argument("file", type=Path)

@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from . import checkout, tools
+from . import checkout, flavours, tools
 
 
 def cache_folder() -> Path:
@@ -17,10 +17,11 @@ def cache_folder() -> Path:
 
 
 def cached(version: str, git_dir: Path, environment: Path) -> Path:
-    """The untouched tree of a release with its tiny checkpoints, made on first need.
+    """The untouched tree of a release with its tiny checkpoints, made on first need; for a flavour that of 12.60.
 
     What makes checkpoints is part of the folder's name, so that a change of it makes new ones.
     """
+    version = flavours.BASE if version in flavours.FLAVOURS else version
     commit = checkout.RELEASES[version]
     makers = ("tiny.py", "tiny_model.py", "tiny_checkpoints.py")
     recipe = hashlib.sha256(b"".join((tools.SHIM / name).read_bytes() for name in makers)).hexdigest()
@@ -40,6 +41,14 @@ def cached(version: str, git_dir: Path, environment: Path) -> Path:
             raise
         shutil.rmtree(partial)  # another test run was faster
     return folder
+
+
+def make(version: str, git_dir: Path, environment: Path, destination: Path) -> Path:
+    """A new tree of a release or flavour, with nothing of ours in it but what makes the flavour."""
+    tree = copy(cached(version, git_dir, environment), destination)
+    if version in flavours.FLAVOURS:
+        flavours.apply(tree, version)
+    return tree
 
 
 def copy(source: Path, destination: Path) -> Path:
