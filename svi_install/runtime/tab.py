@@ -39,7 +39,9 @@ def _wrapper(namespace: Namespace, original: Callable[..., Any]) -> Callable[...
                 if isinstance(made, dict):
                     _follow(namespace, made)
             else:
-                _state(namespace, made, kwargs.get("ui_defaults"))
+                asked = kwargs.get("ui_defaults") or {}
+                model = (kwargs.get("state_dict") or {}).get("model_type")
+                _state(namespace, made, {"model_type": model, **asked})
         except Exception as error:  # noqa: BLE001  (a form without help is better than no form)
             say(f"the form stays as WanGP made it: {type(error).__name__}: {error}")
         return made
@@ -86,15 +88,17 @@ def _follow(namespace: Namespace, made: Mapping[str, Any]) -> None:
     )
 
 
-def _state(namespace: Namespace, made: Any, settings: Mapping[str, Any] | None) -> None:
+def _state(namespace: Namespace, made: Any, settings: Mapping[str, Any]) -> None:
     """Says below the prompt that SVI is on, where a profile is all that can switch it."""
     if isinstance(made, dict):
         boxes = [made[name] for name in PROMPTS if name in made]
     else:
         names = list(namespace.get("inputs_names") or [])
-        boxes = [made[names.index("prompt")]] if "prompt" in names else []
-        boxes += [each for each in made[len(names) :] if getattr(each, "label", None) == getattr(boxes[0], "label", "")]
-    said = _on_line(namespace, settings or {})
+        if "prompt" not in names:
+            return
+        first = made[names.index("prompt")]
+        boxes = [first, *(each for each in made[len(names) :] if getattr(each, "label", None) == first.label)]
+    said = _on_line(namespace, settings)
     for box in boxes:
         _set(box, info=said)
 
