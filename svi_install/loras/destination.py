@@ -13,7 +13,7 @@ from .catalogue import Folder
 
 CONFIG = "wgp_config.json"
 _OPTION = re.compile(
-    r"(?<![\w-])--(loras|config|lora-dir-wan-i2v|lora-dir-i2v|lora-dir-wan|lora-dir)(?:=|[ \t]+)"
+    r"(?<![\w-])--(loras|config|lora-config|lora-dir-wan-i2v|lora-dir-i2v|lora-dir-wan|lora-dir)(?:=|[ \t]+)"
     r"(?:\"([^\"\r\n]+)\"|'([^'\r\n]+)'|([^\s\"']+))"
 )
 _COMMENT = re.compile(r"^\s*(#|::|//|rem\b)", re.IGNORECASE)
@@ -54,7 +54,13 @@ def locate(root: Path, folder: Folder) -> Destination:
         base = root / ("loras_i2v" if folder == "wan_i2v" else "loras")
         inner = base / "14B"
         return Destination(inner if inner.is_dir() else base, "this release's own folder")
-    names = ("lora-dir-wan-i2v", "lora-dir-i2v") if folder == "wan_i2v" else ("lora-dir-wan", "lora-dir")
+    if release.one_file:
+        named = _from_file(root, options["lora-config"], folder) if "lora-config" in options else None
+        if named is not None:
+            return named
+        names: tuple[str, ...] = ()
+    else:
+        names = ("lora-dir-wan-i2v", "lora-dir-i2v") if folder == "wan_i2v" else ("lora-dir-wan", "lora-dir")
     for name in names:
         if name in options:
             return Destination(_under(root, options[name]), f"--{name} in a start script")
@@ -87,14 +93,20 @@ def known_folders(root: Path) -> tuple[Path, ...]:
 class _Release(NamedTuple):
     old: bool
     configurable: bool
+    # From 13.0 on one JSON file, --lora-config, takes the place of the --lora-dir options.
+    one_file: bool
 
 
 def _release(root: Path) -> _Release:
     try:
         text = (root / "wgp.py").read_bytes()
     except OSError:
-        return _Release(old=False, configurable=True)
-    return _Release(old=b'root_lora_dir = "loras_i2v"' in text, configurable=b'"loras_root"' in text)
+        return _Release(old=False, configurable=True, one_file=False)
+    return _Release(
+        old=b'root_lora_dir = "loras_i2v"' in text,
+        configurable=b'"loras_root"' in text,
+        one_file=b"args.lora_config" in text,
+    )
 
 
 def _options(root: Path) -> dict[str, str]:
@@ -133,6 +145,23 @@ def _options_of(script: Path) -> Iterator[tuple[str, str]]:
                 # A value that only the shell can work out is no folder name.
                 if not any(sign in value for sign in "$%!{`"):
                     yield match[1], value
+
+
+def _from_file(root: Path, value: str, folder: Folder) -> Destination | None:
+    """Read the folder out of a --lora-config; None where the file cannot be read or does not name it.
+
+    Its keys are the names of the folders below the root, its values lie beside the file where they are relative (WanGP
+    13.0, docs/CLI.md).
+    """
+    file = _under(root, value)
+    try:
+        named = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    given = named.get(folder) if isinstance(named, dict) else None
+    if not isinstance(given, str) or not given.strip():
+        return None
+    return Destination(_under(file.parent, given.strip()), f"--lora-config {file.name} in a start script")
 
 
 def _configured_root(folder: Path) -> str:

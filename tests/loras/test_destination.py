@@ -110,3 +110,35 @@ def test_known_folders_are_those_that_exist(root: Path) -> None:
     (root / "loras" / "wan").mkdir(parents=True)
     (root / "loras_i2v").mkdir()
     assert known_folders(root) == (root / "loras" / "wan", root / "loras", root / "loras_i2v")
+
+
+ONE_FILE = 'return resolve_lora_dir(lora_key, get_lora_root(), args.lora_config)\nconfig["loras_root"]\n'
+
+
+@pytest.mark.parametrize("written", ["my loras/where.json", "./my loras/where.json"])
+def test_one_file_names_the_folders_from_13_0_on(root: Path, written: str) -> None:
+    (root / "wgp.py").write_text(ONE_FILE)
+    (root / "start.bat").write_text(f'python wgp.py --lora-config "{written}" --lora-dir-wan-i2v gone\n')
+    (root / "my loras").mkdir()
+    (root / "my loras" / "where.json").write_text(json.dumps({"wan_i2v": "pictures/größe", "wan": ""}), "utf-8")
+    found = locate(root, "wan_i2v")
+    assert found.folder == root / "my loras" / "pictures" / "größe"
+    assert found.why == "--lora-config where.json in a start script"
+    # What it does not name stays below the root.
+    assert locate(root, "wan").folder == root / "loras" / "wan"
+
+
+@pytest.mark.parametrize("text", [None, "", "[1]", '{"wan_i2v": 3}', '{"other": "x"}', "\x80"])
+def test_a_lora_config_that_says_nothing(root: Path, text: str | None) -> None:
+    (root / "wgp.py").write_text(ONE_FILE)
+    (root / "start.sh").write_text("python wgp.py --lora-config=where.json\n")
+    (root / "wgp_config.json").write_text('{"loras_root": "disk"}')
+    if text is not None:
+        (root / "where.json").write_bytes(text.encode("latin-1"))
+    assert locate(root, "wan_i2v").folder == root / "disk" / "wan_i2v"
+
+
+def test_releases_before_it_do_not_know_the_file(root: Path) -> None:
+    (root / "where.json").write_text('{"wan_i2v": "x"}')
+    (root / "start.sh").write_text("python wgp.py --lora-config where.json --lora-dir-wan-i2v mine\n")
+    assert locate(root, "wan_i2v").folder == root / "mine"
