@@ -45,6 +45,7 @@ def locate(root: Path, folder: Folder) -> Destination:
     """
     release = _release(root)
     options = _options(root)
+    names: tuple[str, ...] = ()
     if release.old:
         # Before 9.72 the folders stood beside each other, and --lora-dir also moved the one for image-to-video.
         names = ("lora-dir", "lora-dir-i2v") if folder == "wan_i2v" else ("lora-dir",)
@@ -58,7 +59,6 @@ def locate(root: Path, folder: Folder) -> Destination:
         named = _from_file(root, options["lora-config"], folder) if "lora-config" in options else None
         if named is not None:
             return named
-        names: tuple[str, ...] = ()
     else:
         names = ("lora-dir-wan-i2v", "lora-dir-i2v") if folder == "wan_i2v" else ("lora-dir-wan", "lora-dir")
     for name in names:

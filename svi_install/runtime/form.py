@@ -12,7 +12,7 @@ from typing import Any
 from . import details, options
 
 LABEL = options.LABELS[options.VARIANT]
-DETAILS_LABEL = "SVI details (leave it empty: the numbers are then the authors' own)"
+DETAILS_LABEL = "SVI details"
 SEEDS_LABEL = "SVI: a new seed for every clip, as its authors advise"
 
 # What to choose when.
@@ -27,7 +27,7 @@ HELP = (
     "Makes a video of any length out of clips of about 5 seconds, one line of prompt for each. Choose a profile that "
     "begins with SVI in the settings menu above, and this is set for you, together with the LoRA that it needs."
 )
-DETAILS_HELP = f"For people who know SVI. For example: {details.EXAMPLE}"
+DETAILS_HELP = f"For people who know SVI; left empty, its authors' numbers count. For example: {details.EXAMPLE}"
 
 
 def declare(model_def: MutableMapping[str, Any] | None, dropdowns: bool, room: int) -> None:

@@ -51,16 +51,16 @@ def _wrapper(namespace: Namespace, original: Callable[..., Any]) -> Callable[...
 
 def _fields(made: Any) -> None:
     """Help below the control; the line for details is there only while SVI is on."""
-    labelled = {str(getattr(each, "label", "")): each for each in _components(made)}
+    labelled = {str(_get(each, "label")): each for each in _components(made)}
     control = next((each for label, each in labelled.items() if label.startswith(form.LABEL)), None)
     details = labelled.get(form.DETAILS_LABEL)
     if control is not None:
         _set(control, info=form.HELP)
     if details is not None:
-        _set(details, info=form.DETAILS_HELP, visible=control is not None and _is_on(control.value))
+        _set(details, info=form.DETAILS_HELP, visible=control is not None and _is_on(_get(control, "value")))
     for each in _components(made):
         # The same inputs serve the fields of other models, which have no help of ours.
-        if each not in (control, details) and getattr(each, "info", None) in (form.HELP, form.DETAILS_HELP):
+        if each is not control and each is not details and _get(each, "info") in (form.HELP, form.DETAILS_HELP):
             _set(each, info=None)
 
 
@@ -97,7 +97,7 @@ def _state(namespace: Namespace, made: Any, settings: Mapping[str, Any]) -> None
         if "prompt" not in names:
             return
         first = made[names.index("prompt")]
-        boxes = [first, *(each for each in made[len(names) :] if getattr(each, "label", None) == first.label)]
+        boxes = [first, *(each for each in made[len(names) :] if _get(each, "label") == _get(first, "label"))]
     said = _on_line(namespace, settings)
     for box in boxes:
         _set(box, info=said)
@@ -129,10 +129,18 @@ def _is_on(value: Any) -> bool:
     return str(value or "").strip().lower() not in ("", "none", "stock", *options.OFF_WORDS)
 
 
+def _made_with(component: Any) -> dict[str, Any]:
+    """The arguments that a component was made with; inside of an event gradio keeps them and sets no attribute."""
+    made_with = getattr(component, "_constructor_args", None)
+    return made_with[0] if made_with else {}
+
+
+def _get(component: Any, name: str) -> Any:
+    return _made_with(component).get(name, getattr(component, name, None))
+
+
 def _set(component: Any, **changes: Any) -> None:
     """Changes a component as it will be shown: gradio takes an update from what it was made with."""
     for name, value in changes.items():
         setattr(component, name, value)
-    made_with = getattr(component, "_constructor_args", None)
-    if made_with:
-        made_with[0].update(changes)
+    _made_with(component).update(changes)

@@ -10,10 +10,12 @@ from svi_install.runtime import form, options, tab
 
 
 class Component:
-    """What matters of a component of gradio: an update is taken from what it was made with."""
+    """What matters of a component of gradio: an update is taken from what it was made with.
+
+    Made inside of an event, as all of an update are, it has no other attribute than that.
+    """
 
     def __init__(self, label: str = "", value: Any = None, visible: bool = True) -> None:
-        self.label, self.value, self.visible, self.info = label, value, visible, None
         self._constructor_args = [{"label": label, "value": value, "visible": visible}]
         self.events: list[dict[str, Any]] = []
 
@@ -62,7 +64,8 @@ def test_help_goes_with_the_model() -> None:
     made = fields("shot")
     make = wrapped(made, **NEW)
     make(update_form=True)
-    made[2].label = made[3].label = "Custom Setting"
+    for each in made[2:]:
+        each.update["label"] = "Custom Setting"
     make(update_form=True)
     assert made[2].update["info"] is made[3].update["info"] is None
 
@@ -105,7 +108,7 @@ def test_an_error_of_ours_leaves_the_form_alone(capsys: pytest.CaptureFixture[st
     made = wrapped(
         [Component(), Component("Prompt")], inputs_names=["seed", "prompt"], get_base_model_type=lambda _: 1 / 0
     )
-    assert made(ui_defaults={"model_type": "i2v"})[1].info is None
+    assert "info" not in made(ui_defaults={"model_type": "i2v"})[1].update
     assert "the form stays as WanGP made it: ZeroDivisionError" in capsys.readouterr().out
 
 
@@ -130,7 +133,7 @@ def test_without_fields_the_prompt_says_that_svi_is_on(settings: dict[str, Any],
     for box in (advanced, wizard):
         assert (box.update["info"] or "").startswith(said or "")
         assert bool(box.update["info"]) is (said is not None)
-    assert listed[2].info is listed[6].info is None
+    assert "info" not in {**listed[2].update, **listed[6].update}
 
 
 def test_the_first_page_without_fields() -> None:
