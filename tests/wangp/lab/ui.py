@@ -128,6 +128,11 @@ class Page:
         """Presses the button with that text."""
         self.browser.click(self.browser.until(lambda: self.browser.script(BUTTON, button), 20, f"the button {button}"))
 
+    def press_when_there(self, button: str, timeout: float) -> None:
+        """Presses a button that comes with what the page is doing, if it comes."""
+        with contextlib.suppress(TimeoutError, RuntimeError):
+            self.browser.click(self.browser.until(lambda: self.browser.script(BUTTON, button), timeout, button))
+
     def has_button(self, button: str) -> bool:
         return self.browser.script(BUTTON, button) is not None
 
@@ -156,6 +161,11 @@ class Page:
 
     def messages(self) -> list[str]:
         return sorted(set(self.browser.script(TOASTS)))
+
+    def close_messages(self) -> None:
+        """Closes all toasts."""
+        self.browser.script("document.querySelectorAll('.toast-close').forEach(e => e.click())")
+        self.settled()
 
     def says(self, part: str, timeout: float = 60) -> str:
         """Waits for a line on WanGP's console and returns it."""
