@@ -20,7 +20,7 @@ Level = Literal["error", "warning", "note"]
 # What `render` decides itself for each segment.
 OWN = ("prompt", "image_start", "image_end", "image_prompt_type", "seed", "video_length", "sliding_window_size")
 OWN_PREFIX = ("svi_segment", "sliding_window_overlap", "multi_prompts_gen_type", "model_type", "repeat_generation")
-_RESOLUTION = re.compile(r"(\d+)x(\d+)")
+_RESOLUTION = re.compile(r"(\d{2,5})x(\d{2,5})")
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF", b"BM", b"GIF8")
 # A compressed second is small beside the uncompressed frames of the segment that is being finished.
 BYTES_PER_PIXEL = 0.08

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..runtime import length
-from .story import FPS, SEED_STRIDE, Lora, Shot, Story, usage
+from .story import FPS, MOST_SEGMENTS, SEED_STRIDE, Lora, Shot, Story, usage
 from .variants import Variant
 
 # Far from 42 and its multiples, so that a new take never meets another segment's seed.
@@ -104,6 +104,12 @@ def segments_of(story: Story, variant: Variant, takes: Mapping[int, int] | None 
             scene += 1
             image = shot.image or story.image
         clips = clips_of(shot, frames, variant.overlap, begins)
+        if len(found) + clips > MOST_SEGMENTS:
+            raise usage(
+                f"Shot {index + 1} brings the film to {len(found) + clips} clips, but {MOST_SEGMENTS} are the most. "
+                "Nothing was started.",
+                "Look at the seconds or frames of this shot.",
+            )
         following = story.shots[index + 1] if index + 1 < len(story.shots) else None
         for clip in range(clips):
             number = len(found) + 1

@@ -13,6 +13,17 @@ FPS = 16
 CLIP_FRAMES = 81
 DEFAULT_SEED = 7
 SEED_STRIDE = 42
+# Beyond these a number is a slip, and everything behind it takes forever.
+MOST_SECONDS = 24 * 60 * 60
+MOST_SHOTS = 2000
+MOST_SEGMENTS = 5000
+MOST_STEPS = 1000
+MOST_CLIP_FRAMES = 1001
+# WanGP's settings that name files.
+FILES = (
+    *("image_refs", "image_guide", "image_mask", "video_guide", "video_guide2", "video_mask", "video_source"),
+    *("audio_guide", "audio_guide2", "audio_source", "custom_guide"),
+)
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,22 @@ class Story:
     negative_prompt: str | None = None
     loras: tuple[Lora, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def absolute(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return settings in which a file is named by its whole path: WanGP runs in another folder.
+
+    Args:
+        settings: of WanGP.
+        folder: where paths count from.
+    """
+
+    def whole(value: Any) -> Any:
+        if isinstance(value, list):
+            return [whole(each) for each in value]
+        return str(folder.absolute() / value) if isinstance(value, str) and value else value
+
+    return {name: whole(value) if name in FILES else value for name, value in settings.items()}
 
 
 def usage(message: str, hint: str = "") -> SviError:

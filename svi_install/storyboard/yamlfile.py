@@ -6,8 +6,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .story import CLIP_FRAMES, DEFAULT_SEED, FPS, Lora, Shot, Story, usage
+from ..errors import SviError
+from . import yamltree
+from .story import (
+    CLIP_FRAMES,
+    DEFAULT_SEED,
+    FPS,
+    MOST_CLIP_FRAMES,
+    MOST_SECONDS,
+    MOST_SHOTS,
+    MOST_STEPS,
+    Lora,
+    Shot,
+    Story,
+    absolute,
+    usage,
+)
 from .text import plain, shots_of
+from .yamltree import Lines, Place, shown
 
 TOP = ("image", "defaults", "shots")
 STORY_KEYS = ("variant", "seed", "resolution", "clip_frames", "negative_prompt")
@@ -27,24 +43,19 @@ def read(path: Path) -> Story:
     Raises:
         SviError: the file cannot be read, or something in it means nothing; the message names the place.
     """
-    import yaml
-
-    try:
-        data = yaml.safe_load(path.read_text("utf-8-sig"))
-    except OSError as error:
-        raise usage(f"{path} cannot be read: {error.strerror}. Nothing was started.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise usage(f"{path} is no YAML that can be read: {error}. Nothing was started.") from error
-    return parse(data, path.parent, path.name)
+    path = path.absolute()
+    data, lines = yamltree.read(path)
+    return parse(data, path.parent, path.name, lines)
 
 
-def parse(data: Any, folder: Path, name: str = "story.yaml") -> Story:
+def parse(data: Any, folder: Path, name: str = "story.yaml", lines: Lines | None = None) -> Story:
     """Make a story of what a YAML file holds.
 
     Args:
         data: the file's content.
         folder: where paths in it count from.
         name: of the file, for messages.
+        lines: line of each value in it.
 
     Returns:
         The story.
@@ -52,113 +63,139 @@ def parse(data: Any, folder: Path, name: str = "story.yaml") -> Story:
     Raises:
         SviError: something in it means nothing.
     """
-    top = _mapping(data, name, TOP)
-    defaults = _mapping(top.get("defaults") or {}, f"{name}, defaults", (*STORY_KEYS, *BOTH_KEYS))
-    if not isinstance(top.get("image"), str):
-        raise usage(f"{name} names no image. Nothing was started.", "Add a line such as: image: start.png")
-    listed = top.get("shots")
-    if isinstance(listed, str):
-        listed = [
-            {"prompt": shot.prompt, **({"frames": shot.frames} if shot.frames else {})} for shot in shots_of(listed)
-        ]
-    if not isinstance(listed, list) or not listed:
-        raise usage(f"{name} has no shots. Nothing was started.", "Add a list: shots: [{prompt: ...}]")
-    length = _length(defaults, f"{name}, defaults")
-    shots = tuple(_shot(shot, folder, f"{name}, shot {number}", length) for number, shot in enumerate(listed, 1))
-    where = f"{name}, defaults"
+    top = Place(name, (), lines or {})
+    values = _mapping(data, top, TOP)
+    defaults, where = values.get("defaults") or {}, top.at("defaults")
+    defaults = _mapping(defaults, where, (*STORY_KEYS, *BOTH_KEYS))
+    image = _file(values, "image", top, folder)
+    if image is None:
+        top.wrong("it names no image", "Add a line such as: image: start.png")
+    length = _length(defaults, where)
     return Story(
-        image=folder / top["image"],
-        shots=shots,
-        variant=str(defaults.get("variant", "shot")),
-        seed=_whole(defaults.get("seed", DEFAULT_SEED), where, "seed", 0),
-        steps=_optional(defaults, "steps", where),
+        image=image,
+        shots=_shots(values.get("shots"), top.at("shots"), folder, length),
+        variant=_words(defaults, "variant", where) or "shot",
+        seed=_whole(defaults.get("seed", DEFAULT_SEED), where.at("seed"), 0),
+        steps=_optional(defaults, "steps", where, most=MOST_STEPS),
         resolution=_text(defaults, "resolution", where),
-        clip_frames=_whole(defaults.get("clip_frames", CLIP_FRAMES), where, "clip_frames", 5),
+        clip_frames=_whole(defaults.get("clip_frames", CLIP_FRAMES), where.at("clip_frames"), 5, MOST_CLIP_FRAMES),
         negative_prompt=_text(defaults, "negative_prompt", where),
         loras=_loras(defaults, where),
-        settings=_mapping(defaults.get("settings") or {}, f"{where}, settings", None),
+        settings=_settings(defaults, where, folder),
     )
 
 
-def _shot(data: Any, folder: Path, where: str, length: int | None) -> Shot:
+def _shots(listed: Any, where: Place, folder: Path, length: int | None) -> tuple[Shot, ...]:
+    if isinstance(listed, str):
+        try:
+            found = shots_of(listed)
+        except SviError as error:
+            raise usage(f"{where}: {error.message}", error.hint) from error
+        listed = [{"prompt": shot.prompt, **({"frames": shot.frames} if shot.frames else {})} for shot in found]
+    if not isinstance(listed, list) or not listed:
+        where.wrong("there are no shots; a list of them is wanted", "Add a list: shots: [{prompt: ...}]")
+    if len(listed) > MOST_SHOTS:
+        where.wrong(f"there are {len(listed)} shots; more than {MOST_SHOTS} make no film")
+    return tuple(_shot(shot, folder, where.at(index), length) for index, shot in enumerate(listed))
+
+
+def _shot(data: Any, folder: Path, where: Place, length: int | None) -> Shot:
     shot = _mapping({"prompt": data} if isinstance(data, str) else data, where, SHOT_KEYS)
-    prompt = plain(str(shot.get("prompt") or ""))
+    prompt = plain(_words(shot, "prompt", where) or "")
     if not prompt:
-        raise usage(f"{where} has no prompt. Nothing was started.")
-    for key in ("image", "end_image"):
-        if shot.get(key) is not None and not isinstance(shot[key], str):
-            raise usage(f"{where}: {key} has to be a file name. Nothing was started.")
+        where.wrong("it has no prompt")
     new_shot = shot.get("new_shot", False)
     if not isinstance(new_shot, bool):
-        raise usage(f"{where}: new_shot is {new_shot!r}, but it can only be true or false. Nothing was started.")
+        where.at("new_shot").wrong(f"it is {shown(new_shot)}, but it can only be true or false")
     own = _length(shot, where)
+    image = _file(shot, "image", where, folder)
     return Shot(
         prompt,
         frames=length if own is None else own,
         seed=_optional(shot, "seed", where, 0),
-        steps=_optional(shot, "steps", where),
-        end_image=folder / shot["end_image"] if shot.get("end_image") else None,
-        image=folder / shot["image"] if shot.get("image") else None,
+        steps=_optional(shot, "steps", where, most=MOST_STEPS),
+        end_image=_file(shot, "end_image", where, folder),
+        image=image,
         loras=_loras(shot, where),
         # A shot with an image of its own cannot go on from the one before.
-        new_shot=new_shot or bool(shot.get("image")),
-        settings=_mapping(shot.get("settings") or {}, f"{where}, settings", None),
+        new_shot=new_shot or image is not None,
+        settings=_settings(shot, where, folder),
     )
 
 
-def _mapping(data: Any, where: str, known: tuple[str, ...] | None) -> Mapping[str, Any]:
+def _mapping(data: Any, where: Place, known: tuple[str, ...] | None) -> Mapping[str, Any]:
     if not isinstance(data, Mapping):
-        raise usage(f"{where}: expected `name: value` lines. Nothing was started.")
-    unknown = [str(key) for key in data if known is not None and key not in known]
-    if unknown:
-        raise usage(
-            f"{where}: {', '.join(unknown)} means nothing here. Nothing was started.",
-            f"Known here: {', '.join(known or ())}",
-        )
+        where.wrong(f"it is {shown(data)}, but `name: value` lines are expected here")
+    for key in data:
+        if not isinstance(key, str):
+            where.wrong(f"{shown(key)} is no name; a name has to be text")
+        if known is not None and key not in known:
+            where.at(key).wrong("this means nothing here", f"Known here: {', '.join(known)}")
     return data
 
 
-def _length(data: Mapping[str, Any], where: str) -> int | None:
-    if data.get("seconds") is not None and data.get("frames") is not None:
-        raise usage(f"{where} has seconds and frames; one of them is enough. Nothing was started.")
-    if data.get("seconds") is not None:
-        seconds = data["seconds"]
-        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds <= 0:
-            raise usage(f"{where}: seconds is {seconds!r}, but it has to be a number above 0. Nothing was started.")
+def _settings(data: Mapping[str, Any], where: Place, folder: Path) -> Mapping[str, Any]:
+    settings = _mapping(data.get("settings") or {}, where.at("settings"), None)
+    return absolute(settings, folder)
+
+
+def _file(data: Mapping[str, Any], key: str, where: Place, folder: Path) -> Path | None:
+    value = data.get(key)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        where.at(key).wrong(f"it is {shown(value)}, but it has to be a file name")
+    return folder.absolute() / value
+
+
+def _length(data: Mapping[str, Any], where: Place) -> int | None:
+    seconds = data.get("seconds")
+    if seconds is not None and data.get("frames") is not None:
+        where.at("seconds").wrong("there are seconds and frames; one of them is enough")
+    if seconds is not None:
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds <= MOST_SECONDS:
+            where.at("seconds").wrong(
+                f"it is {shown(seconds)}, but it has to be a number above 0, up to {MOST_SECONDS}"
+            )
         return max(1, round(seconds * FPS))
-    return _optional(data, "frames", where)
+    return _optional(data, "frames", where, most=MOST_SECONDS * FPS)
 
 
-def _optional(data: Mapping[str, Any], key: str, where: str, least: int = 1) -> int | None:
-    return None if data.get(key) is None else _whole(data[key], where, key, least)
+def _optional(data: Mapping[str, Any], key: str, where: Place, least: int = 1, most: int | None = None) -> int | None:
+    return None if data.get(key) is None else _whole(data[key], where.at(key), least, most)
 
 
-def _whole(value: Any, where: str, key: str, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise usage(
-            f"{where}: {key} is {value!r}, but it has to be a whole number from {least} on. Nothing was started."
-        )
+def _whole(value: Any, where: Place, least: int, most: int | None = None) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least or value > (most or value):
+        upper = "" if most is None else f" up to {most}"
+        where.wrong(f"it is {shown(value)}, but it has to be a whole number from {least} on{upper}")
     return value
 
 
-def _text(data: Mapping[str, Any], key: str, where: str) -> str | None:
+def _text(data: Mapping[str, Any], key: str, where: Place) -> str | None:
     value = data.get(key)
     if value is not None and not isinstance(value, str):
-        raise usage(f"{where}: {key} is {value!r}, but it has to be text. Nothing was started.")
+        where.at(key).wrong(f"it is {shown(value)}, but it has to be text; put it in quotation marks")
     return value
 
 
-def _loras(data: Mapping[str, Any], where: str) -> tuple[Lora, ...]:
-    listed = data.get("loras") or []
+def _words(data: Mapping[str, Any], key: str, where: Place) -> str | None:
+    """Text that may look like a number, such as the variant 2.0."""
+    value = data.get(key)
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else _text(data, key, where)
+
+
+def _loras(data: Mapping[str, Any], where: Place) -> tuple[Lora, ...]:
+    listed, where = data.get("loras") or [], where.at("loras")
     if not isinstance(listed, list):
-        raise usage(f"{where}: loras has to be a list. Nothing was started.")
+        where.wrong("it has to be a list")
     found = []
-    for entry in listed:
-        if isinstance(entry, str):
+    for index, entry in enumerate(listed):
+        if isinstance(entry, str) and entry:
             found.append(Lora(entry))
-        elif isinstance(entry, Mapping) and len(entry) == 1:
-            name, strength = next(iter(entry.items()))
-            found.append(Lora(str(name), str(strength)))
-        else:
-            raise usage(f"{where}: a LoRA is a file name or `name: strength`, not {entry!r}. Nothing was started.")
+            continue
+        name, strength = next(iter(entry.items())) if isinstance(entry, Mapping) and len(entry) == 1 else (None, None)
+        if not isinstance(name, str) or isinstance(strength, bool) or not isinstance(strength, (str, int, float)):
+            where.at(index).wrong(f"a LoRA is a file name or `name: strength`, not {shown(entry)}")
+        found.append(Lora(name, str(strength)))
     return tuple(found)
