@@ -15,13 +15,23 @@ def interactive(to: Output) -> bool:
     return not (to.as_json or to.quiet) and sys.stdin.isatty() and to.err.isatty()
 
 
-def confirmed(question: str, to: Output) -> bool:
-    """Ask a question whose usual answer is yes; without a person the answer is no."""
+def confirmed(question: str, to: Output, *, usual: bool = True) -> bool:
+    """Ask a question.
+
+    Args:
+        question: for a person.
+        to: how to print and whom to ask.
+        usual: what an empty line means.
+
+    Returns:
+        Whether the answer is yes; without a person it is no.
+    """
     if not interactive(to):
         return False
-    while (answer := _answer(f"{question} [Y/n] ", to).lower()) not in {"", "y", "yes", "n", "no"}:
+    prompt = f"{question} {'[Y/n]' if usual else '[y/N]'} "
+    while (answer := _answer(prompt, to).lower()) not in {"", "y", "yes", "n", "no"}:
         print("Please answer y or n.", file=to.err)
-    return answer in {"", "y", "yes"}
+    return answer in {"y", "yes"} or (not answer and usual)
 
 
 def choose(folders: Sequence[Path], to: Output) -> Path:

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from .actions import checkout_root
-from .cli import output_options
+from .ask import confirmed
+from .cli import output_options, yes_option
 from .output import Output, say
 from .result import Result
 
@@ -40,8 +41,9 @@ QUALITIES = ("auto", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0")
 @click.option("--dry-run", "mode", flag_value="dry", help="Write the WanGP settings; render nothing.")
 @click.option("--wangp", type=FILE, metavar="PATH", help="WanGP's folder.")
 @click.option("--python", type=FILE, metavar="FILE", help="WanGP's Python.")
+@yes_option
 @output_options
-def render(mode: str | None, wangp: Path | None, **values: Any) -> Result:
+def render(mode: str | None, wangp: Path | None, *, yes: bool, **values: Any) -> Result:
     """Render a film of any length from one image.
 
     Prompts stand between |, one per line in a text file (# for remarks), or as FramePack writes them: [3s: jumping].
@@ -56,10 +58,14 @@ def render(mode: str | None, wangp: Path | None, **values: Any) -> Result:
     how = run.How(**{name: values.pop(name) for name in ("quality", "profile", "redo", "start", "preview", "python")})
     request = Request(**values)
     root = checkout_root(wangp, to)
+
+    def agree(question: str) -> bool:
+        return yes or confirmed(question, to, usual=False)
+
     if mode == "lint":
         return run.check(root, request)
     if mode == "dry":
-        return run.dry_run(root, request)
+        return run.dry_run(root, request, agree)
     return run.render(
         root,
         request,
@@ -67,4 +73,5 @@ def render(mode: str | None, wangp: Path | None, **values: Any) -> Result:
         report=printer(to),
         downloads=lambda: download_progress(to),
         say=lambda text: say(text, to),
+        agree=agree,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -14,15 +15,16 @@ from ..loras import prefetch
 from ..loras.progress import Report as DownloadReport
 from ..loras.progress import human_size, no_report
 from ..result import Line, Result
-from ..storyboard import card, ffmpeg, film, quality, runner, store, task
+from ..storyboard import card, delivery, ffmpeg, film, mend, quality, runner, store, task
 from ..storyboard.lint import Finding, lint
 from ..storyboard.progress import span
 from ..storyboard.request import Request, story_of, target_of
-from ..storyboard.segments import film_frames, seconds
+from ..storyboard.segments import Segment, film_frames, seconds
 from ..storyboard.story import Story, usage
 from ..storyboard.variants import Variant, variant_of
 from ..storyboard.wangp import WanGP, find, has_fields
 
+Agree = Callable[[str], bool]
 AUTO = "auto"
 CREDIT = "The clips are made by WanGP (github.com/deepbeepmeep/Wan2GP)."
 _STYLES = {"error": "red", "warning": "yellow", "note": ""}
@@ -75,6 +77,10 @@ def check(root: Path, request: Request) -> Result:
     """
     story, _, planned = _planned(request)
     found = lint(story, planned, root)
+    try:
+        delivery.look(planned.target, planned.store)
+    except SviError as error:
+        found = (Finding("error", error.message), *found)
     errors = sum(finding.level == "error" for finding in found)
     head = _summary(planned)
     return Result(
@@ -89,12 +95,13 @@ def check(root: Path, request: Request) -> Result:
     )
 
 
-def dry_run(root: Path, request: Request) -> Result:
+def dry_run(root: Path, request: Request, agree: Agree = lambda question: False) -> Result:
     """Write the film as WanGP settings and render nothing.
 
     Args:
         root: WanGP's folder.
         request: the film.
+        agree: asks a person whether a file that is not the film's own may be replaced.
 
     Returns:
         Where the settings are.
@@ -104,7 +111,10 @@ def dry_run(root: Path, request: Request) -> Result:
     """
     story, variant, planned = _planned(request)
     _refuse(lint(story, planned, root))
+    delivery.look(planned.target, planned.store)
     path = planned.target.with_suffix(".json")
+    if not delivery.is_settings(path) and not agree(f"{path} is there already, and it is not this film's. Replace it?"):
+        raise delivery.refusal(path)
     settings = task.film_settings(planned.segments, story, variant)
     tasks = [dict(planned.tasks[each.number]) for each in planned.segments]
     if has_fields(root):
@@ -131,6 +141,7 @@ def render(
     report: film.Report = lambda progress: None,
     downloads: Callable[[], AbstractContextManager[DownloadReport]] = lambda: nullcontext(no_report),
     say: Callable[[str], None] = lambda text: None,
+    agree: Agree = lambda question: False,
 ) -> Result:
     """Render a film, or go on with one.
 
@@ -141,6 +152,7 @@ def render(
         report: is told how far it is.
         downloads: gives what takes the progress of downloads while they run.
         say: prints a line before the work begins.
+        agree: asks a person whether a file that is not the film's own may be replaced.
 
     Returns:
         The film.
@@ -151,6 +163,9 @@ def render(
     wangp = find(root, how.python)
     program = ffmpeg.find(wangp.root, wangp.python)
     story, variant, planned = _planned(request)
+    target = delivery.look(planned.target, planned.store)
+    if not target.own and not agree(f"{target.path} is there already, and it is not this film's. Replace it?"):
+        raise delivery.refusal(target.path)
     with planned.store.locked():
         fitted = _fit(wangp, variant, how)
         planned = film.plan(story, variant, planned.target, fitted.model)
@@ -162,17 +177,24 @@ def render(
             planned = film.plan(story, variant, planned.target, fitted.model)
         if how.start is not None:
             film.forget(planned, range(how.start, len(planned.segments) + 1))
+        mended = mend.damaged(planned, program)
+        film.forget(planned, [segment.number for segment, _ in mended])
         _bring(wangp, planned, fitted, downloads)
         missing = planned.missing()
         say(f"{_summary(planned)}. {len(missing)} of {len(planned.segments)} segments are to be made.")
         for finding in found:
             say(f"  {finding.level}: {finding.text}")
+        for segment, why in mended:
+            say(f"  segment {segment.number} is damaged and is made again: {why}.")
         job = runner.Job(wangp, planned.store.root / film.OUT, fitted.options)
         made = _made(planned, job, program, fitted, report, preview=how.preview)
-        film.join(planned, program, planned.target)
-        preview = film.preview_of(planned.target)
-        preview.unlink(missing_ok=True)
-    return _result(planned, wangp, fitted, [segment.number for segment in made])
+        joined = planned.store.root / film.JOINED
+        film.join(planned, program, joined)
+        delivery.put(joined, target, planned.store)
+        with contextlib.suppress(OSError):
+            # It may be open in a player, and is of no more use beside the film.
+            film.preview_of(planned.store).unlink(missing_ok=True)
+    return _result(planned, wangp, fitted, [segment.number for segment in made], mended)
 
 
 def _planned(request: Request) -> tuple[Story, Variant, film.Film]:
@@ -328,13 +350,21 @@ def _facts(planned: film.Film, **further: Any) -> dict[str, Any]:
     }
 
 
-def _result(planned: film.Film, wangp: WanGP, fitted: _Fitted, made: list[int]) -> Result:
+def _result(
+    planned: film.Film, wangp: WanGP, fitted: _Fitted, made: list[int], mended: tuple[tuple[Segment, str], ...]
+) -> Result:
     unused = planned.store.unused(planned.keys)
-    size = sum(file.stat().st_size for folder in unused for file in folder.rglob("*") if file.is_file())
+    size = sum(store.regular(file) or 0 for folder in unused for file in folder.rglob("*"))
     notes = [*fitted.notes, CREDIT]
     if unused:
         old = f"{len(unused)} folders of earlier takes ({human_size(size)})"
         notes.append(f"{planned.store.root} also holds {old}, which an undone change would use again.")
+    notes += [f"Segment {segment.number} was damaged ({why}) and was made again." for segment, why in mended]
+    for number in mend.unfit(planned):
+        notes.append(
+            f"Segment {number - 1} ends a little differently than it did when segment {number} went on from it. "
+            f"If that shows, make what follows again: --from {number}"
+        )
     count = len(made)
     return Result(
         "render",
@@ -342,5 +372,10 @@ def _result(planned: film.Film, wangp: WanGP, fitted: _Fitted, made: list[int]) 
         f"{planned.target}: {_summary(planned)}; {count} segment{'' if count == 1 else 's'} made now.",
         checkout=inspect(wangp.root),
         notes=tuple(notes),
-        extra=_facts(planned, made=made, headless=wangp.headless),
+        extra=_facts(
+            planned,
+            made=made,
+            headless=wangp.headless,
+            damaged=[{"number": segment.number, "why": why} for segment, why in mended],
+        ),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import shutil
 import subprocess
@@ -83,13 +85,13 @@ def encode(program: Path, raw: Raw, target: Path, comment: str = "") -> None:
     """
     size = raw.width * raw.height * 3
     source = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{raw.width}x{raw.height}", "-r", str(FPS), "-i", "-")
-    _write(program, (*source, *ENCODE, *_comment(comment)), target, _slice(raw.path, raw.first * size, raw.end * size))
+    _write(program, source, ENCODE, target, _slice(raw.path, raw.first * size, raw.end * size), comment=comment)
 
 
 def encode_frames(program: Path, frames: Sequence[bytes], size: tuple[int, int], target: Path) -> None:
     """Compress frames that are in memory; see `encode`."""
     source = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}", "-r", str(FPS), "-i", "-")
-    _write(program, (*source, *ENCODE), target, frames)
+    _write(program, source, ENCODE, target, frames)
 
 
 def join(program: Path, parts: Sequence[Path], target: Path, comment: str = "") -> None:
@@ -105,14 +107,18 @@ def join(program: Path, parts: Sequence[Path], target: Path, comment: str = "") 
         SviError: ffmpeg failed.
     """
     listing = target.with_name(f"{target.name}.parts.txt")
-    lines = ["file '" + part.absolute().as_posix().replace("'", "'\\''") + "'\n" for part in parts]
-    listing.write_text("".join(lines), "utf-8")
+    # Names below the list's own folder need no quotes, and a line break above it does no harm.
+    lines = [f"file '{_below(part.absolute(), target.absolute().parent)}'\n" for part in parts]
     try:
+        listing.write_text("".join(lines), "utf-8")
         source = ("-f", "concat", "-safe", "0", "-i", str(listing))
-        copy = ("-map", "0:v:0", "-c", "copy", "-video_track_timescale", "16384", "-movflags", "+faststart")
-        _write(program, (*source, *copy, *_comment(comment)), target, ())
+        copy = ("-c", "copy", "-video_track_timescale", "16384", "-movflags", "+faststart")
+        _write(program, source, copy, target, (), comment=comment)
+    except OSError as error:
+        raise _refused(error, target) from error
     finally:
-        listing.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            listing.unlink(missing_ok=True)
 
 
 def count(program: Path, video: Path) -> int:
@@ -129,10 +135,40 @@ def count(program: Path, video: Path) -> int:
     return int(found[-1])
 
 
-def _write(program: Path, arguments: Sequence[str], target: Path, content: Iterable[bytes]) -> None:
-    partial = target.with_name(f"{target.stem}.part{target.suffix}")
-    command = [str(program), "-v", "error", "-y", *arguments, str(partial)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+def _write(
+    program: Path,
+    source: Sequence[str],
+    options: Sequence[str],
+    target: Path,
+    content: Iterable[bytes],
+    *,
+    comment: str = "",
+) -> None:
+    """Let ffmpeg write a file beside the target, and give it the target's name when all of it is on the disk."""
+    partial, notes = (
+        target.with_name(f"{target.stem}.part{target.suffix}"),
+        target.with_name(f"{target.name}.notes.txt"),
+    )
+    described = ("-i", str(notes), "-map_metadata", "1") if comment else ()
+    command = [str(program), "-v", "error", "-y", *source, *described, "-map", "0:v:0", *options, str(partial)]
+    try:
+        if comment:
+            # A command line has too little room for the seeds of a long film.
+            notes.write_bytes(_metadata(comment))
+        _pipe(command, target, content)
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        partial.replace(target)
+    except OSError as error:
+        raise _refused(error, target) from error
+    finally:
+        for path in (partial, notes):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
+
+def _pipe(command: Sequence[str], target: Path, content: Iterable[bytes]) -> None:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stderr is not None
         try:
@@ -143,17 +179,26 @@ def _write(program: Path, arguments: Sequence[str], target: Path, content: Itera
             pass  # it says why on its error output
         errors = process.stderr.read()
     if process.returncode:
-        partial.unlink(missing_ok=True)
         raise _failed(errors, target)
-    try:
-        partial.replace(target)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise SviError(
-            "file-in-use",
-            f"{target} cannot be replaced: {error.strerror}. Finished segments stay.",
-            "Close the program that plays it, then run the same command again.",
-        ) from error
+
+
+def _metadata(comment: str) -> bytes:
+    """The comment in ffmpeg's own form, in which some signs are escaped."""
+    escaped = re.sub(r"([=;#\\\n])", r"\\\1", comment)
+    return f";FFMETADATA1\ncomment={escaped}\n".encode("utf-8", "replace")
+
+
+def _below(path: Path, folder: Path) -> str:
+    text = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.as_posix()
+    return text.replace("'", "'\\''")
+
+
+def _refused(error: OSError, target: Path) -> SviError:
+    return SviError(
+        "file-in-use",
+        f"{target} cannot be written: {error.strerror or error}. Finished segments stay.",
+        "Close the program that plays it, and look whether there is room on the disk; then run the same command again.",
+    )
 
 
 def _slice(path: Path, start: int, end: int) -> Iterable[bytes]:
@@ -163,10 +208,6 @@ def _slice(path: Path, start: int, end: int) -> Iterable[bytes]:
         while left > 0 and (piece := file.read(min(CHUNK, left))):
             left -= len(piece)
             yield piece
-
-
-def _comment(text: str) -> tuple[str, ...]:
-    return ("-metadata", f"comment={text}") if text else ()
 
 
 def _failed(errors: bytes, target: Path) -> SviError:

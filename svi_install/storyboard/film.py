@@ -6,21 +6,23 @@ import contextlib
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import SviError
 from ..runtime import png
-from . import ffmpeg, runner, task, trouble
+from ..runtime.segment import DONE as MADE
+from . import ffmpeg, images, runner, task, trouble
 from .segments import Segment, film_frames, part_frames, segments_of
-from .store import Store, tail_of
-from .story import Story
+from .store import Store, plainly, remove, tail_of
+from .story import MOST_SECONDS, Story
 from .variants import Variant
 
 PART = "segment.mp4"
 END = "end.mp4"
+JOINED = "film.mp4"
 OUT = "wangp"
 
 
@@ -35,6 +37,7 @@ class Film:
         segments: in the order of the film.
         keys: address of each segment's result, by its number.
         tasks: WanGP settings of each segment, by its number.
+        images: hash of each image by its path.
     """
 
     target: Path
@@ -43,6 +46,7 @@ class Film:
     segments: tuple[Segment, ...]
     keys: Mapping[int, str]
     tasks: Mapping[int, Mapping[str, Any]]
+    images: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def frames(self) -> int:
@@ -98,12 +102,12 @@ Report = Callable[[Progress], None]
 
 def store_of(target: Path) -> Store:
     """Return the folder of a film: ``film.svi`` beside ``film.mp4``."""
-    return Store(target.with_suffix(".svi").absolute())
+    return Store(target.absolute().with_suffix(".svi"))
 
 
-def preview_of(target: Path) -> Path:
+def preview_of(store: Store) -> Path:
     """Return the video that grows with every segment, on request."""
-    return target.with_name(f"{target.stem}.preview{target.suffix}")
+    return store.root / "preview.mp4"
 
 
 def plan(story: Story, variant: Variant, target: Path, model: str | None = None) -> Film:
@@ -129,12 +133,12 @@ def plan(story: Story, variant: Variant, target: Path, model: str | None = None)
     for segment in segments:
         for image in filter(None, (segment.image, segment.end_image)):
             if str(image) not in hashes:
-                hashes[str(image)] = _hash(image)
+                hashes[str(image)] = images.address(image)
         settings = task.task_of(segment, story, variant, model)
         before = None if segment.begins else keys[segment.number - 1]
         tasks[segment.number] = settings
         keys[segment.number] = task.key_of(settings, before, hashes)
-    return Film(target.absolute(), store, variant, segments, keys, tasks)
+    return Film(target.absolute(), store, variant, segments, keys, tasks, hashes)
 
 
 def make(film: Film, job: runner.Job, program: Path, report: Report, preview: bool = False) -> tuple[Segment, ...]:
@@ -153,13 +157,16 @@ def make(film: Film, job: runner.Job, program: Path, report: Report, preview: bo
     Raises:
         SviError: WanGP or ffmpeg failed; finished segments stay.
     """
-    for segment in film.missing():
-        if film.store.made(segment.number, film.keys[segment.number]) is not None:
-            # The last run was ended between WanGP and ffmpeg.
-            _finish(film, segment, program, 0.0)
+    if not said_lost(film, job):
+        for segment in film.missing():
+            if film.store.made(segment.number, film.keys[segment.number]) is not None:
+                # The last run was ended between WanGP and ffmpeg.
+                _finish(film, segment, program, 0.0)
     missing = film.missing()
     if not missing:
         return ()
+    pictures = images.keep(film.store, film.images)
+    tasks = [_placed(film, segment, job.wangp.fields, pictures) for segment in missing]
     for segment in missing:
         film.store.begin(segment.number, film.keys[segment.number])
     total, seconds, began = len(film.segments), known_seconds(film), time.monotonic()
@@ -177,10 +184,15 @@ def make(film: Film, job: runner.Job, program: Path, report: Report, preview: bo
             report(Progress(segment.number, total, step.step, step.steps, seconds=seconds, left=left))
 
     film.store.write(
-        "start", wangp=job.wangp.version, headless=job.wangp.headless, segments=total, missing=len(missing)
+        "start",
+        wangp=job.wangp.version,
+        headless=job.wangp.headless,
+        segments=total,
+        missing=len(missing),
+        log=heard,
     )
     made = []
-    for index in runner.run(job, [_placed(film, segment, job.wangp.fields) for segment in missing], tell):
+    for index in _run(film, job, tasks, missing, tell):
         segment, now = missing[index], time.monotonic()
         if film.store.made(segment.number, film.keys[segment.number]) is None:
             raise without_svi(segment)
@@ -192,10 +204,33 @@ def make(film: Film, job: runner.Job, program: Path, report: Report, preview: bo
         if preview:
             # A player may hold the last one open; that is no reason to stop a night's work.
             with contextlib.suppress(SviError):
-                join(film, program, preview_of(film.target), _prefix(film))
+                join(film, program, preview_of(film.store), _prefix(film))
         report(Progress(segment.number, total, 0, 0, part, seconds, len(missing) - index - 1))
         _tidy(job.out)
     return tuple(made)
+
+
+def _run(
+    film: Film,
+    job: runner.Job,
+    tasks: Sequence[Mapping[str, Any]],
+    missing: Sequence[Segment],
+    tell: Callable[[runner.Step], None],
+) -> Iterator[int]:
+    """Run WanGP; what it has made without a file that it lacked must not be taken for finished later."""
+    try:
+        yield from runner.run(job, tasks, tell)
+    except SviError as error:
+        if error.code == "input-lost":
+            forget(film, [segment.number for segment in missing if not film.finished(segment)])
+        raise
+
+
+def said_lost(film: Film, job: runner.Job) -> bool:
+    """Tell whether WanGP lacked a file in the last run: what it has made then is of no use."""
+    starts = [event.get("log") for event in film.store.journal() if event.get("event") == "start"]
+    since = starts[-1] if starts and type(starts[-1]) is int and starts[-1] >= 0 else 0
+    return any(trouble.LOST.match(line) for line in runner.said(job, since))
 
 
 def join(film: Film, program: Path, target: Path, segments: Sequence[Segment] | None = None) -> int:
@@ -204,7 +239,7 @@ def join(film: Film, program: Path, target: Path, segments: Sequence[Segment] | 
     Args:
         film: the film.
         program: ffmpeg.
-        target: the video.
+        target: the video, in the film's folder.
         segments: finished segments from the first on, None for all.
 
     Returns:
@@ -220,16 +255,25 @@ def join(film: Film, program: Path, target: Path, segments: Sequence[Segment] | 
         parts.append(folder / PART)
         last = index == len(chosen) - 1 or chosen[index + 1].begins
         if last and film.variant.seam == "head":
-            parts.append(_end_of(folder, program))
+            parts.append(_end_of(folder, program, film.variant.motion_frames))
     ffmpeg.join(program, parts, target, _comment(film, chosen))
     wanted, frames = film_frames(chosen, film.variant.overlap), ffmpeg.count(program, target)
     if frames != wanted:
         raise SviError(
             "wrong-length",
-            f"{target} has {frames} frames instead of {wanted}; a segment in {film.store.root} was changed.",
+            f"The film became {frames} frames long instead of {wanted}, so it was not given its name; it is {target}.",
             "Make it again from the first segment on: add --from 1",
         )
     return frames
+
+
+def handed(film: Film, segment: Segment) -> str | None:
+    """Return the address of what a segment hands on to the next one, None when that is not known."""
+    kept = film.store.facts(segment.number, film.keys[segment.number]).get("files")
+    if not isinstance(kept, dict):
+        return None
+    text = "".join(f"{name}{kept[name]}" for name in sorted(kept) if name not in (PART, MADE))
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def forget(film: Film, numbers: Iterable[int]) -> None:
@@ -247,25 +291,37 @@ def _finish(film: Film, segment: Segment, program: Path, seconds: float) -> None
     comment = json.dumps({**film.tasks[segment.number], "svi": facts.get("svi")}, ensure_ascii=False)
     ffmpeg.encode(program, raw, folder / PART, comment)
     kept = {**facts, "seed": segment.seed, "prompt": segment.prompt, "seconds": round(seconds, 2), "key": key}
-    film.store.finish(segment.number, key, kept)
+    before = None if segment.begins else handed(film, film.segments[segment.number - 2])
+    kept = {**kept, **({"before": before} if before else {})}
+    film.store.finish(segment.number, key, kept, [PART, MADE, *(path.name for path in tail_of(folder))])
     film.store.write("finished", segment=segment.number, key=key, seconds=round(seconds, 2), seed=segment.seed)
 
 
-def _end_of(folder: Path, program: Path) -> Path:
+def _end_of(folder: Path, program: Path, count: int) -> Path:
     """The tail of a segment that nothing follows, from the lossless frames."""
     target = folder / END
-    if not target.is_file():
-        pictures = [png.read(path) for path in tail_of(folder) if path.suffix == ".png"]
+    with plainly(target, "write"):
+        try:
+            pictures = [png.read(path) for path in tail_of(folder)[-count:] if path.suffix == ".png"]
+        except ValueError as error:
+            raise SviError("store", f"{error}. Finished segments stay.", "Run the same command again.") from error
+        if target.is_dir():
+            remove(target)
         size = (pictures[0].width, pictures[0].height)
         ffmpeg.encode_frames(program, [each.pixels for each in pictures], size, target)
     return target
 
 
-def _placed(film: Film, segment: Segment, fields: bool) -> dict[str, Any]:
+def _placed(film: Film, segment: Segment, fields: bool, pictures: Mapping[str, Path]) -> dict[str, Any]:
     before = None if segment.begins else film.folder(film.segments[segment.number - 2])
     settings = film.tasks[segment.number]
     settings = task.with_fields(settings, film.variant.architecture) if fields else settings
-    return task.placed(settings, before, film.folder(segment))
+    shown = {
+        name: [str(pictures[path]) for path in settings[name]]
+        for name in ("image_start", "image_end")
+        if name in settings
+    }
+    return task.placed({**settings, **shown}, before, film.folder(segment))
 
 
 def _prefix(film: Film) -> tuple[Segment, ...]:
@@ -285,8 +341,9 @@ def _comment(film: Film, segments: Sequence[Segment]) -> str:
 
 def known_seconds(film: Film) -> float | None:
     """How long a segment of this film took in an earlier run; the first of a run also loads the model."""
-    times = [float(event["seconds"]) for event in film.store.journal() if event.get("event") == "finished"]
-    return times[-1] if times and times[-1] > 0 else None
+    times = [event.get("seconds") for event in film.store.journal() if event.get("event") == "finished"]
+    known = [float(each) for each in times if isinstance(each, (int, float)) and 0 < each < MOST_SECONDS]
+    return known[-1] if known and known[-1] == times[-1] else None
 
 
 def _tidy(out: Path) -> None:
@@ -295,12 +352,3 @@ def _tidy(out: Path) -> None:
         # On Windows WanGP may still have it open; then the next segment's turn takes it.
         with contextlib.suppress(OSError):
             video.unlink()
-
-
-def _hash(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise SviError(
-            "no-image", f"The image {path} cannot be read: {error.strerror}. Nothing was started."
-        ) from error

@@ -12,6 +12,7 @@ from ..loras import destination, space
 from ..loras.progress import human_size
 from . import segments as maths
 from .film import Film
+from .images import kind
 from .story import FPS, Story
 from .task import POSTPROCESSING, motion_frames
 from .variants import PRO, Variant
@@ -21,7 +22,6 @@ Level = Literal["error", "warning", "note"]
 OWN = ("prompt", "image_start", "image_end", "image_prompt_type", "seed", "video_length", "sliding_window_size")
 OWN_PREFIX = ("svi_segment", "sliding_window_overlap", "multi_prompts_gen_type", "model_type", "repeat_generation")
 _RESOLUTION = re.compile(r"(\d{2,5})x(\d{2,5})")
-_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF", b"BM", b"GIF8")
 # A compressed second is small beside the uncompressed frames of the segment that is being finished.
 BYTES_PER_PIXEL = 0.08
 
@@ -68,9 +68,7 @@ def lint(story: Story, film: Film, root: Path | None = None) -> tuple[Finding, .
 def _images(story: Story, variant: Variant) -> Iterator[Finding]:
     images = {story.image} | {path for shot in story.shots for path in (shot.image, shot.end_image) if path}
     for image in sorted(images):
-        with image.open("rb") as file:
-            head = file.read(16)
-        if not head.startswith(_PICTURES):
+        if kind(image) is None:
             yield Finding("error", f"{image} is no picture that WanGP reads (PNG, JPEG, WebP).")
     for number, shot in enumerate(story.shots, 1):
         if shot.end_image and variant.name != PRO:

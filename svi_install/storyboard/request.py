@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from . import yamlfile
-from .story import FPS, Lora, Story, usage
+from .story import FPS, MOST_CLIP_FRAMES, MOST_SECONDS, MOST_STEPS, Lora, Story, absolute, usage
 from .text import shots_of
+from .yamltree import content
 
 STORIES = (".yaml", ".yml")
 VIDEO = ".mp4"
@@ -62,19 +64,25 @@ def story_of(request: Request) -> Story:
     else:
         if request.prompts is None:
             raise usage("The prompts are missing. Nothing was started.", 'svi-install render IMAGE "walking | running"')
-        story = Story(request.source, shots_of(_text(request.prompts)))
+        # WanGP runs in another folder.
+        story = Story(request.source.absolute(), shots_of(_text(request.prompts)))
     changed: dict[str, Any] = {
         name: value
         for name in ("variant", "seed", "steps", "resolution", "clip_frames", "negative_prompt")
         if (value := getattr(request, name)) is not None
     }
+    for name, most in (("seconds", MOST_SECONDS), ("steps", MOST_STEPS), ("clip_frames", MOST_CLIP_FRAMES)):
+        value = getattr(request, name)
+        # Not a number is never below anything.
+        if value is not None and not value <= most:
+            raise usage(f"--{name.replace('_', '-')} is {value}, but {most} is the most. Nothing was started.")
     if request.seconds is not None:
         frames = max(1, round(request.seconds * FPS))
         changed["shots"] = tuple(shot if shot.frames else replace(shot, frames=frames) for shot in story.shots)
     if request.loras:
         changed["loras"] = (*story.loras, *map(_lora, request.loras))
     if request.settings:
-        changed["settings"] = {**story.settings, **settings_of(request.settings)}
+        changed["settings"] = {**story.settings, **absolute(settings_of(request.settings), Path())}
     return replace(story, **changed)
 
 
@@ -102,9 +110,11 @@ def settings_of(words: Sequence[str]) -> Mapping[str, Any]:
         if not sign or not name.strip():
             raise usage(f"{word!r} is no setting. Nothing was started.", "--set guidance_scale=4")
         try:
-            found[name.strip()] = json.loads(value)
+            found[name.strip()] = json.loads(value, parse_constant=_no_number)
         except ValueError:
             found[name.strip()] = value
+        except RecursionError:
+            raise usage(f"The value of --set {name.strip()} is nested too deep. Nothing was started.") from None
     return found
 
 
@@ -115,8 +125,20 @@ def _lora(word: str) -> Lora:
 
 
 def _text(prompts: str) -> str:
+    if not prompts.lower().endswith(".txt") or re.search(r"[|\n]", prompts):
+        return prompts
     path = Path(prompts)
     try:
-        return path.read_text("utf-8-sig") if path.suffix.lower() == ".txt" and path.is_file() else prompts
-    except (OSError, UnicodeDecodeError) as error:
+        there = path.exists()
+    except OSError:
+        there = False
+    if not there and re.search(r"\s", prompts):
+        return prompts
+    try:
+        return content(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
         raise usage(f"{path} cannot be read as text: {error}. Nothing was started.") from error
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(word)

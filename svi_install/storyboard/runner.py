@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from . import trouble
 from .driver import MARK
+from .store import plainly, remove, usable
 from .wangp import WanGP
 
 # A notebook names a drawing program here that WanGP's Python lacks.
@@ -26,7 +27,7 @@ PATIENCE = 30.0
 LOG = "wangp.log"
 _STEP = re.compile(r"^\[(\d+)/(\d+)\]")
 _COMPLETED = re.compile(r"^Task \d+ completed")
-_FAILED = re.compile(r"^\[ERROR\]|\[SKIP\]")
+_FAILED = re.compile(r"^\[(?:ERROR|SKIP)\]")
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,20 @@ def run(job: Job, tasks: Sequence[Mapping[str, Any]], report: Report) -> Iterato
     Raises:
         SviError: WanGP failed; what it said is in the message.
     """
-    job.out.mkdir(parents=True, exist_ok=True)
+    with plainly(job.out / LOG, "write"):
+        job.out.mkdir(parents=True, exist_ok=True)
+        usable(job.out / LOG)
     if job.wangp.headless == "api":
         yield from _served(job, tasks, report)
         return
     for start in range(0, len(tasks), BATCH):
         for index in _batch(job, tasks[start : start + BATCH], lambda step, at=start: report(_later(step, at))):  # type: ignore[misc]
             yield start + index
+
+
+def _check(line: str) -> None:
+    if trouble.LOST.match(line):
+        raise trouble.lost(line)
 
 
 def said(job: Job, since: int = 0) -> list[str]:
@@ -95,6 +103,7 @@ def said(job: Job, since: int = 0) -> list[str]:
         since: size of its log before.
     """
     try:
+        usable(job.out / LOG)
         with (job.out / LOG).open("rb") as file:
             file.seek(since)
             text = file.read().decode("utf-8", "replace")
@@ -121,6 +130,7 @@ def _served(job: Job, tasks: Sequence[Mapping[str, Any]], report: Report) -> Ite
         index = 0
         for line in wangp.lines():
             if not line.startswith(MARK):
+                _check(line)
                 continue
             event = json.loads(line.removeprefix(MARK))
             if event["event"] == "progress":
@@ -140,10 +150,13 @@ def _served(job: Job, tasks: Sequence[Mapping[str, Any]], report: Report) -> Ite
 
 def _batch(job: Job, tasks: Sequence[Mapping[str, Any]], report: Report) -> Iterator[int]:
     file = job.out / "tasks.json"
-    file.write_text(json.dumps(list(tasks)), "utf-8")
+    with plainly(file, "write"):
+        remove(file)
+        file.write_text(json.dumps(list(tasks)), "utf-8")
     with _process(job, "process", ("--process", str(file), *job.options)) as wangp:
         index = 0
         for line in wangp.lines():
+            _check(line)
             step = _STEP.match(line)
             if step and int(step[2]) > 1:
                 report(Step(index, int(step[1]), int(step[2])))
@@ -231,7 +244,9 @@ def _process(job: Job, mode: str, options: Sequence[str]) -> Iterator[_Process]:
     given = os.environ if job.env is None else job.env
     env = {name: value for name, value in given.items() if name not in FOREIGN}
     env |= {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"}
-    with (job.out / LOG).open("ab") as log:
+    with plainly(job.out / LOG, "write"):
+        log = (job.out / LOG).open("ab")
+    with log:
         process = subprocess.Popen(
             command,
             cwd=job.wangp.root,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from .story import FPS, Shot, usage
+from .story import FPS, MOST_SECONDS, Shot, usage
+from .yamltree import LONGEST, is_text
 
 _NUMBER = r"(\d+(?:\.\d+)?)\s*s"
 _TIMED = re.compile(rf"\[\s*{_NUMBER}\s*(?:-\s*{_NUMBER}\s*)?:\s*([^\[\]]*)\]")
@@ -26,10 +27,12 @@ def shots_of(text: str) -> tuple[Shot, ...]:
     lines = [line.strip() for line in text.splitlines()]
     kept = [line for line in lines if line and not line.startswith("#")]
     joined = "\n".join(kept)
-    if _TIMED.search(joined):
-        return _timed(joined)
     prompts = [part for line in kept for part in line.split("|")]
-    shots = tuple(Shot(plain(prompt)) for prompt in prompts if plain(prompt))
+    timed = _TIMED.search(joined)
+    shots = _timed(joined) if timed else tuple(Shot(plain(prompt)) for prompt in prompts if plain(prompt))
+    for number, shot in enumerate(shots, 1):
+        if len(shot.prompt) > LONGEST or not is_text(shot.prompt):
+            raise usage(f"Prompt {number} is too long, or holds what is no text. Nothing was started.")
     if not shots:
         raise usage("The story has no prompt. Nothing was started.", 'svi-install render IMAGE "walking | running"')
     return shots
@@ -69,4 +72,6 @@ def _timed(text: str) -> tuple[Shot, ...]:
 
 
 def _frames(seconds: float) -> int:
+    if not seconds <= MOST_SECONDS:
+        raise usage(f"The story lasts more than {MOST_SECONDS} s. Nothing was started.")
     return max(1, round(seconds * FPS))

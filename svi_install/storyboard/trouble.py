@@ -22,6 +22,10 @@ _MMGP = re.compile(r"Incorrect version of mmgp")
 _SVI = re.compile(r"\[SVI Mode\] (?:not started|off)\b.*")
 # The runtime proposes to install it; that is left to whoever has looked at what is installed.
 _ADVICE = re.compile(r"; run svi-install again\.?$")
+# WanGP then goes on without the file, and calls it a success.
+LOST = re.compile(
+    r"\[(?!Task )[^\]]*\] (?:Warning: (?:File not found|Invalid filename) for |Error (?:copying|loading image) )"
+)
 # Lines in which a person's prompt is said again, whatever it is.
 _ECHO = re.compile(r"\[Task \d+/\d+\]|\[SVI Mode\] (?:clip|\d+ prompts)")
 _WORTH = re.compile(r"\[ERROR\]|Error\b|\[SKIP\]|not found|failed", re.I)
@@ -61,6 +65,15 @@ def explain(said: Sequence[str], code: int | None, root: Path) -> SviError:
     return SviError(
         "wangp-failed", f"WanGP gave up{ended}. It said:\n" + "\n".join(f"  {line}" for line in worth) + f"\n{KEPT}"
     )
+
+
+def lost(line: str) -> SviError:
+    """Make the error for a file that WanGP has not found; what it goes on to make is of no use.
+
+    Args:
+        line: what WanGP said.
+    """
+    return SviError("input-lost", f"WanGP lacks a file that this film needs. It said: {line}\n{KEPT}")
 
 
 def without_svi(what: str, root: Path, said: Sequence[str]) -> SviError:

@@ -37,7 +37,19 @@ def make(task, step):
     if not silent:
         Path(task["svi_segment_out"], "begun").touch()
     motion, before = task.get("svi_num_motion_frames", 0), task.get("svi_segment_before")
-    seen = json.dumps([prompt, task["seed"]]).encode() + Path(task["image_start"][0]).read_bytes()
+    # wgp.py, _load_task_attachments: a relative name counts from the folder of the task's file, which is not the
+    # person's; a file that is not found, or that has another ending than a picture, is a line and nothing more.
+    seen = json.dumps([prompt, task["seed"]]).encode()
+    for key in ("image_start", "image_end"):
+        for name in task.get(key, ()):
+            path = Path(task["base"], name)
+            if not path.exists():
+                print(f"[load] Warning: File not found for '{key}': {path}", flush=True)
+            elif path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"):
+                print(f"[load] Using path: {path}", flush=True)
+            else:
+                seen += path.read_bytes()
+                print(f"[load] Loaded image: {path}", flush=True)
     for back in range(motion, 0, -1) if before else ():
         seen += Path(before, f"tail-{back:03d}.png").read_bytes()
     for number in range(task["num_inference_steps"]):
@@ -72,7 +84,8 @@ if __name__ == "__main__":
     import json, os
     from clip import make
     open("pid", "w").write(str(os.getpid()))
-    tasks = json.load(open(sys.argv[sys.argv.index("--process") + 1]))
+    file = sys.argv[sys.argv.index("--process") + 1]
+    tasks = [{{**task, "base": os.path.dirname(file)}} for task in json.load(open(file))]
     for number, task in enumerate(tasks, 1):
         print(f"\\n[Task {{number}}/{{len(tasks)}}] {{task['prompt']}}...")
         try:
@@ -101,6 +114,8 @@ class Session:
             def iter(self, timeout):
                 found = []
                 try:
+                    print(f"\\n[Task 1/1] {task['prompt'][:60]}...", flush=True)
+                    task["base"] = os.getcwd()
                     make(task, lambda step, steps: found.append(SimpleNamespace(current_step=step, total_steps=steps)))
                 except Exception as error:
                     errors.append(error)

@@ -66,7 +66,7 @@ def test_a_failure_leaves_the_old_file(ffmpeg_program: Path, raw: Path, tmp_path
 def test_a_film_that_another_program_holds(ffmpeg_program: Path, raw: Path, tmp_path: Path) -> None:
     target = tmp_path / "a.mp4"
     target.mkdir()
-    with pytest.raises(SviError, match="cannot be replaced") as caught:
+    with pytest.raises(SviError, match="cannot be written") as caught:
         encoded(ffmpeg_program, raw, target)
     assert caught.value.code == "file-in-use"
     assert not list(tmp_path.glob("*.part.mp4"))

@@ -14,7 +14,7 @@ import pytest
 from svi_install.errors import SviError
 from svi_install.mp4 import comment
 from svi_install.runtime import png
-from svi_install.storyboard import ffmpeg, film, runner, wangp
+from svi_install.storyboard import delivery, ffmpeg, film, mend, runner, wangp
 from svi_install.storyboard.store import tail_of
 from svi_install.storyboard.story import Shot, Story
 from svi_install.storyboard.variants import variant_of
@@ -39,8 +39,11 @@ class Studio:
         """Renders what is missing and returns its numbers."""
         planned = self.plan(story)
         job = runner.Job(self.wangp, planned.store.root / "wangp")
+        film.forget(planned, [segment.number for segment, _ in mend.damaged(planned, self.program)])
         made = film.make(planned, job, self.program, self.progress.append, preview)
-        film.join(planned, self.program, self.target)
+        joined = planned.store.root / film.JOINED
+        film.join(planned, self.program, joined)
+        delivery.put(joined, delivery.look(self.target, planned.store), planned.store)
         return [segment.number for segment in made]
 
     def pixels(self, video: Path | None = None) -> list[tuple[int, ...]]:
@@ -170,7 +173,7 @@ def test_the_film_says_how_it_was_made(studio: Studio, story: Stories) -> None:
 
 def test_a_preview_grows(studio: Studio, story: Stories) -> None:
     lengths: list[int] = []
-    preview = film.preview_of(studio.target)
+    preview = film.preview_of(film.store_of(studio.target))
 
     def look(progress: film.Progress) -> None:
         if progress.finished is not None:
@@ -182,9 +185,10 @@ def test_a_preview_grows(studio: Studio, story: Stories) -> None:
 
 
 def test_a_preview_that_cannot_be_written_stops_nothing(studio: Studio, story: Stories) -> None:
-    film.preview_of(studio.target).mkdir()
+    preview = film.preview_of(film.store_of(studio.target))
+    preview.mkdir(parents=True)
     assert studio.make(story(), preview=True) == [1, 2, 3]
-    assert film.preview_of(studio.target).is_dir()
+    assert preview.is_dir()
 
 
 def test_only_the_tail_stays_uncompressed(studio: Studio, story: Stories) -> None:
@@ -273,14 +277,25 @@ def test_frames_that_wangp_left_are_only_compressed(
     near(studio.pixels(), expected(standin.asked(studio.root), 1, "head"))
 
 
-def test_a_spoiled_segment_is_noticed(studio: Studio, story: Stories) -> None:
+def test_a_spoiled_segment_is_made_again(studio: Studio, story: Stories) -> None:
     studio.make(story())
+    before = studio.hash()
     planned = studio.plan(story())
+    one, two = (planned.folder(segment) / film.PART for segment in planned.segments[:2])
+    two.write_bytes(one.read_bytes())
+    assert studio.make(story()) == [2]
+    assert studio.hash() == before
+
+
+def test_a_film_of_a_wrong_length_gets_no_name(studio: Studio, story: Stories) -> None:
+    studio.make(story())
+    before, planned = studio.hash(), studio.plan(story())
     one, two = (planned.folder(segment) / film.PART for segment in planned.segments[:2])
     ffmpeg.join(studio.program, [one, one], two)
     with pytest.raises(SviError, match="instead of 25") as caught:
-        film.join(planned, studio.program, studio.target)
+        film.join(planned, studio.program, planned.store.root / film.JOINED)
     assert "--from 1" in caught.value.hint
+    assert studio.hash() == before
 
 
 def test_no_image(studio: Studio, story: Stories, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from svi_install.storyboard.story import Lora
 
 def test_an_image_and_prompts() -> None:
     story = story_of(Request(Path("a.png"), "one | two"))
-    assert (story.image, [shot.prompt for shot in story.shots]) == (Path("a.png"), ["one", "two"])
+    assert (story.image, [shot.prompt for shot in story.shots]) == (Path("a.png").absolute(), ["one", "two"])
     assert (story.variant, story.seed, story.clip_frames) == ("shot", 7, 81)
 
 
@@ -73,3 +74,47 @@ def test_where_the_film_goes(tmp_path: Path) -> None:
     assert target_of(Request(Path("cat.png"), target=tmp_path / "x.MP4")) == tmp_path / "x.MP4"
     with pytest.raises(SviError, match="does not end in"):
         target_of(Request(Path("cat.png"), target=tmp_path / "x.avi"))
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"seconds": 1e300}, "--seconds is 1e"),
+        ({"seconds": float("nan")}, "--seconds is nan"),
+        ({"seconds": float("inf")}, "--seconds is inf"),
+        ({"steps": 10**9}, "--steps is 1000000000"),
+        ({"clip_frames": 10**6}, "--clip-frames is 1000000"),
+        ({"settings": ("x=" + "[" * 100_000,)}, "nested too deep"),
+        ({"prompts": "x" * 20_000}, "Prompt 1 is too long"),
+        ({"prompts": "one | \udcff"}, "Prompt 2 .* no text"),
+        ({"prompts": "[0s: a] [" + "9" * 400 + "s: b] [1s: c]"}, "do not grow|lasts more"),
+        ({"prompts": "[0s: a] [" + "9" * 400 + "s: b]"}, "lasts more than"),
+        ({"prompts": "missing.txt"}, "missing.txt cannot be read"),
+    ],
+)
+def test_what_nobody_means(values: dict[str, Any], why: str) -> None:
+    with pytest.raises(SviError, match=why) as caught:
+        story_of(Request(Path("a.png"), **{"prompts": "one", **values}))
+    assert caught.value.exit_code == 2
+    assert len(caught.value.message) < 1000
+
+
+def test_no_number_is_text() -> None:
+    assert settings_of(("x=NaN", "y=-Infinity", "z=1")) == {"x": "NaN", "y": "-Infinity", "z": 1}
+
+
+def test_files_in_settings_count_from_the_persons_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """WanGP runs in another folder."""
+    monkeypatch.chdir(tmp_path)
+    given = ("video_guide=walk.mp4", 'image_refs=["a.png", "/b.png"]', "prompt_enhancer=x")
+    story = story_of(Request(Path("a.png"), "one", settings=given))
+    guide, refs = str(tmp_path / "walk.mp4"), [str(tmp_path / "a.png"), "/b.png"]
+    assert story.settings == {"video_guide": guide, "image_refs": refs, "prompt_enhancer": "x"}
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/story.yaml").write_text(
+        "image: a.png\ndefaults: {settings: {video_guide: w.mp4}}\nshots: [{prompt: x, image: b.png, end_image: c.png}]"
+    )
+    story = story_of(Request(Path("sub/story.yaml")))
+    shot = story.shots[0]
+    assert [story.image, shot.image, shot.end_image] == [tmp_path / f"sub/{name}.png" for name in "abc"]
+    assert story.settings == {"video_guide": str(tmp_path / "sub/w.mp4")}

@@ -1,0 +1,175 @@
+"""The finished film: whether its name is free, what render itself has put there before, and how it gets there."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import stat
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import EXIT_USAGE, SviError
+from ..mp4 import comment
+from .store import JOURNAL, Store, digest, plainly, read_json, regular, write_json
+from .story import usage
+
+RECORD = "film.json"
+Stamp = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Target:
+    """The name of a film as it was before anything was made.
+
+    Args:
+        path: the video to be.
+        own: nothing is there, or what render has put there for this film.
+        stamp: tells one file of that name from another, None where there was none.
+    """
+
+    path: Path
+    own: bool
+    stamp: Stamp | None
+
+
+def look(path: Path, store: Store) -> Target:
+    """Look at the name that a film is to get, before anything is made.
+
+    Args:
+        path: the video to be.
+        store: the film's folder.
+
+    Returns:
+        What is there.
+
+    Raises:
+        SviError: no film can be written there.
+    """
+    folder = path.parent
+    if not folder.is_dir():
+        raise usage(
+            f"The folder {folder} does not exist. Nothing was started.", "Make it, or choose another one: -o FILE"
+        )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise usage(f"Nothing can be written into the folder {folder}. Nothing was started.", "Choose another: -o FILE")
+    if path.is_dir() and not path.is_symlink():
+        raise usage(f"{path} is a folder. Nothing was started.", "Choose another name for the film: -o FILE")
+    if store.root.exists() and not store.root.is_dir():
+        raise usage(
+            f"{store.root} is in the way: the film's segments are kept in a folder of that name. Nothing was started.",
+            "Move it away, or choose another name for the film: -o FILE",
+        )
+    stamp = _stamp(path)
+    return Target(path, stamp is None or _is_own(path, store), stamp)
+
+
+def refusal(path: Path) -> SviError:
+    """Return the error for a file that is not to be replaced without a person's word."""
+    free = next(each for number in range(2, 10_000) if not _stamp(each := path.with_stem(f"{path.stem}-{number}")))
+    return SviError(
+        "not-ours",
+        f"{path} is there already, and it is not this film's. It was left as it is; nothing was started.",
+        f'Choose another name for the film: -o "{free.name}", or add --yes to replace the file.',
+        EXIT_USAGE,
+    )
+
+
+def put(made: Path, target: Target, store: Store) -> None:
+    """Give a checked film its name.
+
+    Args:
+        made: the film, in the film's folder.
+        target: the name as it was before.
+        store: the film's folder.
+
+    Raises:
+        SviError: the name was taken meanwhile, or the disk refuses; the film stays where it was made.
+    """
+    path = target.path
+    if _stamp(path) != target.stamp and not _is_own(path, store):
+        raise SviError(
+            "not-ours",
+            f"Another program has written {path} while the film was made. It was left as it is; the film is {made}.",
+            "Move one of the two away, then run the same command again.",
+        )
+    record = {"name": path.name, "size": made.stat().st_size, "sha256": digest(made)}
+    # Before the film gets its name: a film without a record would be taken for a person's own.
+    write_json(store.root / RECORD, record)
+    try:
+        _rename(made, path)
+    except OSError as error:
+        raise SviError(
+            "file-in-use",
+            f"{path} cannot be replaced: {error.strerror or error}. The film is {made}.",
+            "Close the program that plays it, then run the same command again.",
+        ) from error
+
+
+def is_own(path: Path, store: Store) -> bool:
+    """Tell whether nothing has a film's name, or what render has put there."""
+    return _stamp(path) is None or _is_own(path, store)
+
+
+def is_settings(path: Path) -> bool:
+    """Tell whether nothing has the name of a film's settings, or settings as a dry run writes them."""
+    if _stamp(path) is None:
+        return True
+    found = read_json(path)
+    if found is None or not {"pause_seconds", "settings_version", "multi_prompts_gen_type"} <= set(found):
+        return False
+    with plainly(path, "read"):
+        # WanGP and people write the same settings in another form.
+        return path.read_bytes() == json.dumps(found, indent=1).encode()
+
+
+def _is_own(path: Path, store: Store) -> bool:
+    if path.is_symlink() or regular(path) is None:
+        return False
+    record = read_json(store.root / RECORD)
+    if record is not None:
+        with plainly(path, "read"):
+            return record.get("size") == regular(path) and record.get("sha256") == digest(path)
+    # A film of an earlier version has no record, but says what it is.
+    try:
+        facts = json.loads(comment(path) or "")
+        return regular(store.root / JOURNAL) is not None and isinstance(facts["svi"]["segments"], int)
+    except (SviError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
+def _rename(made: Path, path: Path) -> None:
+    try:
+        made.replace(path)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        # The film's folder is on another disk. A name that nothing else can have.
+        handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
+        try:
+            with made.open("rb") as source, os.fdopen(handle, "wb") as copy:
+                shutil.copyfileobj(source, copy, 1 << 20)
+                copy.flush()
+                os.fsync(copy.fileno())
+            Path(name).chmod(stat.S_IMODE(made.stat().st_mode))
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        with suppress(OSError):
+            made.unlink()
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise usage(
+            f"{path} cannot be looked at: {getattr(error, 'strerror', '') or error}. Nothing was started."
+        ) from error
+    return found.st_ino, found.st_size, found.st_mtime_ns
