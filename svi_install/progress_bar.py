@@ -32,12 +32,16 @@ def download_progress(to: Output) -> Iterator[Report]:
 
 
 def lines(to: Output) -> Report:
-    """Return a report that prints a line whenever another tenth has arrived, and every note."""
+    """Return a report that prints a line whenever another tenth has arrived, when a file is checked, and every note."""
     shown: dict[str, int] = {}
+    checked: set[str] = set()
 
     def report(progress: Progress) -> None:
         if progress.note:
             print(f"  {progress.filename}: {progress.note}", file=to.err, flush=True)
+        if progress.phase == "hash" and progress.filename not in checked:
+            checked.add(progress.filename)
+            print(f"  {progress.filename}: checking what is on the disk", file=to.err, flush=True)
         if progress.phase != "download" or not progress.total:
             return
         percent = 100 * progress.done // progress.total // _STEP * _STEP

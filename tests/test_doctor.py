@@ -17,6 +17,7 @@ from svi_install.commands.doctor import doctor
 from svi_install.commands.install import install
 from tests import miniature
 from tests.crash.layer import Fault, in_child
+from tests.loras.conftest import svi_file
 from tests.older import install_other
 from tests.trees import posix
 
@@ -45,7 +46,7 @@ def test_a_healthy_patient(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(root)
     (root / "venv" / "bin").mkdir(parents=True)
     (root / "venv" / "bin" / "python").symlink_to(sys.executable)
-    monkeypatch.setattr(module, "missing_loras", lambda _: ())
+    svi_file(root / "loras" / "wan_i2v" / "svi-shot.safetensors")
     result = doctor(root)
     assert result.headline == "Everything is fine."
     assert (result.exit_code, result.state, result.next_command) == (0, "installed", "")

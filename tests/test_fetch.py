@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from svi_install.funnel import main
 from svi_install.loras import catalogue
 from svi_install.loras.catalogue import load
 
-from .loras.conftest import TINY, lora_bytes, sha256
+from .loras.conftest import TINY, large_lora, lora_bytes, sha256
 from .loras.hub import Fault, Hub
 
 CATALOGUE = {
@@ -117,7 +116,7 @@ def test_a_person_reads_what_will_come_and_what_came(root: Path, capsys: pytest.
     assert "To download: svi-shot" in said.err
     assert "1 LoRA came" in said.out
     assert str(shot(root)) in said.out
-    assert "the hub publishes" in said.out
+    assert "proof: as published by 127.0.0.1" in said.out
 
 
 def test_all(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,7 +166,7 @@ def test_verify(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shot(root).write_bytes(data)
     code, got = run(capsys, "--verify", root)
     assert (code, got["problems"][0]["name"]) == (EXIT_FAILED, "svi-shot")
-    assert any("svi-install fetch svi-shot" in line for line in got["todo"])
+    assert any(f"svi-install fetch svi-shot {root}" in line for line in got["todo"])
 
 
 def test_a_mirror(root: Path, hub: Hub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,10 +219,20 @@ def test_a_pin_that_the_hub_refuses_is_a_failure(hub: Hub, capsys: pytest.Captur
     assert "404" in got["todo"][0]
 
 
+OTHER_CATALOGUE = """
+import sys
+from pathlib import Path
+from svi_install.loras import catalogue
+from svi_install.funnel import main
+catalogue.CATALOGUE = Path(sys.argv[1])
+sys.exit(main(sys.argv[2:]))
+"""
+
+
 def started(root: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start the command in a process of its own, with the real catalogue."""
+    """Start the command in a process of its own, with the catalogue of the tests."""
     return subprocess.Popen(
-        [sys.executable, "-m", "svi_install", "fetch", str(root), *arguments],
+        [sys.executable, "-c", OTHER_CATALOGUE, str(root.parent / "catalogue.json"), "fetch", str(root), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -240,10 +249,14 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
-def slow(hub: Hub) -> bytes:
-    """SVI-Shot as the hub publishes it, but smaller and slow enough to be interrupted."""
-    data = random.Random(1).randbytes(12 * 1024**2)
-    hub.add("vita-video-gen/svi-model", "version-1.0/svi-shot.safetensors", data)
+def slow(hub: Hub, tmp_path: Path) -> bytes:
+    """A LoRA in the place of SVI-Shot, large and slow enough to be interrupted."""
+    data = large_lora(12 * 1024**2)
+    hub.add("owner/name", "svi-shot.safetensors", data)
+    without_layouts = json.loads(json.dumps(CATALOGUE))
+    for lora in without_layouts["loras"]:
+        lora["layout"] = ""
+    (tmp_path / "catalogue.json").write_text(json.dumps(without_layouts), "utf-8")
     hub.always = Fault(rate=6.0 * 1024**2)
     return data
 

@@ -14,6 +14,8 @@ from svi_install.output import Output
 from svi_install.progress_bar import amount, download_progress, lines, speed
 from svi_install.result import Result
 
+from .loras.conftest import svi_file
+
 DONE = Result("install", "unchanged", "SVI is in.", notes=("note",), todo=("todo",))
 
 
@@ -33,9 +35,7 @@ def need(root: Path) -> loras.Need:
 
 
 def test_nothing_is_asked_when_the_lora_is_there(root: Path) -> None:
-    target = need(root).target
-    target.parent.mkdir(parents=True)
-    target.write_bytes(b"x")
+    svi_file(need(root).target)
     assert prefetch.add_loras(DONE, root, agree=never) is DONE
 
 
@@ -64,7 +64,7 @@ def test_what_came_is_noted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(prefetch, "prefetch", bring)
     result = prefetch.add_loras(DONE, root, agree=lambda text: True)
-    assert result.notes == ("note", f"LoRA SVI-Shot: {path} (2.0 KB)")
+    assert result.notes == ("note", f"LoRA SVI-Shot: {path} (2.0 KB, as pinned)")
     assert (result.status, result.exit_code, result.todo) == ("done", 0, ("todo",))
 
 
@@ -97,6 +97,9 @@ def test_progress_in_a_pipe_is_a_line_for_every_tenth() -> None:
     report(Progress("SVI-Shot", "a.safetensors", "download", 10, None))
     report(Progress("SVI-Shot", "a.safetensors", "retry", 10, 2048, note="starts again"))
     printed = err.getvalue().splitlines()
+    for done in (1024, 2048):
+        report(Progress("SVI-Shot", "a.safetensors", "hash", done, 2048))
+    assert err.getvalue().splitlines()[len(printed) :] == ["  a.safetensors: checking what is on the disk"]
     assert printed[0] == "  a.safetensors: 0 % of 2.0 KB"
     assert printed[-2] == "  a.safetensors: 100 % of 2.0 KB"
     assert printed[-1] == "  a.safetensors: starts again"

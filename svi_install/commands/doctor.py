@@ -17,13 +17,13 @@ from ..checkout import Checkout, inspect
 from ..data import runtime_files
 from ..errors import EXIT_DONE, EXIT_FAILED, SviError
 from ..files import FOLDER, digest
+from ..loras.there import seen
 from ..patchset import PatchSet
 from ..pristine import extended
 from ..profiles import profile_files
 from ..result import Line, Result
 from ..state import State, quoted
 from ..storyboard.wangp import python_of
-from .prefetch import missing_loras
 from .recovery import recover
 
 _WINDOWS = sys.platform == "win32"
@@ -184,11 +184,16 @@ def _profiles(patient: _Patient) -> Iterator[Check]:
 
 
 def _loras(patient: _Patient) -> Iterator[Check]:
-    missing = missing_loras(patient.root)
+    found = seen(patient.root)
+    for one in found:
+        if one.look.fault:
+            mend = f"remove {quoted(one.path)}, then: svi-install fetch {one.lora.name} {quoted(patient.root)}"
+            yield Check("loras", "problem", f"{one.path} {one.look.fault}; WanGP cannot load it.", mend)
+    missing = [one.lora.name for one in found if not one.look.present and not one.look.fault]
     if missing:
-        text = f"{', '.join(need.lora.name for need in missing)} is not there yet; WanGP loads it on first use."
+        text = f"{', '.join(missing)} is not there yet; WanGP loads it on first use."
         yield Check("loras", "warning", text, f"svi-install fetch {quoted(patient.root)}")
-    else:
+    elif not any(one.look.fault for one in found):
         yield Check("loras", "ok", "SVI's LoRA is there.")
 
 

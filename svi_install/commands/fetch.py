@@ -10,16 +10,12 @@ from ..errors import EXIT_FAILED, EXIT_USAGE, SviError
 from ..loras import Fetched, Need, Problem, catalogue, check, needs, prefetch
 from ..loras.progress import Report, human_size, no_report
 from ..loras.settings import from_environment
+from ..loras.there import look
 from ..loras.usage import used_by
 from ..result import Result
 
 # More than that is asked about before it is downloaded.
 LARGE = 5 * 1024**3
-_PROOFS = {
-    "pinned": "its sha256 is the one in the catalogue",
-    "published": "its sha256 is the one the hub publishes",
-    "first-use": "nobody publishes its sha256; it was recorded",
-}
 
 
 def split_words(words: Sequence[str]) -> tuple[tuple[str, ...], Path | None]:
@@ -139,6 +135,11 @@ def listing(root: Path, names: Sequence[str] | None, *, precision: str) -> Resul
         "unchanged",
         f"{there} of {_count(len(found), 'LoRA')} there.",
         notes=notes,
+        todo=tuple(
+            f"{need.target} {need.fault}. Remove it, then: {_again(root, need.lora.name)}"
+            for need in found
+            if need.fault
+        ),
         extra={"loras": [_need_dict(need, profiles[need.lora.name]) for need in found]},
     )
 
@@ -168,7 +169,7 @@ def verify(root: Path, names: Sequence[str] | None, *, precision: str, report: R
         "unchanged",
         headline,
         notes=tuple(line for file in fine for line in _told(file)),
-        todo=tuple(f"{item.path}: {item.why}. Remove it, then: svi-install fetch {item.name}" for item in wrong),
+        todo=tuple(f"{item.path} {item.why}. Remove it, then: {_again(root, item.name)}" for item in wrong),
         extra={
             "loras": [_fetched_dict(file) for file in fine],
             "problems": [{"name": item.name, "path": str(item.path), "why": item.why} for item in wrong],
@@ -218,24 +219,33 @@ def missing(root: Path, names: Sequence[str] | None, *, precision: str) -> tuple
     Returns:
         One line for people, empty when everything is there, and the bytes, as far as they are known.
     """
-    found = [need for need in needs(root, names, precision=precision) if not need.present]
+    found = [need for need in needs(root, names, precision=precision) if not need.present and not need.fault]
     parts = [f"{need.lora.name} ({human_size(need.size) if need.size else 'size unknown'})" for need in found]
-    total = sum((need.size or 0) - need.kept for need in found)
+    total = sum(max(0, (need.size or 0) - need.kept) for need in found)
     return f"To download: {', '.join(parts)}" if parts else "", total
+
+
+def _again(root: Path, name: str) -> str:
+    # Late, because a list needs to know nothing about states.
+    from ..state import quoted
+
+    return f"svi-install fetch {name} {quoted(root)}"
 
 
 def _told(file: Fetched) -> tuple[str, ...]:
     how = {"have": "was there", "linked": "linked from a copy here", "copied": "copied from here"}.get(file.how, "")
     if file.how == "downloaded":
         how = f"downloaded, {human_size(file.resumed)} of it earlier" if file.resumed else "downloaded"
-    return (f"{file.name}: {file.path}", f"    {human_size(file.size)}, {how}; {_PROOFS[file.proof]}")
+    return (f"{file.name}: {file.path}", f"    {human_size(file.size)}, {how}; proof: {file.vouched}")
 
 
 def _have(need: Need) -> str:
     if need.present:
         return "yes"
+    if need.fault:
+        return "damaged"
     for file in need.lora.files:
-        if (need.target.parent / file.filename).is_file():
+        if look(need.target.parent / file.filename, need.lora, file).present:
             return file.precision
     return f"{need.kept * 100 // need.size} %" if need.kept and need.size else "no"
 
@@ -245,9 +255,8 @@ def _renaming(root: Path, found: Sequence[Need]) -> str:
     for need in found:
         others = [file for file in need.lora.files if file != need.file]
         if need.file != need.lora.files[0] and not any(
-            (need.target.parent / file.filename).is_file() for file in others
+            look(need.target.parent / file.filename, need.lora, file).present for file in others
         ):
-            # Late, because a list needs to know nothing about states.
             from ..state import quoted
 
             return f"svi-install {quoted(root)}"
@@ -267,6 +276,7 @@ def _need_dict(need: Need, profiles: Sequence[str]) -> dict[str, Any]:
         "path": str(need.target),
         "size": need.size,
         "have": need.present,
+        "fault": need.fault or None,
         "kept": need.kept,
         "used_by": list(profiles),
         "licence": need.file.licence or None,
@@ -283,6 +293,7 @@ def _fetched_dict(file: Fetched) -> dict[str, Any]:
         "size": file.size,
         "sha256": file.sha256,
         "proof": file.proof,
+        "vouched": file.vouched,
         "fetched": file.fetched,
         "resumed": file.resumed,
     }

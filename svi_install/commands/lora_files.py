@@ -58,6 +58,7 @@ def svi_loras(root: Path) -> tuple[Need, ...]:
         need.target: need
         for precision in ("fp32", "fp16")
         for need in needs(root, names, precision=precision)
-        if need.present
+        # What is damaged takes room too.
+        if need.present or need.fault
     }
     return tuple(found.values())

@@ -9,13 +9,24 @@ from pathlib import Path
 from ..errors import EXIT_DOWNLOAD, SviError
 from ..loras import Need, needs, prefetch
 from ..loras.progress import Report, human_size, no_report
+from ..loras.there import seen
 from ..result import Result
 from ..state import quoted
 
 
 def missing_loras(root: Path) -> tuple[Need, ...]:
-    """Return the LoRAs of the default set that this WanGP does not have yet."""
-    return tuple(need for need in needs(root, None) if not need.present)
+    """Return the LoRAs of the default set that this WanGP does not have yet, in no precision and not damaged."""
+    wanted = {one.lora.name for one in seen(root) if not one.look.present and not one.look.fault}
+    return tuple(need for need in needs(root, None) if need.lora.name in wanted)
+
+
+def damaged_loras(root: Path) -> tuple[str, ...]:
+    """Say for each LoRA that is there and cannot load what to do about it."""
+    return tuple(
+        f"remove {quoted(one.path)}, which {one.look.fault}, then: svi-install fetch {one.lora.name} {quoted(root)}"
+        for one in seen(root)
+        if one.look.fault
+    )
 
 
 def question(missing: tuple[Need, ...]) -> str:
@@ -44,6 +55,8 @@ def add_loras(
         The result, with a note about what came or a line about what is left to do.
     """
     try:
+        if damaged := damaged_loras(root):
+            result = result._replace(todo=(*result.todo, *damaged))
         missing = missing_loras(root)
         if not missing:
             return result
@@ -56,7 +69,7 @@ def add_loras(
             raise
         why = f"{error.message} {error.hint}".strip()
         return result._replace(notes=(*result.notes, why), todo=(*result.todo, _later(missing, root)))
-    notes = tuple(f"LoRA {file.name}: {file.path} ({human_size(file.size)})" for file in fetched.files)
+    notes = tuple(f"LoRA {file.name}: {file.path} ({human_size(file.size)}, {file.vouched})" for file in fetched.files)
     return result._replace(status="done", notes=(*result.notes, *notes))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from .. import patchset, state
 from ..checkout import inspect
+from ..loras.there import Seen, seen
 from ..result import HookPlace, Result
 from .recovery import recover
 
@@ -19,6 +21,8 @@ _HEADLINES: dict[state.Name, str] = {
     "foreign": "WanGP {version} carries another SVI patch.",
     "unsupported": "WanGP {version} cannot be patched safely.",
 }
+# There nobody waits for a LoRA.
+_WITHOUT_SVI = {"absent", "foreign", "unsupported"}
 
 
 def status(root: Path) -> Result:
@@ -28,7 +32,7 @@ def status(root: Path) -> Result:
         root: the folder that holds ``wgp.py``.
 
     Returns:
-        Its state, where the hooks are, and the next command.
+        Its state, where the hooks are, whether the LoRAs are there, and the next command.
 
     Raises:
         SviError: it is no checkout, or a file cannot be read.
@@ -45,6 +49,7 @@ def status(root: Path) -> Result:
     headline = _HEADLINES[now.name].format(version=checkout.version)
     if now.name == "installed":
         notes = (*notes, f"To take SVI out again: {now.next_command}")
+    loras = seen(checkout.root)
     return Result(
         "status",
         "done",
@@ -52,6 +57,33 @@ def status(root: Path) -> Result:
         checkout,
         now.name,
         hooks=hooks,
-        notes=(*now.details, *notes),
+        notes=(*now.details, *notes, *_said(loras, checkout.root, wanted=now.name not in _WITHOUT_SVI)),
         next_command="" if now.name == "installed" else now.next_command,
+        extra={"loras": [_facts(one) for one in loras]},
     )
+
+
+def _said(loras: Sequence[Seen], root: Path, *, wanted: bool) -> tuple[str, ...]:
+    there = [_named(one) for one in loras if one.look.present]
+    lines = [f"LoRAs that are there: {', '.join(there)}"] if there else []
+    for one in loras:
+        fetch = f"svi-install fetch {one.lora.name} {state.quoted(root)}"
+        if one.look.fault:
+            lines.append(f"{one.path} {one.look.fault}; WanGP cannot load it. Remove it, then: {fetch}")
+        elif wanted and not one.look.present:
+            lines.append(f"The LoRA {one.lora.name} is not there yet; WanGP loads it on first use. To load it: {fetch}")
+    return tuple(lines)
+
+
+def _named(one: Seen) -> str:
+    return f"{one.lora.name} ({one.file.precision})" if one.file.precision else one.lora.name
+
+
+def _facts(one: Seen) -> dict[str, str | bool | None]:
+    return {
+        "name": one.lora.name,
+        "precision": one.file.precision or None,
+        "path": str(one.path),
+        "have": one.look.present,
+        "fault": one.look.fault or None,
+    }

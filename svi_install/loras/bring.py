@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from ..errors import EXIT_DOWNLOAD, EXIT_INTERRUPTED, SviError
-from . import hashing, ledger, local, verify
+from . import hashing, ledger, local, web
 from .catalogue import LoraFile
 from .download import Arrival, Download, Job, summary
 from .failures import TransferError, disk_error
+from .header import Unsound, lora_file
 from .items import Fetched, Need, Problem, Proof
-from .part import Part, waiting
+from .naming import ChangedError, tidy
+from .own import ForeignError
+from .part import Part
 from .part_state import HeldError
 from .progress import Phase, Progress, Report
 from .settings import Settings
 from .transport import Transport
+from .verify import examine
+from .waiting import waiting
 
 _LOOK_AGAIN = 0.5
 _LONGEST_WAIT = 12 * 3600.0
+# A LoRA or a model of whose size nothing is known; the largest have 2.3 and 28 GB.
+_LARGEST_LORA = 8 * 1024**3
+_CACHE = "the hub's cache on this computer"
+_LARGEST_MODEL = 64 * 1024**3
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,7 @@ class _Known:
     sha256: str
     size: int | None
     proof: Proof
+    host: str = ""
 
 
 class Run:
@@ -63,7 +74,7 @@ class Run:
             SviError: it cannot be had; what has arrived waits for the next run.
         """
         self._say(need, "resolve")
-        if need.target.is_file():
+        if os.path.lexists(need.target):
             return self._have(need)
         made = [folder for folder in need.target.parents if not folder.exists()]
         try:
@@ -71,9 +82,16 @@ class Run:
             part = self._open(need)
         except OSError as error:
             raise disk_error(error, need.target, "write") from error
+        except ForeignError as foreign:
+            raise SviError(
+                "download-in-the-way",
+                f"{foreign.path} is {foreign.what}, not a file of svi-install's own. It was left untouched.",
+                f"Move or remove {foreign.path}, then run: {self._again(need)}",
+                EXIT_DOWNLOAD,
+            ) from foreign
         try:
             # Another process may have brought it while this one waited.
-            return self._instead(need, part) if need.target.is_file() else self._fill(need, part)
+            return self._instead(need, part) if os.path.lexists(need.target) else self._fill(need, part)
         except KeyboardInterrupt as stop:
             done = summary(part.received, part.state.size)
             raise SviError(
@@ -104,10 +122,10 @@ class Run:
         path, name = need.target, need.lora.name
         try:
             return self._prove(need)
-        except verify.UnsoundError as unsound:
+        except Unsound as unsound:
             return Problem(name, path, str(unsound))
         except OSError as error:
-            return Problem(name, path, f"it cannot be read ({error.strerror or error})")
+            return Problem(name, path, f"cannot be read ({error.strerror or error})")
 
     def _open(self, need: Need) -> Part:
         said = False
@@ -128,6 +146,9 @@ class Run:
         )
 
     def _again(self, need: Need) -> str:
+        if need.lora.variant == "gguf":
+            # Models are no words of `fetch`; what renders a film brings them.
+            return "the same svi-install render command again"
         # Late, because only a failure needs it.
         from ..state import quoted
 
@@ -140,18 +161,19 @@ class Run:
         return fetched
 
     def _have(self, need: Need) -> Fetched:
-        entry = ledger.lookup(self._settings.ledger, need.target)
+        tidy(need.target)
         urls = [place.url() for place in (need.file.place, *need.file.mirrors)]
-        if entry and entry.url in urls and need.file.sha256 in ("", entry.sha256):
-            return self._done(
-                need, Fetched(need.lora.name, need.target, "have", entry.size, entry.sha256, _proof(entry))
-            )
         try:
+            entry = ledger.lookup(self._settings.ledger, need.target)
+            if entry and entry.url in urls and need.file.sha256 in ("", entry.sha256):
+                examine(need.target, need.lora, need.file)
+                fetched = Fetched(need.lora.name, need.target, "have", entry.size, entry.sha256, _proof(entry))
+                return self._done(need, fetched._replace(host=entry.host))
             return self._done(need, self._prove(need))
-        except verify.UnsoundError as unsound:
+        except Unsound as unsound:
             raise SviError(
                 "lora-name-taken",
-                f"{need.target} is not the file it should be: {unsound}. It was left untouched.",
+                f"{need.target} is not the file it should be: it {unsound}. It was left untouched.",
                 f"Move or rename that file, then run: {self._again(need)}",
                 EXIT_DOWNLOAD,
             ) from unsound
@@ -159,23 +181,30 @@ class Run:
             raise disk_error(error, need.target, "read") from error
 
     def _prove(self, need: Need) -> Fetched:
-        """Compare a file with what is known of it, and remember it; UnsoundError when it differs."""
+        """Compare a file with all that is known of it, and remember it; Unsound when it differs."""
         path = need.target
-        size = path.stat().st_size
+        examine(path, need.lora, need.file)
+        before = path.stat()
+        size = before.st_size
         known = self._known(need.file)
         if known is not None and known.size not in (None, size):
-            raise verify.UnsoundError(f"it has {size} bytes instead of {known.size}")
-        if known is None:
-            self._check_tensors(need, path)
+            raise Unsound(f"has {size:,} bytes instead of {known.size:,}")
         sha256 = hashing.of_file(path, lambda done: self._say(need, "hash", done=done, total=size))
-        before = ledger.first_seen(self._settings.ledger, path)
+        after = path.stat()
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise Unsound("was written to while it was read")
+        first = ledger.first_seen(self._settings.ledger, path)
         if known is not None and sha256 != known.sha256:
-            raise verify.UnsoundError("its sha256 is not the published one")
-        if known is None and before is not None and before.url == need.file.url and before.sha256 != sha256:
-            raise verify.UnsoundError("its sha256 is another one than when it was first seen")
-        proof: Proof = "first-use" if known is None else known.proof
-        ledger.record(self._settings.ledger, path, need.file.url, sha256, proof)
-        return Fetched(need.lora.name, path, "have", size, sha256, proof)
+            raise Unsound("has another sha256 than the published one")
+        if known is None and first is not None and first.url == need.file.url and first.sha256 != sha256:
+            raise Unsound("has another sha256 than when it was first seen")
+        known = known or _Known(sha256, size, "layout")
+        return self._record(need, Fetched(need.lora.name, path, "have", size, sha256, known.proof, host=known.host))
+
+    def _record(self, need: Need, fetched: Fetched) -> Fetched:
+        book, url = self._settings.ledger, need.file.url
+        ledger.record(book, fetched.path, url, fetched.sha256, fetched.proof, host=fetched.host)
+        return fetched
 
     def _known(self, file: LoraFile) -> _Known | None:
         if file.sha256:
@@ -186,7 +215,7 @@ class Run:
             answer = self._transport.head(self._urls(file)[0])
         except TransferError:
             return None
-        return _Known(answer.sha256, answer.size, "published") if answer.sha256 else None
+        return _Known(answer.sha256, answer.size, "published", answer.host) if answer.sha256 else None
 
     def _urls(self, file: LoraFile) -> tuple[str, ...]:
         own = file.place.url(file.commit, self._settings.endpoint)
@@ -204,20 +233,25 @@ class Run:
                 "Unset HF_HUB_OFFLINE, then run the same command again.",
                 EXIT_DOWNLOAD,
             )
-        file = need.file
-        job = Job(need.lora.name, need.target, self._urls(file), file.sha256, file.size)
         arrival = Download(
-            job, part, self._transport, limits=self._settings.limits, report=self._report, pause=self._pause
+            self._job(need), part, self._transport, limits=self._settings.limits, report=self._report, pause=self._pause
         ).run()
         try:
             self._check_arrival(need, part, arrival)
-            if need.target.exists():
-                return self._instead(need, part)
             part.publish(need.target, self._pause)
+        except FileExistsError:
+            return self._have(need)
+        except ChangedError as changed:
+            part.discard()
+            raise SviError(
+                "download-changed",
+                f"Another program has changed {part.path}: it {changed}. It did not get its final name.",
+                f"Close that program, then run: {self._again(need)}",
+                EXIT_DOWNLOAD,
+            ) from changed
         except OSError as error:
             raise disk_error(error, need.target, "rename") from error
-        proof: Proof = "pinned" if file.sha256 else "published" if arrival.published else "first-use"
-        ledger.record(self._settings.ledger, need.target, file.url, arrival.sha256, proof)
+        proof: Proof = "pinned" if need.file.sha256 else "published" if arrival.published else "layout"
         fetched = Fetched(
             need.lora.name,
             need.target,
@@ -227,46 +261,52 @@ class Run:
             proof,
             arrival.fetched,
             arrival.resumed,
+            arrival.host if proof == "published" else "",
         )
-        return self._done(need, fetched)
+        return self._done(need, self._record(need, fetched))
+
+    def _job(self, need: Need) -> Job:
+        file = need.file
+        least, most = 0, _LARGEST_MODEL if need.lora.variant == "gguf" else _LARGEST_LORA
+        if file.size is not None:
+            least = most = file.size
+        elif file.tensor_bytes is not None:
+            least, most = file.tensor_bytes, file.tensor_bytes + 8 + lora_file.LARGEST_LIST
+        return Job(need.lora.name, need.target, self._urls(file), file.sha256, file.size, least, most)
 
     def _check_arrival(self, need: Need, part: Part, arrival: Arrival) -> None:
-        if arrival.published:
-            return
+        """Compare the head with what the LoRA must have, whoever vouches for its bytes."""
         try:
-            self._check_tensors(need, part.path)
-        except verify.UnsoundError as unsound:
+            examine(part.path, need.lora, need.file)
+        except Unsound as unsound:
             part.discard()
             raise SviError(
                 "download-not-a-lora",
-                f"What {arrival.url} sends is not {need.file.filename}: {unsound}. It was thrown away.",
+                f"What {web.shown(arrival.url)} sends is not {need.file.filename}: it {unsound}. It was thrown away.",
                 "Choose a mirror: svi-install fetch --mirror URL",
                 EXIT_DOWNLOAD,
             ) from unsound
-
-    def _check_tensors(self, need: Need, path: Path) -> None:
-        if not need.file.filename.endswith(".safetensors"):
-            return
-        header = verify.read_header(path)
-        if need.lora.layout is not None:
-            verify.check_layout(header, need.lora.layout)
 
     def _from_here(self, need: Need) -> Fetched | None:
         found = local.candidates(self._root, need.file, need.target, self._settings.caches)
         known = self._known(need.file) if found else None
         for path in found:
-            wanted = known.sha256 if known else local.blob_hash(path)
-            size = path.stat().st_size
-            if not wanted or (known and known.size not in (None, size)):
-                continue
+            blob = local.blob_hash(path)
+            vouched = known or (_Known(blob, None, "published", _CACHE) if blob else None)
             try:
-                how = local.take(path, need.target, wanted, partial(self._copying, need, size))
+                size = examine(path, need.lora, need.file).size
+                if vouched is None or vouched.size not in (None, size):
+                    continue
+                how = local.take(path, need.target, vouched.sha256, partial(self._copying, need, size))
+            except Unsound:
+                continue
+            except FileExistsError:
+                return self._have(need)
             except OSError as error:
                 raise disk_error(error, need.target, "write") from error
             if how:
-                proof: Proof = known.proof if known else "published"
-                ledger.record(self._settings.ledger, need.target, need.file.url, wanted, proof)
-                return self._done(need, Fetched(need.lora.name, need.target, how, size, wanted, proof))
+                fetched = Fetched(need.lora.name, need.target, how, size, vouched.sha256, vouched.proof)
+                return self._done(need, self._record(need, fetched._replace(host=vouched.host)))
         return None
 
     def _copying(self, need: Need, size: int, done: int) -> None:
@@ -283,4 +323,4 @@ class Run:
 def _proof(entry: ledger.Entry) -> Proof:
     if entry.proof == "pinned":
         return "pinned"
-    return "published" if entry.proof == "published" else "first-use"
+    return "published" if entry.proof == "published" else "layout"

@@ -70,6 +70,7 @@ class LoraFile(NamedTuple):
         size: bytes of the pinned file.
         sha256: hash of the pinned file.
         tensor_bytes: bytes of its tensors, without the header; the file is slightly larger.
+        dtype: kind of its numbers as the header names it, such as ``F32``.
     """
 
     precision: str
@@ -80,6 +81,7 @@ class LoraFile(NamedTuple):
     size: int | None = None
     sha256: str = ""
     tensor_bytes: int | None = None
+    dtype: str = ""
 
     @property
     def filename(self) -> str:
@@ -269,6 +271,7 @@ def _parse_file(entry: Mapping[str, Any]) -> LoraFile:
         size=entry["size"],
         sha256=entry["sha256"],
         tensor_bytes=entry["tensor_bytes"],
+        dtype=entry.get("dtype", ""),
     )
 
 

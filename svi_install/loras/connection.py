@@ -7,16 +7,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from . import space
 from .failures import TransferError
 from .hashing import Follower
 from .part import Part
 from .part_state import Extents
+from .progress import human_size
 from .settings import Limits
 from .transport import Answer, Transport
 
 # Parts smaller than that are not worth a connection.
 _SMALLEST_SHARE = 8 * 1024 * 1024
 _FLUSH_SECONDS = 0.2
+_ROOM_STEP = 64 * 1024 * 1024
 _GAIN = 1.15
 
 
@@ -33,6 +36,7 @@ class Channel:
         admit: is shown an answer and the offset it was asked for before a byte is stored; returns the part's epoch,
             and raises when the answer does not belong to what is in the part.
         wake: set whenever there is something to look at.
+        most: bytes that no file of this kind has.
     """
 
     url: str
@@ -42,6 +46,7 @@ class Channel:
     limits: Limits
     admit: Callable[[Answer, int], int]
     wake: threading.Event
+    most: int
 
 
 class Worker(threading.Thread):
@@ -61,10 +66,13 @@ class Worker(threading.Thread):
         self.error: Exception | None = None
         self.opened = False
         self.abandoned = False
+        self.reading: float | None = None
         self.started = time.monotonic()
         self._channel = channel
         self._ranges = False
         self._epoch = -1
+        self._answer: Answer | None = None
+        self._room = start
         self.start()
 
     @property
@@ -72,11 +80,17 @@ class Worker(threading.Thread):
         """True when a second connection may take a share of what is left."""
         return self.opened and self._ranges and self.stop - self.position >= 2 * _SMALLEST_SHARE
 
+    def abandon(self) -> None:
+        """Give the connection up, even while it waits for a byte; nothing it still receives is stored."""
+        self.abandoned = True
+        if self._answer is not None:
+            self._answer.body.abort()
+
     def run(self) -> None:
         """Bring the stretch; the error, if any, is left in `error`."""
         answer: Answer | None = None
         try:
-            answer = self._open()
+            answer = self._answer = self._open()
             self._receive(answer)
         except Exception as error:  # noqa: BLE001 - handed over to the thread that started this one
             self.error = error
@@ -101,7 +115,8 @@ class Worker(threading.Thread):
             raise
         if self.stop < 0 and answer.size is not None:
             self.stop = answer.size
-        self._ranges = answer.ranges
+        # Two connections are one download only where something says that both bring the same file.
+        self._ranges = answer.ranges and bool(self._channel.part.state.identity)
         self.opened = True
         return answer
 
@@ -117,6 +132,8 @@ class Worker(threading.Thread):
             self._channel.follower.give(self.position, block, count)
             self.position += count
             self.fetched += count
+            if self.stop < 0:
+                self._limit()
             if ended:
                 self._end()
                 return
@@ -126,13 +143,24 @@ class Worker(threading.Thread):
                     raise TransferError("slow", "The connection brings next to nothing.", self._channel.url)
                 check, since = now, self.fetched
 
+    def _limit(self) -> None:
+        """Keep a file of unknown size from filling the disk."""
+        if self.position > self._channel.most:
+            why = f"The server has sent {human_size(self.position)}, and does not end."
+            raise TransferError("endless", why, self._channel.url)
+        if self.position >= self._room:
+            space.require(self._channel.part.path.parent, _ROOM_STEP, self._channel.part.path.name)
+            self._room = self.position + _ROOM_STEP
+
     def _fill(self, answer: Answer, view: memoryview) -> tuple[int, bool]:
         began = time.monotonic()
         filled = 0
         room = len(view) if self.stop < 0 else min(len(view), max(1, self.stop - self.position))
         while filled < room and not self.abandoned:
             try:
+                self.reading = time.monotonic()
                 count = answer.body.readinto(view[filled:room])
+                self.reading = None
             except TransferError:
                 if filled:
                     # What has arrived counts; the next read meets the same end again.
@@ -165,7 +193,7 @@ def abandon(workers: list[Worker]) -> None:
         workers: the connections.
     """
     for worker in workers:
-        worker.abandoned = True
+        worker.abandon()
 
 
 def share(part: Part, workers: list[Worker]) -> tuple[int, int] | None:

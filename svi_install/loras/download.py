@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +13,8 @@ from pathlib import Path
 from . import space
 from .connection import Channel, Growth, Worker, abandon, share
 from .failures import TransferError, disk_error, download_error
-from .hashing import Follower
+from .hashing import Follower, TamperedError
+from .naming import ChangedError
 from .part import Part
 from .progress import Phase, Progress, Rate, Report, human_size
 from .settings import Limits
@@ -24,7 +24,7 @@ _TICK = 0.25
 _LONGEST_BACKOFF = 60.0
 # Before the first byte a typing error or a missing network is likelier than a passing fault.
 _FIRST_ATTEMPTS = 3
-_HASH = re.compile(r"[0-9a-f]{64}")
+_DAMAGED = "What arrived is damaged: its sha256 is not the published one"
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Job:
         urls: addresses of the same file, the preferred one first.
         sha256: hash it must have, empty when nobody has pinned it.
         size: bytes it must have, None when nobody has pinned it.
+        least: bytes that it has at least.
+        most: bytes that it has at most.
     """
 
     name: str
@@ -44,6 +46,8 @@ class Job:
     urls: tuple[str, ...]
     sha256: str = ""
     size: int | None = None
+    least: int = 0
+    most: int = 64 * 1024**3
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Arrival:
         sha256: hash of the bytes on disk; it is the pinned or published one where there is one.
         size: bytes of it.
         published: True when the hash was known before and not merely computed.
-        identity: hash or etag that names the file on its server.
+        host: who publishes the hash, empty without one.
         url: address it came from.
         fetched: bytes that came over the network in this run.
         resumed: bytes that earlier runs had left.
@@ -63,7 +67,7 @@ class Arrival:
     sha256: str
     size: int
     published: bool
-    identity: str
+    host: str
     url: str
     fetched: int
     resumed: int
@@ -116,6 +120,8 @@ class Download:
             SviError: the file cannot be had; what arrived stays for the next run.
         """
         resumed = self._part.received
+        if self._part.doubt:
+            self._say("retry", note=self._part.doubt)
         failures: list[TransferError] = []
         for url in self._job.urls:
             try:
@@ -129,20 +135,17 @@ class Download:
                 raise disk_error(error, self._part.path, "write") from error
             state = self._part.state
             size = self._part.received
-            known = bool(_HASH.fullmatch(state.identity))
-            return Arrival(sha256, size, known, state.identity, url, self._fetched, min(resumed, size))
+            return Arrival(sha256, size, state.hashed, state.host, url, self._fetched, min(resumed, size))
         # The first address is the one a person knows, so its failure is the one to report.
         raise download_error(failures[0], self._job.target.name, self._part.received)
 
     def _from(self, url: str) -> str:
-        damaged = False
+        again = ""
         for _ in range(self._limits.attempts):
-            follower = Follower(self._part.path, lambda: self._part.frontier)
+            follower = Follower(self._part.path, lambda: self._part.frontier, self._part.expect)
+            self._part.proof = follower.proof
             try:
-                self._bring(url, follower)
-                # The disk works while the hash catches up.
-                self._part.sync_soon()
-                sha256 = follower.finish(self._part.received, lambda done: self._say("hash", done=done))
+                why, sha256 = self._whole(url, follower)
             except _RestartError as restart:
                 self._part.begin("", "", "", None)
                 self._say("retry", note=str(restart))
@@ -151,31 +154,58 @@ class Download:
                 follower.stop()
                 with contextlib.suppress(OSError):
                     self._part.save()
-            wanted = self._job.sha256 or self._part.state.identity
-            if not _HASH.fullmatch(wanted) or sha256 == wanted:
+            if not why:
                 return sha256
+            if not self._part.named():
+                name = self._part.path.name
+                raise TransferError("changed", f"Another program has put its own file in the place of {name}.", url)
             self._part.begin("", "", "", None)
-            if damaged:
-                break
-            damaged = True
-            self._say("retry", note="What arrived is damaged; the download starts again.")
-        if damaged:
-            raise TransferError("wrong-bytes", "What arrived is damaged: its sha256 is not the published one.", url)
+            if again:
+                kind = "wrong-bytes" if why == _DAMAGED else "changed"
+                raise TransferError(kind, f"{why}.", url)
+            again = why
+            self._say("retry", note=f"{why}; the download starts again.")
         raise TransferError("restarts", "The server cannot go on with a broken download, and every one broke.", url)
+
+    def _whole(self, url: str, follower: Follower) -> tuple[str, str]:
+        """Bring the rest and read the complete file once from the disk; why it cannot stay, and its sha256."""
+        name = self._part.path.name
+        try:
+            self._bring(url, follower)
+            self._part.seal()
+            arrived = follower.finish(self._part.received, lambda done: self._say("hash", done=done))
+            found = self._part.sha256(lambda done: self._say("hash", done=done))
+        except ChangedError:
+            return f"Another program writes to {name}", ""
+        except TamperedError as tampered:
+            return str(tampered), ""
+        state = self._part.state
+        wanted = self._job.sha256 or (state.identity if state.hashed else arrived)
+        if found == wanted:
+            return "", found
+        return _DAMAGED if arrived != wanted else f"Another program writes to {name}", found
 
     def _bring(self, url: str, follower: Follower) -> None:
         workers: list[Worker] = []
         growth = Growth(self._limits)
         channel = Channel(
-            url, self._part, follower, self._transport, self._limits, lambda *seen: self._admit(url, *seen), self._wake
+            url,
+            self._part,
+            follower,
+            self._transport,
+            self._limits,
+            lambda *seen: self._admit(url, *seen),
+            self._wake,
+            self._job.most,
         )
-        failures, high = 0, self._part.received
+        failures, high, since = 0, self._part.received, time.monotonic()
         try:
             while not self._complete():
                 wanted = growth.advise(time.monotonic(), self._part.received, self._left())
                 self._adjust(channel, workers, wanted)
                 self._wake.wait(_TICK)
                 self._wake.clear()
+                follower.check()
                 failure = self._failure_of(workers)
                 self._say("download")
                 if failure is None:
@@ -184,10 +214,14 @@ class Download:
                     # A second connection was refused; the first one goes on alone.
                     growth.settle(len(workers))
                     continue
-                failures = 1 if self._part.received > high else failures + 1
+                # A server that lets a byte through before each failure would be asked forever.
+                worth = self._limits.stall_rate * (time.monotonic() - since)
+                brought = self._part.received - high
+                failures = 1 if brought > worth and failure.kind != "slow" else failures + 1
                 high = max(high, self._part.received)
                 self._part.save()
                 self._wait(failure, failures)
+                since = time.monotonic()
         finally:
             abandon(workers)
             for worker in workers:
@@ -203,7 +237,7 @@ class Download:
     def _adjust(self, channel: Channel, workers: list[Worker], wanted: int) -> None:
         while len(workers) > max(1, wanted):
             worker = workers.pop()
-            worker.abandoned = True
+            worker.abandon()
             self._fetched += worker.fetched
         while len(workers) < wanted:
             stretch = share(self._part, workers)
@@ -214,11 +248,11 @@ class Download:
     def _failure_of(self, workers: list[Worker]) -> TransferError | None:
         """Take the connections out that have ended and return what one of them died of."""
         failure: TransferError | None = None
-        limit = self._limits.connect + self._limits.stall_seconds
         for worker in list(workers):
-            if worker.is_alive() and (worker.opened or time.monotonic() - worker.started < limit):
+            stuck = self._stuck(worker)
+            if worker.is_alive() and not stuck:
                 continue
-            worker.abandoned = True
+            worker.abandon()
             workers.remove(worker)
             self._fetched += worker.fetched
             error = worker.error
@@ -226,9 +260,18 @@ class Download:
                 failure = error
             elif error is not None:
                 raise error
-            elif not worker.opened:
-                failure = TransferError("timeout", "The server begins an answer but never ends it.", "")
+            elif stuck:
+                failure = TransferError("timeout", stuck)
         return failure
+
+    def _stuck(self, worker: Worker) -> str:
+        """Say why a connection will never get anywhere, empty while it may."""
+        limit, now = self._limits.connect + self._limits.stall_seconds, time.monotonic()
+        if not worker.opened:
+            # The transport itself gives up after that time; only what it cannot cut short is left to this.
+            return "The server begins an answer but never ends it." if now - worker.started > 2 * limit else ""
+        reading = worker.reading
+        return "The server does not go on with its answer." if reading is not None and now - reading > limit else ""
 
     def _admit(self, url: str, answer: Answer, start: int) -> int:
         """Decide whether the bytes of an answer belong to what is in the part file."""
@@ -238,16 +281,25 @@ class Download:
                 raise TransferError("other-file", "The server offers another file than the pinned one.", url)
             if job.size is not None and answer.size not in (None, job.size):
                 raise TransferError("other-file", f"The server offers {answer.size} bytes instead of {job.size}.", url)
-            identity = job.sha256 or answer.sha256 or answer.etag
+            if answer.size is not None and not job.least <= answer.size <= job.most:
+                why = f"The server offers {answer.size:,} bytes, which {job.target.name} cannot have."
+                raise TransferError("other-file", why, url)
+            identity = job.sha256 or answer.sha256 or (f"etag:{answer.etag}" if answer.etag else "")
             state = self._part.state
             if not self._part.received:
                 if answer.start:
                     raise TransferError("range", "The server answers with another part of the file.", url)
                 if answer.size is not None:
                     space.require(job.target.parent, answer.size, job.target.name)
-                self._part.begin(url, identity, answer.validator, answer.size)
+                self._part.begin(url, identity, answer.validator, answer.size, answer.host)
                 return self._part.epoch
-            if not identity or identity != state.identity or answer.size not in (None, state.size):
+            if not identity:
+                raise _RestartError(
+                    "The server does not say which version of the file it sends; the download starts again."
+                )
+            if url != state.url and not state.hashed:
+                raise _RestartError("Another address may have another file; the download starts again.")
+            if identity != state.identity or answer.size not in (None, state.size):
                 raise _RestartError("The file on the server has changed; the download starts again.")
             if answer.start != start:
                 raise _RestartError("The server cannot send the rest of a file; the download starts again.")

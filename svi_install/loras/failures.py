@@ -18,6 +18,7 @@ _HINTS = {
     "proxy": "Check HTTPS_PROXY and HTTP_PROXY; the form is http://user:password@host:port.",
     "token": "Accept the terms on the page of the repository, make a read token at "
     "https://huggingface.co/settings/tokens and set HF_TOKEN to it.",
+    "token-form": "Set it to the token alone, without quotes and blanks, or unset it. Then run the same command again.",
     "forbidden": "Open the address in a browser. If it needs an account, set HF_TOKEN to a read token.",
     "missing": "The file may have moved. Update svi-install, or choose a mirror: svi-install fetch --mirror URL",
     "busy": "Wait some minutes. " + _AGAIN + " A read token in HF_TOKEN raises the limit.",
@@ -30,6 +31,8 @@ _HINTS = {
     "redirects": "Choose a mirror: svi-install fetch --mirror URL",
     "refused": "Choose a mirror: svi-install fetch --mirror URL",
     "other-file": "Update svi-install, or choose a mirror: svi-install fetch --mirror URL",
+    "endless": "Choose a mirror or another network: svi-install fetch --mirror URL",
+    "changed": "Close the program that does so, such as one that syncs folders or another download. " + _AGAIN,
     "wrong-bytes": "Choose a mirror or another network: svi-install fetch --mirror URL",
     "restarts": "Choose a mirror: svi-install fetch --mirror URL",
 }

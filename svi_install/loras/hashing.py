@@ -14,6 +14,10 @@ _READ = 1024 * 1024
 _QUEUE = 16
 
 
+class TamperedError(OSError):
+    """Another program has changed the file; the text says what, for people."""
+
+
 class Follower:
     """Hashes a file up to its frontier in a thread of its own.
 
@@ -23,12 +27,15 @@ class Follower:
     Args:
         path: the growing file.
         frontier: tells up to which offset the file has no gap.
+        expect: how many bytes an earlier run has hashed, and their hash; None when that is not known.
     """
 
-    def __init__(self, path: Path, frontier: Callable[[], int]) -> None:
+    def __init__(self, path: Path, frontier: Callable[[], int], expect: tuple[int, str] | None = None) -> None:
         self._path = path
         self._frontier = frontier
         self._hash = hashlib.sha256()
+        self._expect = expect
+        self._proof = (0, "")
         self._queue: deque[tuple[int, bytearray, int]] = deque()
         self._free: list[bytearray] = []
         self._changed = threading.Condition()
@@ -77,6 +84,15 @@ class Follower:
     def _head(self) -> int:
         return self._queue[-1][0] + self._queue[-1][2] if self._queue else self.position
 
+    def proof(self) -> tuple[int, str]:
+        """Tell how many bytes are hashed, and their hash."""
+        return self._proof
+
+    def check(self) -> None:
+        """Raise what has kept the hash from going on; `finish` does so too."""
+        if self._error is not None:
+            raise self._error
+
     def finish(self, size: int, wait: Callable[[int], None]) -> str:
         """Wait for the hash of the whole file.
 
@@ -96,8 +112,7 @@ class Follower:
         while self._thread.is_alive():
             self._thread.join(0.2)
             wait(self.position)
-        if self._error is not None:
-            raise self._error
+        self.check()
         return self._hash.hexdigest()
 
     def stop(self) -> None:
@@ -112,7 +127,9 @@ class Follower:
             with self._path.open("rb", buffering=0) as file:
                 scratch = bytearray(_READ)
                 while self._step(file, memoryview(scratch)):
-                    pass
+                    self._proof = self.position, self._hash.copy().hexdigest()
+                    if self._expect is not None and self.position == self._expect[0] and self._proof != self._expect:
+                        raise TamperedError(f"What an earlier run has left in {self._path.name} was changed")
         except OSError as error:
             self._error = error
         finally:
@@ -132,6 +149,8 @@ class Follower:
                 return False
             item = self._queue[0] if self._queue and self._queue[0][0] == self.position else None
             limit = self._queue[0][0] if self._queue else self._written
+            if self._expect is not None and self.position < self._expect[0]:
+                limit = min(limit, self._expect[0])
         if item is not None:
             _, block, length = item
             self._hash.update(memoryview(block)[:length])
@@ -144,7 +163,7 @@ class Follower:
         file.seek(self.position)
         got = file.readinto(scratch[: limit - self.position]) or 0
         if not got:
-            raise OSError(f"{self._path} became shorter while it was read")
+            raise TamperedError(f"Another program writes to {self._path.name}")
         self._hash.update(scratch[:got])
         with self._changed:
             self.position += got
@@ -164,13 +183,29 @@ def of_file(path: Path, wait: Callable[[int], None] = lambda _done: None) -> str
     Raises:
         OSError: the file cannot be read.
     """
+    with path.open("rb", buffering=0) as file:
+        return of_open(file, wait)
+
+
+def of_open(file: FileIO, wait: Callable[[int], None]) -> str:
+    """Hash an open file from where it stands to its end.
+
+    Args:
+        file: the file.
+        wait: called after each block with the bytes that are done.
+
+    Returns:
+        The sha256 in hexadecimal.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
     digest = hashlib.sha256()
     block = bytearray(_READ)
     view = memoryview(block)
     done = 0
-    with path.open("rb", buffering=0) as file:
-        while count := file.readinto(block):
-            digest.update(view[:count])
-            done += count
-            wait(done)
+    while count := file.readinto(block):
+        digest.update(view[:count])
+        done += count
+        wait(done)
     return digest.hexdigest()

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from .catalogue import Lora, LoraFile
 
 How = Literal["have", "linked", "copied", "downloaded"]
-Proof = Literal["pinned", "published", "first-use"]
+Proof = Literal["pinned", "published", "layout"]
 
 
 class Need(NamedTuple):
@@ -20,8 +20,9 @@ class Need(NamedTuple):
         target: where WanGP looks for it.
         why: what decided the folder.
         size: bytes of the file as far as known, None when nothing is known.
-        present: True when a file of that name is there.
+        present: True when the file is there and could load.
         kept: bytes that an interrupted download has left.
+        fault: why the file that is there cannot load, in words that go behind its name; empty otherwise.
     """
 
     lora: Lora
@@ -31,6 +32,7 @@ class Need(NamedTuple):
     size: int | None
     present: bool
     kept: int
+    fault: str = ""
 
 
 class Fetched(NamedTuple):
@@ -42,9 +44,11 @@ class Fetched(NamedTuple):
         how: how it came there.
         size: its bytes.
         sha256: its hash.
-        proof: what the hash was compared with; ``first-use`` when there was nothing to compare it with.
+        proof: what vouches for its bytes: a hash in the catalogue, one that a hub publishes, or nothing but its layout
+            and size.
         fetched: bytes that came over the network in this run.
         resumed: bytes that earlier runs had left.
+        host: hub that publishes the hash, empty without one.
     """
 
     name: str
@@ -55,6 +59,14 @@ class Fetched(NamedTuple):
     proof: Proof
     fetched: int = 0
     resumed: int = 0
+    host: str = ""
+
+    @property
+    def vouched(self) -> str:
+        """Who vouches for its bytes, in words."""
+        if self.proof == "pinned":
+            return "as pinned"
+        return f"as published by {self.host or 'the hub'}" if self.proof == "published" else "layout and size only"
 
 
 class Problem(NamedTuple):
@@ -63,7 +75,7 @@ class Problem(NamedTuple):
     Args:
         name: LoRA as a person calls it.
         path: where it lies.
-        why: what is wrong with it, for people.
+        why: what is wrong with it, in words that go behind its name.
     """
 
     name: str

@@ -6,9 +6,17 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from .own import ForeignError
+from .part_state import HeldError, open_locked
+
+# A writer is done in milliseconds; one that is not is stuck, and the ledger is worth no waiting.
+_PATIENCE = 20.0
+_LOOK_AGAIN = 0.005
 
 
 class Entry(NamedTuple):
@@ -19,7 +27,8 @@ class Entry(NamedTuple):
         sha256: its hash.
         size: its bytes.
         mtime_ns: when it was last written.
-        proof: ``pinned``, ``published`` or ``first-use``.
+        proof: ``pinned``, ``published`` or ``layout``.
+        host: who publishes the hash, empty without one.
     """
 
     url: str
@@ -27,6 +36,7 @@ class Entry(NamedTuple):
     size: int
     mtime_ns: int
     proof: str
+    host: str = ""
 
 
 def default_path(environ: Mapping[str, str]) -> Path:
@@ -57,10 +67,23 @@ def read(ledger: Path) -> dict[str, Entry]:
         Entries by the path of the file they are about; none when the ledger cannot be read.
     """
     try:
-        data = json.loads(ledger.read_text(encoding="utf-8"))
-        return {path: Entry(**fields) for path, fields in data["files"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        files = json.loads(ledger.read_text(encoding="utf-8"))["files"].items()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
+    found = {path: _entry(fields) for path, fields in files}
+    return {path: entry for path, entry in found.items() if entry is not None}
+
+
+def _entry(fields: Any) -> Entry | None:
+    """Read one entry; one that is damaged, or of a later svi-install, takes no other with it."""
+    if not isinstance(fields, dict):
+        return None
+    defaults: dict[str, Any] = Entry._field_defaults
+    values: dict[str, Any] = {name: fields.get(name, defaults.get(name)) for name in Entry._fields}
+    entry = Entry(**values)
+    texts, numbers = (entry.url, entry.sha256, entry.proof, entry.host), (entry.size, entry.mtime_ns)
+    sound = all(isinstance(text, str) for text in texts) and all(type(number) is int for number in numbers)
+    return entry if sound else None
 
 
 def lookup(ledger: Path, path: Path) -> Entry | None:
@@ -94,7 +117,7 @@ def first_seen(ledger: Path, path: Path) -> Entry | None:
     return read(ledger).get(_key(path))
 
 
-def record(ledger: Path, path: Path, url: str, sha256: str, proof: str) -> None:
+def record(ledger: Path, path: Path, url: str, sha256: str, proof: str, *, host: str = "") -> None:
     """Remember a file.
 
     The ledger only saves work and catches changes; a ledger that cannot be written must not fail a download.
@@ -104,17 +127,40 @@ def record(ledger: Path, path: Path, url: str, sha256: str, proof: str) -> None:
         path: the file, complete and proven.
         url: address of the file in a profile.
         sha256: its hash.
-        proof: what it was compared with.
+        proof: what vouches for it.
+        host: who publishes the hash, empty without one.
     """
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ForeignError, HeldError):
         status = path.stat()
-        entries = read(ledger)
-        entries[_key(path)] = Entry(url, sha256, status.st_size, status.st_mtime_ns, proof)
-        text = json.dumps({"files": {name: entry._asdict() for name, entry in sorted(entries.items())}}, indent=1)
         ledger.parent.mkdir(parents=True, exist_ok=True)
-        fresh = ledger.with_name(f"{ledger.name}.{os.getpid()}")
-        fresh.write_text(text + "\n", encoding="utf-8")
-        fresh.replace(ledger)
+        with _locked(ledger):
+            entries = read(ledger)
+            entries[_key(path)] = Entry(url, sha256, status.st_size, status.st_mtime_ns, proof, host)
+            text = json.dumps({"files": {name: entry._asdict() for name, entry in sorted(entries.items())}}, indent=1)
+            fresh = ledger.with_name(f"{ledger.name}.new")
+            fresh.unlink(missing_ok=True)
+            fresh.write_text(text + "\n", encoding="utf-8")
+            fresh.replace(ledger)
+
+
+@contextlib.contextmanager
+def _locked(ledger: Path) -> Iterator[None]:
+    """Let one writer at a time read, change and write the ledger."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            held, instead = open_locked(ledger.with_name(f"{ledger.name}.lock"))
+            break
+        except HeldError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_LOOK_AGAIN)
+    try:
+        yield
+    finally:
+        os.close(held)
+        if instead is not None:
+            os.close(instead)
 
 
 def _key(path: Path) -> str:

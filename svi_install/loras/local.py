@@ -13,6 +13,7 @@ from typing import Literal
 from . import hashing
 from .catalogue import LoraFile
 from .destination import known_folders
+from .naming import move
 
 _BLOB = re.compile(r"[0-9a-f]{64}")
 # A safetensors header of 800 tensors takes about 100 KB.
@@ -66,28 +67,43 @@ def take(source: Path, target: Path, sha256: str, wait: Callable[[int], None]) -
         ``linked`` or ``copied``, empty when the copy is not the right file.
 
     Raises:
+        FileExistsError: something has that name by now and is left alone.
         OSError: the disk refuses.
     """
+    before = source.stat()
     if hashing.of_file(source, wait) != sha256:
         return ""
     try:
         os.link(source, target)
+    except FileExistsError:
+        raise
     except OSError:
         pass
     else:
+        after = target.lstat()
+        if not os.path.samestat(before, after) or _written(before) != _written(after):
+            # Somebody wrote to it while it was hashed.
+            target.unlink()
+            return ""
         return "linked"
     fresh = target.with_name(target.name + ".part.copy")
+    fresh.unlink(missing_ok=True)
     try:
-        with source.open("rb") as reader, fresh.open("wb") as writer:
+        with source.open("rb") as reader, fresh.open("xb") as writer:
             shutil.copyfileobj(reader, writer, _COPY)
             writer.flush()
             os.fsync(writer.fileno())
-        if hashing.of_file(fresh, wait) != sha256:
+        copied = fresh.lstat()
+        if hashing.of_file(fresh, wait) != sha256 or _written(copied) != _written(fresh.lstat()):
             return ""
-        fresh.replace(target)
+        move(fresh, target)
     finally:
         fresh.unlink(missing_ok=True)
     return "copied"
+
+
+def _written(status: os.stat_result) -> tuple[int, int]:
+    return status.st_size, status.st_mtime_ns
 
 
 def _in_caches(file: LoraFile, caches: tuple[Path, ...]) -> Iterator[Path]:

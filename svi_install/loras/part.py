@@ -7,18 +7,18 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-from .part_state import BINARY, Extents, HeldError, State, booted, clip, merge, open_locked, read_newest, write_slot
+from . import hashing
+from .naming import ChangedError, Seal, compare, rename, sync_folder
+from .own import open_own
+from .part_state import HASH, Extents, State, booted, clip, merge, open_locked, read_newest, write_slot
 
 # Two clocks that both run since the machine started drift apart a little; a restart moves them by much more.
 _SAME_BOOT = 2.0
 _SAVE_EVERY = 4 * 1024 * 1024
 _SYNC_PAUSE = 0.25
-# Access denied, sharing violation, lock violation.
-_HELD = {5, 32, 33}
-_RENAME_ATTEMPTS = 9
 
 
 class ClosedError(Exception):
@@ -36,7 +36,8 @@ class Part:
         sync: bytes after which they are forced to the disk.
 
     Raises:
-        HeldError: another process is at work on the same file.
+        part_state.HeldError: another process is at work on the same file.
+        ForeignError: something that is no file of ours has the name of one of them.
         OSError: the folder cannot be written.
     """
 
@@ -52,9 +53,17 @@ class Part:
         self._closed = False
         self.epoch = 0
         self._failure: OSError | None = None
+        self._seal: Seal | None = None
+        self._inode: tuple[int, int] | None = None
+        # How much of what is there has a hash, and which; set by who hashes it.
+        self.proof: Callable[[], tuple[int, str]] = lambda: (0, "")
+        # What an earlier run knew of the begin of the file.
+        self.expect: tuple[int, str] | None = None
+        # Why nothing of an earlier run is used, for people.
+        self.doubt = ""
         self._state_fd, self._instead = open_locked(self.state_path)
         try:
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | BINARY, 0o666)
+            self._fd = open_own(self.path, os.O_RDWR | os.O_CREAT)
         except BaseException:
             self._unlock()
             raise
@@ -69,7 +78,17 @@ class Part:
         # After a restart of the machine only what was forced to the disk can be relied on.
         same_boot = abs(state.booted - booted()) < _SAME_BOOT
         length = os.fstat(self._fd).st_size
+        # After a restart of the machine only what was forced to the disk can be relied on.
+        same_boot = abs(state.booted - booted()) < _SAME_BOOT
         trusted = clip(state.done if same_boot else state.durable, length)
+        begin = trusted[0][1] if trusted and trusted[0][0] == 0 else 0
+        if 0 < state.prefix <= begin and HASH.fullmatch(state.digest):
+            self.expect = state.prefix, state.digest
+        if not state.hashed:
+            # Nobody would ever notice what a crash or another program has done to bytes whose hash is not known.
+            trusted = ((0, state.prefix),) if self.expect is not None else ()
+            if state.done and not trusted:
+                self.doubt = "Nothing vouches for what an earlier run has left; the download starts again."
         return state._replace(done=trusted, durable=clip(state.durable, length), booted=booted())
 
     @property
@@ -102,23 +121,26 @@ class Part:
             missing.append((at, size))
         return tuple(missing)
 
-    def begin(self, url: str, identity: str, validator: str, size: int | None) -> None:
+    def begin(self, url: str, identity: str, validator: str, size: int | None, host: str = "") -> None:
         """Forget what is there and start with a new file.
 
         Args:
             url: address the bytes come from.
-            identity: hash or etag of the file on the server.
+            identity: hash of the file on the server, or ``etag:`` and its strong etag.
             validator: etag for ``If-Range``.
             size: bytes of the whole file.
+            host: who states the hash, empty without one.
 
         Raises:
             OSError: the disk refuses.
         """
         with self._guard:
             self.epoch += 1
+            self._seal = self.expect = None
+            self.proof = lambda: (0, "")
             os.ftruncate(self._fd, 0)
             number = self.state.number
-            self.state = State(url, identity, validator, size, booted=booted(), number=number)
+            self.state = State(url, identity, validator, size, booted=booted(), number=number, host=host)
             self._save()
             os.fsync(self._state_fd)
 
@@ -208,45 +230,136 @@ class Part:
 
     def close(self) -> None:
         """Let go of both files; they stay for a later run."""
-        if self._let_go():
+        if self._let_go(save=True):
             self._unlock()
 
     def discard(self) -> None:
         """Let go of both files and remove what is left of them."""
         if self._let_go():
+            self._remove()
+
+    def seal(self) -> None:
+        """Close the complete file for writing and note what it is, so that a change by another program shows.
+
+        Raises:
+            ChangedError: it is not what was written.
+            OSError: the disk refuses.
+        """
+        self.sync()
+        with self._guard:
+            # A connection that was given up may still bring what another one has brought already.
+            self.epoch += 1
+            status = os.fstat(self._fd)
+            if status.st_size != self.state.size:
+                raise ChangedError(f"has {status.st_size:,} bytes instead of {self.state.size:,}")
+            # Writing sets the date. One that no write can set shows every write, however coarse the clock of the disk.
+            moment = (int(time.time()) // 2 - 2) * 2_000_000_000
             with contextlib.suppress(OSError):
-                self.path.unlink(missing_ok=True)
-            self._remove_state()
+                os.utime(self.path if sys.platform == "win32" else self._fd, ns=(moment, moment))
+            status = os.fstat(self._fd)
+            self._seal = Seal(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+            self._save()
+        self.intact()
+
+    def intact(self) -> None:
+        """Make sure that the sealed file is still the one that has its name, and was not written to.
+
+        Raises:
+            ChangedError: it is not.
+            OSError: the disk refuses.
+        """
+        with self._guard:
+            compare(self._seal, os.fstat(self._fd))
+            try:
+                named = self.path.lstat()
+            except FileNotFoundError:
+                raise ChangedError("is gone") from None
+            compare(self._seal, named)
+
+    def named(self) -> bool:
+        """Tell whether the name still leads to the file that is open."""
+        try:
+            return _inode(self.path.lstat()) == _inode(os.fstat(self._fd))
+        except OSError:
+            return False
+
+    def sha256(self, wait: Callable[[int], None]) -> str:
+        """Hash what is on the disk.
+
+        Args:
+            wait: called after each block with the bytes that are done.
+
+        Returns:
+            The sha256 in hexadecimal, of the sealed file.
+
+        Raises:
+            ChangedError: another program wrote to it meanwhile.
+            OSError: the disk refuses.
+        """
+        with os.fdopen(os.dup(self._fd), "rb", buffering=0) as file:
+            file.seek(0)
+            found = hashing.of_open(file, wait)
+        self.intact()
+        return found
 
     def publish(self, target: Path, pause: Callable[[float], None]) -> None:
-        """Give the complete file its final name.
+        """Give the complete and sealed file its final name.
 
         Args:
             target: the final path.
             pause: waits a number of seconds.
 
         Raises:
+            ChangedError: another program has changed it; it does not keep the final name.
+            FileExistsError: something has that name by now and is left alone; the part is removed.
             OSError: the file cannot be renamed; it stays as it is for a later run.
         """
-        self.sync()
+        self.intact()
         self._let_go()
         try:
-            _rename(self.path, target, pause)
+            rename(self.path, target, pause)
+        except FileExistsError:
+            self._remove()
+            raise
         except OSError:
             self._unlock()
             raise
-        _sync_folder(target.parent)
+        try:
+            compare(self._seal, target.lstat())
+        except ChangedError:
+            self._take_back(target)
+            raise
+        sync_folder(target.parent)
         self._remove_state()
 
-    def _let_go(self) -> bool:
+    def _take_back(self, target: Path) -> None:
+        """Take the final name from a file that was written to while it got it."""
+        with contextlib.suppress(OSError):
+            status = target.lstat()
+            if self._seal is not None and (status.st_dev, status.st_ino) == self._seal[:2]:
+                target.unlink()
+        self._remove_state()
+
+    def _remove(self) -> None:
+        with contextlib.suppress(OSError):
+            # Another program may have put a file of its own there.
+            if self._inode in (None, _inode(self.path.lstat())):
+                self.path.unlink(missing_ok=True)
+        self._remove_state()
+
+    def _let_go(self, *, save: bool = False) -> bool:
         with self._guard:
             if self._closed:
                 return False
+            if save and self.state.done:
+                with contextlib.suppress(OSError):
+                    self._save()
             # A connection that was given up may still be about to write; the number of a closed file is soon another's.
             self._closed = True
         self._ended.set()
         self._wake.set()
         self._flusher.join()
+        self._inode = _inode(os.fstat(self._fd))
         os.close(self._fd)
         return True
 
@@ -279,58 +392,13 @@ class Part:
                 return
 
     def _save(self) -> None:
+        prefix, digest = self.proof()
+        if prefix >= self.state.prefix:
+            self.state = self.state._replace(prefix=prefix, digest=digest)
         self.state = self.state._replace(number=self.state.number + 1)
         self._unsaved = 0
         write_slot(self._state_fd, self.state)
 
 
-def waiting(target: Path, sync: int, pause: float, limit: float) -> Iterator[Part | None]:
-    """Open the part file as soon as no other process has it.
-
-    Args:
-        target: final path of the file.
-        sync: bytes after which they are forced to the disk.
-        pause: seconds between two looks.
-        limit: seconds after which to give up.
-
-    Yields:
-        None each time the part is held by another process, then the part.
-
-    Raises:
-        HeldError: the other process did not finish in time.
-        OSError: the folder cannot be written.
-    """
-    until = time.monotonic() + limit
-    while True:
-        try:
-            part = Part(target, sync)
-        except HeldError:
-            if time.monotonic() > until:
-                raise
-            yield None
-            time.sleep(pause)
-            continue
-        yield part
-        return
-
-
-def _rename(source: Path, target: Path, pause: Callable[[float], None]) -> None:
-    for attempt in range(_RENAME_ATTEMPTS):
-        try:
-            source.replace(target)
-            return
-        except PermissionError as error:
-            # On Windows an antivirus opens a new file for some seconds.
-            if getattr(error, "winerror", None) not in _HELD or attempt == _RENAME_ATTEMPTS - 1:
-                raise
-            pause(0.1 * 2**attempt)
-
-
-def _sync_folder(folder: Path) -> None:
-    # Windows refuses to open a folder.
-    with contextlib.suppress(OSError):
-        fd = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+def _inode(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
+import re
 import sys
 import tempfile
 import time
 import zlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from .own import ForeignError, open_own
 
 Extents = tuple[tuple[int, int], ...]
 
-BINARY = getattr(os, "O_BINARY", 0)
+HASH = re.compile(r"[0-9a-f]{64}")
 # Two slots are written in turn, so that one that is torn leaves the other.
 _SLOT = 4096
 
@@ -24,13 +28,16 @@ class State(NamedTuple):
 
     Args:
         url: address the bytes come from, without the signed address behind it.
-        identity: hash or etag of the file on the server; empty when the server names neither.
+        identity: hash of the file on the server, else ``etag:`` and its strong etag; empty when it names neither.
         validator: etag for ``If-Range``.
         size: bytes of the whole file, None while it is not known.
         done: extents of the file that were handed to the system.
         durable: extents that are on the disk for sure.
         booted: when this machine was started.
         number: counts the writes of the state.
+        prefix: bytes from the begin of the file whose hash is known.
+        digest: sha256 of these bytes as they arrived.
+        host: who states the hash, empty without one.
     """
 
     url: str = ""
@@ -41,6 +48,14 @@ class State(NamedTuple):
     durable: Extents = ()
     booted: float = 0.0
     number: int = 0
+    prefix: int = 0
+    digest: str = ""
+    host: str = ""
+
+    @property
+    def hashed(self) -> bool:
+        """True when the identity is a hash, which the bytes can be compared with once they are all there."""
+        return HASH.fullmatch(self.identity) is not None
 
 
 class HeldError(Exception):
@@ -83,11 +98,38 @@ def _read_slot(fd: int, slot: int) -> State | None:
         if int(record[:8], 16) != zlib.crc32(record[9:]):
             return None
         fields = json.loads(record[9:])
-        fields["done"] = tuple((int(start), int(end)) for start, end in fields["done"])
-        fields["durable"] = tuple((int(start), int(end)) for start, end in fields["durable"])
-        return State(**fields)
-    except (ValueError, TypeError, KeyError):
+        fields["done"] = _extents(fields["done"])
+        fields["durable"] = _extents(fields["durable"])
+        return _checked(State(**fields))
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
+
+
+def _extents(found: Any) -> Extents:
+    extents = tuple((_count(start), _count(end)) for start, end in found)
+    flat = [offset for extent in extents for offset in extent]
+    # They are made disjoint and in order, so that any others were not written by us.
+    if any(first >= second for first, second in itertools.pairwise(flat)):
+        raise ValueError
+    return extents
+
+
+def _count(number: Any) -> int:
+    if type(number) is not int or not 0 <= number < 1 << 60:
+        raise ValueError
+    return number
+
+
+def _checked(state: State) -> State:
+    texts = (state.url, state.identity, state.validator, state.digest, state.host)
+    if not all(isinstance(text, str) and text.isprintable() for text in texts):
+        raise ValueError
+    size = None if state.size is None else _count(state.size)
+    if size is not None and any(end > size for _, end in (*state.done, *state.durable)):
+        raise ValueError
+    return state._replace(
+        number=_count(state.number), prefix=_count(state.prefix), booted=float(state.booted), size=size
+    )
 
 
 def merge(extents: Extents, start: int, end: int) -> Extents:
@@ -139,12 +181,12 @@ def left_over(target: Path) -> int:
         Bytes, 0 when there is nothing to go on from.
     """
     try:
-        fd = os.open(target.with_name(target.name + ".part.state"), os.O_RDONLY | BINARY)
-    except OSError:
+        fd = open_own(target.with_name(target.name + ".part.state"), os.O_RDONLY)
+    except (OSError, ForeignError):
         return 0
     try:
         state = read_newest(fd)
-        length = target.with_name(target.name + ".part").stat().st_size
+        length = target.with_name(target.name + ".part").lstat().st_size
     except OSError:
         return 0
     finally:
@@ -165,10 +207,11 @@ def open_locked(path: Path) -> tuple[int, int | None]:
 
     Raises:
         HeldError: another process has the lock.
+        ForeignError: something that is no file of ours has its name.
         OSError: the file cannot be opened.
     """
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | BINARY, 0o666)
+        fd = open_own(path, os.O_RDWR | os.O_CREAT)
         try:
             instead = _lock_or_instead(fd, path)
             if _is_at(fd, path):
@@ -187,7 +230,7 @@ def _lock_or_instead(fd: int, path: Path) -> int | None:
     except OSError:
         # A network share without locks: the processes of this computer at least keep out of each other's way.
         name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:24]
-        instead = os.open(Path(tempfile.gettempdir()) / f"svi-install-{name}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+        instead = open_own(Path(tempfile.gettempdir()) / f"svi-install-{name}.lock", os.O_RDWR | os.O_CREAT)
         try:
             _lock(instead)
         except BaseException:
@@ -199,7 +242,7 @@ def _lock_or_instead(fd: int, path: Path) -> int | None:
 
 def _is_at(fd: int, path: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(fd), path.stat())
+        return os.path.samestat(os.fstat(fd), path.lstat())
     except FileNotFoundError:
         return False
 

@@ -12,7 +12,10 @@ from ..errors import SviError
 from . import catalogue
 from .failures import TransferError
 from .settings import Settings, from_environment
-from .transport import Answer, Transport
+from .transport import Transport
+
+_LARGEST_CARD = 4 * 1024 * 1024
+_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -95,22 +98,15 @@ def _facts(
 
 def _licence(transport: Transport, url: str) -> str:
     try:
-        card = json.loads(_read(transport.get(url))).get("cardData") or {}
-    except (TransferError, ValueError, AttributeError):
+        answer = transport.get(url)
+        try:
+            card = json.loads(answer.body.whole(_LARGEST_CARD, _SECONDS)).get("cardData") or {}
+        finally:
+            answer.body.close()
+    except (TransferError, ValueError, AttributeError, RecursionError):
         return ""
     licence = card.get("license_name") or card.get("license")
     return licence if isinstance(licence, str) else ""
-
-
-def _read(answer: Answer) -> bytes:
-    block = memoryview(bytearray(65536))
-    text = b""
-    try:
-        while count := answer.body.readinto(block):
-            text += block[:count]
-    finally:
-        answer.body.close()
-    return text
 
 
 def _write(path: Path, data: Mapping[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 from .catalogue import HUB
 from .ledger import default_path
 
+# What a token may hold in a header (RFC 6750).
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
+_LARGEST_TOKEN_FILE = 65536
 _TRUE = {"1", "ON", "YES", "TRUE"}
 
 
@@ -53,6 +57,7 @@ class Settings:
     Args:
         endpoint: address of the hub or of the mirror that stands in for it.
         token: access token, empty for none; sent to the endpoint only.
+        token_fault: why the token that is set cannot be one, without the token; empty otherwise.
         offline: True when nothing may be asked from the network.
         caches: the hub's cache folders that may already hold a file.
         ca_bundle: file with further certificates, None for the system's.
@@ -61,7 +66,8 @@ class Settings:
     """
 
     endpoint: str = HUB
-    token: str = ""
+    token: str = field(default="", repr=False)
+    token_fault: str = ""
     offline: bool = False
     caches: tuple[Path, ...] = ()
     ca_bundle: Path | None = None
@@ -84,9 +90,11 @@ def from_environment(environ: Mapping[str, str] | None = None, mirror: str = "")
     caches = [env.get("HF_HUB_CACHE"), env.get("HUGGINGFACE_HUB_CACHE")]
     bundle = next((env[name] for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if env.get(name)), "")
     offline = any(env.get(name, "").upper() in _TRUE for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
+    token, fault = ("", "") if mirror else _token(env, home)
     return Settings(
-        endpoint=(mirror or env.get("HF_ENDPOINT") or HUB).rstrip("/"),
-        token="" if mirror else _token(env, home),
+        endpoint=(mirror or env.get("HF_ENDPOINT") or HUB).strip().rstrip("/"),
+        token=token,
+        token_fault=fault,
         offline=offline,
         caches=tuple(dict.fromkeys([Path(path).expanduser() for path in caches if path] or [home / "hub"])),
         ca_bundle=Path(bundle) if bundle else None,
@@ -94,13 +102,25 @@ def from_environment(environ: Mapping[str, str] | None = None, mirror: str = "")
     )
 
 
-def _token(env: Mapping[str, str], home: Path) -> str:
+def _token(env: Mapping[str, str], home: Path) -> tuple[str, str]:
+    """Return the token and what is wrong with it; a wrong one is kept nowhere, so that nothing can show it."""
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         if env.get(name, "").strip():
-            return env[name].strip()
+            return _checked(env[name], name)
     if env.get("HF_HUB_DISABLE_IMPLICIT_TOKEN", "").upper() in _TRUE:
-        return ""
+        return "", ""
+    path = Path(env.get("HF_TOKEN_PATH") or home / "token")
     try:
-        return Path(env.get("HF_TOKEN_PATH") or home / "token").read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return ""
+        if not path.is_file() or path.stat().st_size > _LARGEST_TOKEN_FILE:
+            return "", ""
+        return _checked(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, ValueError):
+        return "", ""
+
+
+def _checked(text: str, name: str) -> tuple[str, str]:
+    token = text.strip()
+    if not token or _TOKEN.fullmatch(token):
+        return token, ""
+    what = "more than one line" if len(token.splitlines()) > 1 else "signs that are in no token"
+    return "", f"{name} holds {what}. It was sent to nobody."

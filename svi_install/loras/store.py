@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from . import space
 from .catalogue import Catalogue, load
-from .destination import locate
 from .items import Fetched, Need, Problem
 from .part_state import left_over
 from .progress import Report, no_report
 from .settings import Settings, from_environment
+from .there import Places, look
 
 
 class PrefetchResult(NamedTuple):
@@ -37,7 +37,7 @@ class PrefetchResult(NamedTuple):
 def needs(
     root: Path, names: Sequence[str] | None, *, precision: str = "fp32", catalogue: Catalogue | None = None
 ) -> tuple[Need, ...]:
-    """Say what a pre-fetch would have to do, without asking the network or reading a file.
+    """Say what a pre-fetch would have to do, without asking the network or reading more than the head of a file.
 
     Args:
         root: WanGP's folder.
@@ -52,13 +52,14 @@ def needs(
         SviError: a name is unknown.
     """
     found = []
+    places = Places(root)
     for lora in (catalogue or load()).select(names):
         file = lora.file(precision)
-        where = locate(root, lora.folder)
+        where = places.of(lora.folder)
         target = where.folder / file.filename
-        present = target.is_file()
-        size = target.stat().st_size if present else file.size or file.tensor_bytes
-        found.append(Need(lora, file, target, where.why, size, present, left_over(target)))
+        there = look(target, lora, file)
+        size = there.size if there.size is not None else file.size or file.tensor_bytes
+        found.append(Need(lora, file, target, where.why, size, there.present, left_over(target), there.fault))
     return tuple(found)
 
 
@@ -137,12 +138,12 @@ def check(
         for choice in (precision, "fp32", "fp16")
         for need in needs(root, asked, precision=choice, catalogue=known)
     }
-    return tuple(run.check(need) for need in wanted.values() if need.present)
+    return tuple(run.check(need) for need in wanted.values() if need.present or need.fault)
 
 
 def _require_room(wanted: Sequence[Need]) -> None:
     """Refuse before the first byte when all that is missing does not fit together."""
-    missing = [need for need in wanted if not need.present]
+    missing = [need for need in wanted if not need.present and not need.fault]
     disks: dict[int, list[Need]] = {}
     for need in missing:
         with contextlib.suppress(OSError):

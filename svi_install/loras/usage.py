@@ -9,6 +9,7 @@ from pathlib import Path
 from ..data import data_folder
 from .catalogue import Catalogue, Lora, load, place_of
 from .destination import locate
+from .there import look
 
 
 def urls_of(profile: bytes) -> tuple[str, ...]:
@@ -54,11 +55,11 @@ def profile_url(root: Path, lora: Lora, precision: str = "fp32") -> str:
         precision: what the person prefers, ``fp32`` or ``fp16``.
 
     Returns:
-        Address of the preferred file, or of another precision when only that one is in WanGP's folder.
+        Address of the preferred file, or of another precision when only that one is in WanGP's folder and could load.
     """
     folder = locate(root, lora.folder).folder
     preferred = lora.file(precision)
-    there = [file for file in (preferred, *lora.files) if (folder / file.filename).is_file()]
+    there = [file for file in (preferred, *lora.files) if look(folder / file.filename, lora, file).present]
     return (there or [preferred])[0].url
 
 

@@ -1,118 +1,82 @@
-"""Proof that a file is a safetensors file, and that its tensors are those of an SVI LoRA."""
+"""Proof that a file is the LoRA it should be, as far as its head and its size can tell."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from .catalogue import Layout
+from .catalogue import Layout, Lora, LoraFile
+from .header import Head, Unsound, lora_file, read
 
-_LARGEST_HEADER = 100 * 1024 * 1024
-_WIDTHS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 _NAME = re.compile(
-    r"(?:pipe\.dit\.|diffusion_model\.)?blocks\.(\d+)\.((?:self|cross)_attn\.[qkvo]|ffn\.[02])"
+    r"(?:pipe\.dit\.|diffusion_model\.)?blocks\.(\d{1,4})\.((?:self|cross)_attn\.[qkvo]|ffn\.[02])"
     r"\.lora_([AB])(?:\.default)?\.weight"
 )
+_LONGEST_NAME = 80
 
 
-@dataclass(frozen=True)
-class Header:
-    """The head of a safetensors file.
-
-    Args:
-        shapes: shape of each tensor by its name.
-        size: bytes that the whole file must have.
-    """
-
-    shapes: Mapping[str, tuple[int, ...]]
-    size: int
-
-
-class UnsoundError(Exception):
-    """The file is not what it should be; the text says why."""
-
-
-def read_header(path: Path) -> Header:
-    """Read the head of a safetensors file.
+def examine(path: Path, lora: Lora, file: LoraFile) -> Head:
+    """Read the head of a file and compare it with all that is known of the LoRA.
 
     Args:
-        path: the file.
+        path: the file, under whatever name.
+        lora: what it should be.
+        file: in which precision.
 
     Returns:
-        Its tensors and the size it must have.
+        Its head; the file could load.
 
     Raises:
-        UnsoundError: it is no safetensors file, or it is cut off.
+        Unsound: it could not load or is another file; the text goes behind its name.
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
-        start = file.read(8)
-        length = int.from_bytes(start, "little")
-        if len(start) < 8 or not 2 <= length <= _LARGEST_HEADER:
-            raise UnsoundError("it is not a safetensors file")
-        text = file.read(length)
-    try:
-        tensors = json.loads(text)
-    except ValueError as error:
-        raise UnsoundError("its list of tensors cannot be read") from error
-    if not isinstance(tensors, dict):
-        raise UnsoundError("its list of tensors cannot be read")
-    tensors.pop("__metadata__", None)
-    try:
-        extents = sorted(_extent(name, tensor) for name, tensor in tensors.items())
-        shapes = {name: tuple(int(side) for side in tensor["shape"]) for name, tensor in tensors.items()}
-    except (KeyError, TypeError, ValueError) as error:
-        raise UnsoundError("its list of tensors cannot be read") from error
-    at = 0
-    for first, last in extents:
-        if first != at:
-            raise UnsoundError("its tensors do not lie one after the other")
-        at = last
-    size = 8 + length + at
-    actual = path.stat().st_size
-    if actual != size:
-        raise UnsoundError(f"it has {actual} bytes, but its tensors need {size}")
-    return Header(shapes, size)
+    head = read(path)
+    kind = "gguf" if file.filename.lower().endswith(".gguf") else "safetensors"
+    if head.kind != kind:
+        raise Unsound(f"is not a {'GGUF' if kind == 'gguf' else kind} file")
+    if file.size is not None and head.size != file.size:
+        raise Unsound(f"has {head.size:,} bytes instead of {file.size:,}")
+    if lora.layout is not None:
+        check_layout(head, lora.layout, file.dtype)
+    elif kind == "safetensors" and not lora_file.holds_matrices(head.tensors):
+        raise Unsound(lora_file.NO_LORA)
+    if file.tensor_bytes is not None and head.tensor_bytes != file.tensor_bytes:
+        raise Unsound(f"has {head.tensor_bytes:,} bytes of tensors instead of {file.tensor_bytes:,}")
+    return head
 
 
-def _extent(name: str, tensor: Mapping[str, Any]) -> tuple[int, int]:
-    first, last = (int(offset) for offset in tensor["data_offsets"])
-    count = 1
-    for side in tensor["shape"]:
-        count *= int(side)
-    width = _WIDTHS.get(tensor["dtype"])
-    if last < first or (width is not None and last - first != count * width):
-        raise ValueError(name)
-    return first, last
-
-
-def check_layout(header: Header, layout: Layout) -> None:
+def check_layout(head: Head, layout: Layout, dtype: str = "") -> None:
     """Compare the tensors of a file with those of an SVI LoRA.
 
     Args:
-        header: head of the file.
+        head: head of the file.
         layout: what they must be.
+        dtype: kind of their numbers, empty when it is not known.
 
     Raises:
-        UnsoundError: a tensor is missing, too many or of another shape.
+        Unsound: a tensor is missing, too many, of another shape or of other numbers.
     """
     seen: set[tuple[int, str, str]] = set()
-    for name, shape in header.shapes.items():
+    for name, tensor in head.tensors.items():
         match = _NAME.fullmatch(name)
         if not match:
-            raise UnsoundError(f"it holds {name}, which is no tensor of an SVI LoRA")
+            raise Unsound(f"holds {_shown(name)}, which is no tensor of an SVI LoRA")
         block, module, half = int(match[1]), match[2], match[3]
         outer = layout.inner if module == "ffn.0" else layout.width
         inner = layout.inner if module == "ffn.2" else layout.width
         wanted = (layout.rank, inner) if half == "A" else (outer, layout.rank)
-        if shape != wanted:
-            raise UnsoundError(f"its tensor {name} has the shape {list(shape)} instead of {list(wanted)}")
+        if tensor.shape != wanted:
+            raise Unsound(f"is another LoRA: {name} has the shape {list(tensor.shape)} instead of {list(wanted)}")
+        if dtype and tensor.dtype != dtype:
+            raise Unsound(f"is another LoRA: its numbers are {tensor.dtype} instead of {dtype}")
         if block >= layout.blocks:
-            raise UnsoundError(f"it holds {name}, but the model has {layout.blocks} blocks")
+            raise Unsound(f"holds {name}, but the model has {layout.blocks} blocks")
         seen.add((block, module, half))
-    if len(seen) != layout.tensors or len(header.shapes) != layout.tensors:
-        raise UnsoundError(f"it holds {len(header.shapes)} tensors instead of {layout.tensors}")
+    if len(seen) != layout.tensors or len(head.tensors) != layout.tensors:
+        raise Unsound(f"holds {len(head.tensors)} tensors instead of {layout.tensors}")
+
+
+def _shown(name: str) -> str:
+    # A name out of a file may hold anything, such as what moves the cursor of a terminal.
+    text = ascii(name)[1:-1]
+    return text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}..."

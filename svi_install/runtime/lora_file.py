@@ -12,7 +12,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -45,6 +45,7 @@ _GGUF = b"GGUF"
 _VALUES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 _TEXT, _LIST, _U32 = 8, 9, 4
 _ALIGNMENT = 32
+NO_LORA = "is not a LoRA: it holds no LoRA matrices"
 _MATRIX = re.compile(r"lora|\.(?:diff|diff_b|diff_m|hada_w\d_[ab]|lokr_w\d(?:_[ab])?)$", re.IGNORECASE)
 
 
@@ -98,9 +99,12 @@ def problem(path: Path) -> str | None:
         return None if path.suffix.lower() == ".gguf" else "is a GGUF file with the name of another kind"
     if path.suffix.lower() == ".gguf":
         return "is not a GGUF file"
-    if not any(_MATRIX.search(name) for name in head.tensors):
-        return "is not a LoRA: it holds no LoRA matrices"
-    return None
+    return None if holds_matrices(head.tensors) else NO_LORA
+
+
+def holds_matrices(names: Iterable[str]) -> bool:
+    """Tell whether one of the names of a file's tensors is that of a LoRA matrix."""
+    return any(_MATRIX.search(name) for name in names)
 
 
 def read(path: Path) -> Head:

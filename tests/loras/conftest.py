@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from svi_install.loras.catalogue import Catalogue, Layout, Lora, LoraFile, Place
+from svi_install.loras.catalogue import CATALOGUE, Catalogue, Layout, Lora, LoraFile, Place
 from svi_install.loras.items import Fetched
 from svi_install.loras.progress import Progress
 from svi_install.loras.settings import Limits, Settings
@@ -22,8 +23,8 @@ REPOSITORY = "owner/name"
 PATH = "version-1.0/svi-tiny.safetensors"
 
 
-def lora_bytes(layout: Layout = TINY, *, seed: int = 0, prefix: str = "pipe.dit.", middle: str = ".default") -> bytes:
-    """Build a LoRA of our own with the tensor names of SVI and made-up numbers."""
+def shapes_of(layout: Layout, prefix: str, middle: str) -> dict[str, list[int]]:
+    """Name the tensors of an SVI LoRA."""
     shapes: dict[str, list[int]] = {}
     modules = [f"{kind}_attn.{one}" for kind in ("self", "cross") for one in "qkvo"] + ["ffn.0", "ffn.2"]
     for block in range(layout.blocks):
@@ -33,20 +34,46 @@ def lora_bytes(layout: Layout = TINY, *, seed: int = 0, prefix: str = "pipe.dit.
             name = f"{prefix}blocks.{block}.{module}.lora"
             shapes[f"{name}_A{middle}.weight"] = [layout.rank, inner]
             shapes[f"{name}_B{middle}.weight"] = [outer, layout.rank]
-    return safetensors(shapes, seed)
+    return shapes
 
 
-def safetensors(shapes: dict[str, list[int]], seed: int = 0) -> bytes:
+def lora_bytes(layout: Layout = TINY, *, seed: int = 0, prefix: str = "pipe.dit.", middle: str = ".default") -> bytes:
+    """Build a LoRA of our own with the tensor names of SVI and made-up numbers."""
+    return safetensors(shapes_of(layout, prefix, middle), seed)
+
+
+def head_of(shapes: dict[str, list[int]], dtype: str = "F32") -> tuple[bytes, int]:
+    """Build the head of a safetensors file; the bytes of data that belong behind it."""
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     at = 0
     for name, shape in shapes.items():
-        size = 4
+        size = {"F32": 4, "F16": 2, "U8": 1}[dtype]
         for side in shape:
             size *= side
-        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + size]}
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + size]}
         at += size
     text = json.dumps(header).encode()
-    return len(text).to_bytes(8, "little") + text + random.Random(seed).randbytes(at)
+    return len(text).to_bytes(8, "little") + text, at
+
+
+def safetensors(shapes: dict[str, list[int]], seed: int = 0) -> bytes:
+    head, size = head_of(shapes)
+    return head + random.Random(seed).randbytes(size)
+
+
+def large_lora(size: int, seed: int = 0) -> bytes:
+    """Build a LoRA with about that many bytes of data, in one matrix."""
+    return safetensors({"blocks.0.lora_A.weight": [size // 4]}, seed)
+
+
+def svi_file(path: Path, dtype: str = "F32", layout: str = "svi", cut: int = 0) -> Path:
+    """Write a file with the layout and the size of a real SVI LoRA; its data are a hole and take no room."""
+    known = json.loads(CATALOGUE.read_text("utf-8"))["layouts"][layout]
+    head, size = head_of(shapes_of(Layout(**known), "pipe.dit.", ".default"), dtype)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(head)
+    os.truncate(path, len(head) + size - cut)
+    return path
 
 
 @pytest.fixture

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from svi_install.errors import EXIT_DOWNLOAD, SviError
-from svi_install.loras import ledger
+from svi_install.loras import ledger, naming
 from svi_install.loras import part as part_module
 from svi_install.loras.catalogue import Place
 
-from .conftest import PATH, REPOSITORY, TINY, Store, lora_bytes, safetensors, sha256
+from ..runtime.test_lora_file import TWO, gguf
+from .conftest import PATH, REPOSITORY, TINY, Store, large_lora, lora_bytes, safetensors, sha256
 from .hub import Fault
 from .test_local import cached as cached_elsewhere
 
@@ -69,7 +70,7 @@ def test_a_lora_from_another_repository_with_the_same_base_name_is_not_taken_for
 def test_without_a_published_hash_a_file_that_is_there_must_be_svi(store: Store) -> None:
     store.hub.large = False
     put(store, lora_bytes())
-    assert store.fetch().proof == "first-use"
+    assert store.fetch().proof == "layout"
     store.target.unlink()
     put(store, safetensors({"something": [4]}))
     with pytest.raises(SviError, match="no tensor of an SVI LoRA"):
@@ -89,14 +90,15 @@ def test_without_a_published_hash_the_first_one_is_kept(store: Store) -> None:
     store.hub.large = False
     data = store.publish(lora_bytes())
     assert isinstance(data, bytes)
-    assert store.fetch().proof == "first-use"
+    assert store.fetch().proof == "layout"
     entry = ledger.lookup(store.settings.ledger, store.target)
     assert entry is not None
-    assert (entry.sha256, entry.url, entry.proof) == (sha256(data), store.file.url, "first-use")
+    assert (entry.sha256, entry.url, entry.proof) == (sha256(data), store.file.url, "layout")
 
 
-def test_a_file_of_another_format_is_known_by_its_hash_alone(store: Store) -> None:
-    store.hub.add("owner/name", "model-Q4_K_M.gguf", b"GGUF" + bytes(100))
+def test_a_model_in_gguf(store: Store) -> None:
+    store.hub.add("owner/name", "model-Q4_K_M.gguf", gguf(TWO, body=172))
+    store.layout = None
     store.file = store.file._replace(place=Place("owner/name", "model-Q4_K_M.gguf"))
     assert store.fetch().proof == "published"
     store.settings = replace(store.settings, offline=True, ledger=store.settings.ledger.with_name("other.json"))
@@ -163,7 +165,7 @@ def test_offline_says_so(store: Store) -> None:
 def test_a_disk_that_refuses_in_the_middle(
     store: Store, monkeypatch: pytest.MonkeyPatch, number: int, code: str
 ) -> None:
-    store.publish(os.urandom(3_000_000))
+    store.publish(large_lora(3_000_000))
     store.layout = None
     real = os.write
     left = [5]
@@ -224,7 +226,7 @@ def test_a_complete_part_needs_no_network(store: Store, monkeypatch: pytest.Monk
         raise PermissionError(errno.EACCES, "in use")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", refuse)
+        patch.setattr(naming, "move", refuse)
         with pytest.raises(SviError):
             store.fetch()
     store.hub.seen.clear()

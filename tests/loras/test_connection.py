@@ -21,6 +21,9 @@ class Stand:
     splittable: bool = True
     abandoned: bool = False
 
+    def abandon(self) -> None:
+        self.abandoned = True
+
 
 @pytest.fixture
 def part(tmp_path: Path) -> Part:

@@ -12,7 +12,7 @@ from svi_install.errors import EXIT_DOWNLOAD, EXIT_INTERRUPTED, SviError
 from svi_install.loras.catalogue import Place
 from svi_install.loras.progress import Progress
 
-from .conftest import PATH, REPOSITORY, Store, lora_bytes, safetensors, sha256
+from .conftest import PATH, REPOSITORY, Store, large_lora, lora_bytes, sha256
 from .hub import Fault
 
 MIB = 1024 * 1024
@@ -28,7 +28,7 @@ def test_a_fresh_download_is_whole_and_proven(store: Store) -> None:
 
 
 def test_a_cut_after_every_byte(store: Store) -> None:
-    data = store.publish(safetensors({"weight": [8, 16]}))
+    data = store.publish(large_lora(512))
     store.layout = None
     for after in range(len(data)):
         store.hub.faults.append(Fault(cut=after))
@@ -42,7 +42,8 @@ def test_a_cut_after_every_byte(store: Store) -> None:
 
 
 def test_a_reset_instead_of_a_close(store: Store) -> None:
-    data = store.publish(random.Random(1).randbytes(3 * MIB))
+    data = store.publish(large_lora(3 * MIB))
+    store.layout = None
     store.hub.faults.extend(Fault(cut=cut, reset=True) for cut in (0, 1, 1000, MIB))
     assert store.fetch().sha256 == sha256(data)
 
@@ -93,7 +94,7 @@ def test_a_file_that_changed_is_noticed_without_large_file_storage(store: Store)
 
     got = store.fetch(change)
     assert store.target.read_bytes() == data
-    assert got.proof == "first-use"
+    assert got.proof == "layout"
     assert any("has changed" in note for note in store.notes)
 
 
@@ -170,7 +171,7 @@ def test_wrong_bytes_are_fetched_again_once(store: Store) -> None:
     got = store.fetch()
     assert store.target.read_bytes() == data
     assert got.fetched == 2 * len(data)
-    assert "What arrived is damaged; the download starts again." in store.notes
+    assert any("What arrived is damaged" in note for note in store.notes)
 
 
 def test_a_damaged_part_of_an_earlier_run_is_noticed(store: Store) -> None:
@@ -228,7 +229,7 @@ def test_progress_between_failures_starts_the_count_again(store: Store) -> None:
 
 
 def test_a_slow_loris_is_dropped(store: Store) -> None:
-    data = store.publish(random.Random(2).randbytes(200_000))
+    data = store.publish(large_lora(200_000))
     store.layout = None
     store.limits(stall_seconds=0.3, stall_rate=50_000.0)
     store.hub.faults.append(Fault(rate=3_000.0))
@@ -321,7 +322,7 @@ def test_the_first_address_is_the_one_to_complain_about(store: Store) -> None:
 
 
 def test_ctrl_c_leaves_what_arrived_and_says_how_to_go_on(store: Store) -> None:
-    data = store.publish(random.Random(3).randbytes(2 * MIB))
+    data = store.publish(large_lora(2 * MIB))
     store.layout = None
     store.hub.faults.append(Fault(cut=MIB))
 
@@ -332,17 +333,18 @@ def test_ctrl_c_leaves_what_arrived_and_says_how_to_go_on(store: Store) -> None:
     with pytest.raises(SviError) as caught:
         store.fetch(stop)
     assert caught.value.exit_code == EXIT_INTERRUPTED
-    assert "1.0 MB of 2.0 MB (50 %)" in caught.value.message
+    assert "1.0 MB of 2.0 MB (49 %)" in caught.value.message
     assert caught.value.hint == f"To go on: svi-install fetch svi-tiny {store.root}"
     got = store.fetch()
-    assert (got.resumed, got.fetched) == (MIB, MIB)
+    assert (got.resumed, got.fetched) == (MIB, len(data) - MIB)
     assert got.sha256 == sha256(data)
 
 
 def test_two_hundred_interruptions(store: Store, tmp_path: Path) -> None:
     size = 48 * MIB
     source = tmp_path / "source.bin"
-    source.write_bytes(random.Random(4).randbytes(size))
+    source.write_bytes(large_lora(size))
+    size = source.stat().st_size
     store.publish(source)
     store.layout = None
     # On a slow machine a second connection would be tried, and the requests would not come in order.

@@ -106,7 +106,7 @@ def test_a_follower_can_be_stopped(tmp_path: Path) -> None:
 
 def test_a_file_that_shrinks_is_an_error(tmp_path: Path) -> None:
     file = Growing(tmp_path / "f")
-    with pytest.raises(OSError, match="shorter"):
+    with pytest.raises(OSError, match="Another program writes"):
         file.follower.finish(10, lambda _done: None)
 
 

@@ -28,7 +28,10 @@ def test_other_files_stay_in_the_book(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(name.encode())
         ledger.record(book, tmp_path / name, f"https://x/{name}", name * 64, "published")
     assert len(ledger.read(book)) == 2
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("loras")] == ["loras.json"]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith("loras")) == [
+        "loras.json",
+        "loras.json.lock",
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"files": 3}', '{"files": {"a": {}}}', '{"files": []}'])

@@ -78,7 +78,7 @@ def test_a_copy_on_the_same_disk_is_linked(root: Path) -> None:
 
 
 def test_a_copy_on_another_disk_is_copied(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise OSError(18, "another disk")
 
     monkeypatch.setattr(os, "link", refuse)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from pathlib import Path
 
 import pytest
 
-from .conftest import PATH, REPOSITORY, Store
+from .conftest import PATH, REPOSITORY, Store, large_lora
 from .hub import Fault
 
 MIB = 1024 * 1024
@@ -18,7 +17,7 @@ MIB = 1024 * 1024
 def large(store: Store, tmp_path: Path) -> Store:
     """40 MiB to fetch, and a client that soon tries a second connection."""
     source = tmp_path / "source.bin"
-    source.write_bytes(random.Random(6).randbytes(40 * MIB))
+    source.write_bytes(large_lora(40 * MIB))
     store.publish(source)
     store.layout = None
     store.limits(trial_seconds=0.25, worthwhile_seconds=0.0)
@@ -42,7 +41,7 @@ def test_a_refused_second_connection_does_not_end_the_download(large: Store) -> 
 
 
 def test_two_at_once_bring_it_once(store: Store) -> None:
-    data = store.publish(random.Random(8).randbytes(2 * MIB))
+    data = store.publish(large_lora(2 * MIB))
     store.layout = None
     store.hub.always = Fault(rate=4.0 * MIB)
     found: list[str] = []

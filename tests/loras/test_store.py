@@ -8,7 +8,7 @@ from svi_install.errors import EXIT_DOWNLOAD, SviError
 from svi_install.loras import Fetched, Problem, check, needs, prefetch, profile_url, space
 from svi_install.loras.catalogue import Catalogue, Lora, LoraFile, Place, load
 
-from .conftest import Store, lora_bytes, sha256
+from .conftest import Store, lora_bytes, sha256, svi_file
 from .hub import Fault
 
 
@@ -44,9 +44,9 @@ def test_the_profile_names_what_is_there(root: Path) -> None:
     assert profile_url(root, shot, "fp16") == shot.files[1].url
     folder = root / "loras" / "wan_i2v"
     folder.mkdir(parents=True)
-    (folder / shot.files[0].filename).write_bytes(b"x")
+    svi_file(folder / shot.files[0].filename)
     assert profile_url(root, shot, "fp16") == shot.files[0].url
-    (folder / shot.files[1].filename).write_bytes(b"x")
+    svi_file(folder / shot.files[1].filename, "F16")
     assert profile_url(root, shot, "fp16") == shot.files[1].url
 
 
@@ -93,7 +93,7 @@ def test_check_says_what_is_fine_and_what_is_not(store: Store) -> None:
 def test_check_without_a_published_hash_compares_with_the_first_time(store: Store) -> None:
     store.hub.large = False
     data = store.publish(lora_bytes(seed=1))
-    assert store.fetch().proof == "first-use"
+    assert store.fetch().proof == "layout"
     store.target.write_bytes(lora_bytes(seed=2))
     (wrong,) = check(store.root, None, settings=store.settings, catalogue=store.catalogue)
     assert isinstance(wrong, Problem)

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from svi_install.loras.failures import TransferError
+from svi_install.loras.replies import of_exception
 from svi_install.loras.settings import Limits, Settings
-from svi_install.loras.transport import Answer, Transport, of_exception
+from svi_install.loras.transport import Answer, Transport
 
 from .hub import COMMIT, Fault, Hub
 

@@ -8,6 +8,8 @@ import pytest
 from svi_install.loras.catalogue import load
 from svi_install.loras.usage import urls_of, used_by, with_present_files
 
+from .conftest import svi_file
+
 FP32, FP16 = (file for file in load().select(["svi-shot"])[0].files)
 
 
@@ -32,9 +34,7 @@ def profile(url: str) -> bytes:
 
 
 def there(root: Path, name: str) -> None:
-    folder = root / "loras" / "wan_i2v"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_bytes(b"x")
+    svi_file(root / "loras" / "wan_i2v" / name, "F16" if name == FP16.filename else "F32")
 
 
 def test_a_profile_stays_as_it_is_when_nothing_is_there(root: Path) -> None:
