@@ -47,6 +47,13 @@ class Body:
         Raises:
             TransferError: the connection broke or ended too early.
         """
+        count = self._read(view)
+        if not count and self._line.gone:
+            # The end that this side has made is not the end of the file.
+            raise self._late("begins an answer but never ends it") if self._line.late else self._cut()
+        return count
+
+    def _read(self, view: memoryview) -> int:
         try:
             if self._unpack is not None:
                 return self._readinto_packed(view, self._unpack)
@@ -106,8 +113,6 @@ class Body:
             found += view[:count]
             if len(found) > most:
                 raise TransferError("length", f"{self._host} sends more than it was asked for.", self._url)
-        if self._line.late:
-            raise self._late("begins an answer but never ends it")
         return bytes(found)
 
     def _cut(self) -> TransferError:

@@ -23,7 +23,7 @@ class Line:
         self._guard = threading.Lock()
         self._timer: threading.Timer | None = None
         self.late = False
-        self._cut = False
+        self.gone = False
 
     def add(self, made: socket.socket) -> None:
         """Watch a socket.
@@ -34,7 +34,7 @@ class Line:
         twin = made.dup()
         with self._guard:
             self._sockets.append(twin)
-            if self._cut:
+            if self.gone:
                 _shut(twin)
 
     def limit(self, seconds: float) -> None:
@@ -61,7 +61,7 @@ class Line:
     def cut(self) -> None:
         """End the connection, whoever is waiting for it."""
         with self._guard:
-            self._cut = True
+            self.gone = True
             for twin in self._sockets:
                 _shut(twin)
 

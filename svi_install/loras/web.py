@@ -80,9 +80,11 @@ def fault(url: str) -> str:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             return "is no web address"
-        parts.hostname.encode("ascii" if parts.hostname.isascii() else "idna")
+        parts.hostname.encode("idna")
         if parts.port == 0:
             return "names a port that is none"
+        if "@" in parts.netloc:
+            return "names a user"
     except ValueError:
         return "is no web address"
     if any(sign <= " " or sign == "\x7f" for sign in parts.netloc):
