@@ -233,11 +233,8 @@ class Run:
                 "Unset HF_HUB_OFFLINE, then run the same command again.",
                 EXIT_DOWNLOAD,
             )
-        arrival = Download(
-            self._job(need), part, self._transport, limits=self._settings.limits, report=self._report, pause=self._pause
-        ).run()
         try:
-            self._check_arrival(need, part, arrival)
+            arrival = self._arrived(need, part)
             part.publish(need.target, self._pause)
         except FileExistsError:
             return self._have(need)
@@ -274,10 +271,24 @@ class Run:
             least, most = file.tensor_bytes, file.tensor_bytes + 8 + lora_file.LARGEST_LIST
         return Job(need.lora.name, need.target, self._urls(file), file.sha256, file.size, least, most)
 
-    def _check_arrival(self, need: Need, part: Part, arrival: Arrival) -> None:
-        """Compare the head with what the LoRA must have, whoever vouches for its bytes."""
+    def _arrived(self, need: Need, part: Part) -> Arrival:
+        """Bring the file and compare its head with what the LoRA must have, whoever vouches for its bytes."""
+        download = Download(
+            self._job(need), part, self._transport, limits=self._settings.limits, report=self._report, pause=self._pause
+        )
+        arrival = download.run()
         try:
-            examine(part.path, need.lora, need.file)
+            try:
+                self._examine(need, part)
+            except Unsound as unsound:
+                if arrival.published or not arrival.resumed:
+                    raise
+                # It may be what an earlier run has left that is wrong.
+                part.forget()
+                why = f"What arrived earlier is of no use, it {unsound}; the download starts again."
+                self._say(need, "retry", why)
+                arrival = download.run()
+                self._examine(need, part)
         except Unsound as unsound:
             part.discard()
             raise SviError(
@@ -286,6 +297,11 @@ class Run:
                 "Choose a mirror: svi-install fetch --mirror URL",
                 EXIT_DOWNLOAD,
             ) from unsound
+        return arrival
+
+    def _examine(self, need: Need, part: Part) -> None:
+        part.intact()
+        examine(part.path, need.lora, need.file)
 
     def _from_here(self, need: Need) -> Fetched | None:
         found = local.candidates(self._root, need.file, need.target, self._settings.caches)

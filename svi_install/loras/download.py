@@ -22,6 +22,7 @@ from .transport import Answer, Transport
 
 _TICK = 0.25
 _LONGEST_BACKOFF = 60.0
+_CATCH_UP = 2.0
 # Before the first byte a typing error or a missing network is likelier than a passing fault.
 _FIRST_ATTEMPTS = 3
 _DAMAGED = "What arrived is damaged: its sha256 is not the published one"
@@ -147,10 +148,13 @@ class Download:
             try:
                 why, sha256 = self._whole(url, follower)
             except _RestartError as restart:
-                self._part.begin("", "", "", None)
+                self._part.forget()
                 self._say("retry", note=str(restart))
                 continue
             finally:
+                if not self._part.state.hashed:
+                    # What nobody can vouch for later is lost.
+                    follower.catch_up(_CATCH_UP)
                 follower.stop()
                 with contextlib.suppress(OSError):
                     self._part.save()
@@ -159,7 +163,7 @@ class Download:
             if not self._part.named():
                 name = self._part.path.name
                 raise TransferError("changed", f"Another program has put its own file in the place of {name}.", url)
-            self._part.begin("", "", "", None)
+            self._part.forget()
             if again:
                 kind = "wrong-bytes" if why == _DAMAGED else "changed"
                 raise TransferError(kind, f"{why}.", url)
@@ -256,12 +260,13 @@ class Download:
             workers.remove(worker)
             self._fetched += worker.fetched
             error = worker.error
-            if isinstance(error, TransferError):
+            if stuck:
+                # What the connection says after it was cut is no reason.
+                failure = TransferError("timeout", stuck)
+            elif isinstance(error, TransferError):
                 failure = error
             elif error is not None:
                 raise error
-            elif stuck:
-                failure = TransferError("timeout", stuck)
         return failure
 
     def _stuck(self, worker: Worker) -> str:

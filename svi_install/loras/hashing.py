@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from io import FileIO
@@ -114,6 +115,19 @@ class Follower:
             wait(self.position)
         self.check()
         return self._hash.hexdigest()
+
+    def catch_up(self, seconds: float) -> None:
+        """Wait a moment for the hash of all that is there without a gap.
+
+        Args:
+            seconds: how long at most.
+        """
+        until = time.monotonic() + seconds
+        with self._changed:
+            self._written = self._frontier()
+            self._changed.notify_all()
+            while self._proof[0] < self._written and not self._ended and time.monotonic() < until:
+                self._changed.wait(0.05)
 
     def stop(self) -> None:
         """Give up on the hash."""

@@ -137,12 +137,20 @@ class Part:
         with self._guard:
             self.epoch += 1
             self._seal = self.expect = None
-            self.proof = lambda: (0, "")
             os.ftruncate(self._fd, 0)
             number = self.state.number
             self.state = State(url, identity, validator, size, booted=booted(), number=number, host=host)
             self._save()
             os.fsync(self._state_fd)
+
+    def forget(self) -> None:
+        """Drop what is there: it is of no use.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        self.proof = lambda: (0, "")
+        self.begin("", "", "", None)
 
     def adopt(self, url: str, validator: str) -> None:
         """Note that the same file now comes from another address.
