@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from . import length, options
 from .clip import GRID, Clip, official_frames
 from .console import say
+from .precision import exact
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -172,7 +173,8 @@ class Run:
             return generate(**arguments)
         clip: Clip = changed["svi_wangp"]
         try:
-            result = generate(**changed)
+            with exact(generate):
+                result = generate(**changed)
         except Exception as error:
             if self._segment is not None or not _raised_in_clip(error):
                 raise
