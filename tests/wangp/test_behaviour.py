@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from . import scenes
-from .conftest import Ahead, Run, Runs, Tree
-from .lab import media
+from .conftest import NEWEST, Ahead, Run, Runs, Tree
+from .lab import flavours, media
 from .lab.generate import Generation, Report, decoded, metadata, place_loras
 
-VERSIONS = ("12.60", "9.91")
+VERSIONS = (NEWEST, "12.60", "9.91")
 SOURCE_FRAMES = 20
 REFUSED, TWICE = "end image", "two videos"
 PRO_LORAS = [f"SVI_Wan2.2-I2V-A14B_{expert}_noise_lora_v2.0_pro.safetensors" for expert in ("high", "low")]
@@ -153,6 +153,14 @@ def test_a_video_is_continued(
     frames = SOURCE_FRAMES + 2 * (clip_frames - motion_frames)
     assert asked[name].frames == frames
     assert decoded(asked.report.video(asked.made[name][0]))[0] == frames
+
+
+def test_a_continued_video_is_the_same_in_newer_releases(behaviour: Answers, version: str) -> None:
+    """Their own window plan counts the frames that it shares with the video."""
+    if version != NEWEST:
+        return
+    for name in ("a video to continue", "five frames of a video"):
+        assert behaviour(version)[name].md5 == behaviour(flavours.BASE)[name].md5
 
 
 def test_text_to_video_is_left_alone(behaviour: Answers, unpatched: Runs, version: str) -> None:

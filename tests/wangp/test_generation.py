@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from . import scenes
-from .conftest import Runs
-from .lab import installer, trees
+from .conftest import NEWEST, OTHER_FLAVOURS, Runs
+from .lab import flavours, installer, trees
 from .lab.generate import decoded, metadata
 
 
@@ -35,6 +37,15 @@ def test_the_same_seed_gives_the_same_video(patched: Runs, version: str) -> None
     shot, longer, off, again = patched(version).report.generations
     assert shot.md5 == again.md5
     assert len({shot.md5, longer.md5, off.md5}) == 3
+
+
+@pytest.mark.parametrize(
+    "version", [NEWEST, *(pytest.param(version, marks=pytest.mark.long) for version in OTHER_FLAVOURS)]
+)
+def test_newer_releases_make_the_same_videos(patched: Runs, version: str) -> None:
+    """SVI's and WanGP's own, frame by frame."""
+    made, usual = (patched(each).report.generations for each in (version, flavours.BASE))
+    assert [one.md5 for one in made] == [one.md5 for one in usual]
 
 
 def test_off_is_wangp_as_it_was(patched: Runs, unpatched: Runs, version: str) -> None:

@@ -18,7 +18,7 @@ from svi_install.storyboard.story import Shot, Story
 from svi_install.storyboard.variants import variant_of
 from tests import test_notebook
 
-from .conftest import Run, Tree
+from .conftest import NEWEST, OTHER_FLAVOURS, Run, Tree
 from .lab import installer, media, tools
 from .lab.generate import Generation, decoded, place_loras
 
@@ -27,6 +27,13 @@ SIZE = (64, 64)
 PROMPTS = ("a boat", "a bridge", "a bird")
 NO_LORAS = {"activated_loras": [], "loras_multipliers": ""}
 API, PROCESS = "12.60", "9.91"
+# The flavours of lab/flavours.py: in all of them a film is made, clip by clip in the newest.
+FILMS = [
+    NEWEST,
+    API,
+    PROCESS,
+    *(pytest.param(version, marks=pytest.mark.long) for version in (*OTHER_FLAVOURS, "10.01")),
+]
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,7 @@ def check(one: Tale, made: Sequence[Generation]) -> None:
     assert md5(one.joined()) == whole.md5
 
 
-@pytest.mark.parametrize("version", [API, PROCESS, pytest.param("10.01", marks=pytest.mark.long)])
+@pytest.mark.parametrize("version", FILMS)
 def test_clip_by_clip_is_the_same_video(
     wangp_tree: Tree, run_wangp: Run, start_image: Path, tmp_path: Path, version: str
 ) -> None:
@@ -163,14 +170,14 @@ def shot_lora(tree: Path, folder: Path) -> None:
 SMALL = ("--resolution", "64x64", "--clip-frames", str(CLIP_FRAMES), "--steps", "2")
 
 
-@pytest.mark.parametrize("version", [API, PROCESS, pytest.param("10.01", marks=pytest.mark.long)])
+@pytest.mark.parametrize("version", FILMS)
 def test_render(lab: Lab, start_image: Path, tmp_path: Path, version: str) -> None:
     """The command itself, with the LoRA of the variant: one model load, one window per clip, a film that plays."""
     target = tmp_path / "film.mp4"
     tree, calls = lab(version)
     words = ("render", start_image, " | ".join(PROMPTS), "-o", target, "--wangp", tree, *SMALL)
     result = installer.svi_install(*words)["film"]
-    assert result["headless"] == ("api" if version == API else "process")
+    assert result["headless"] == ("process" if version in (PROCESS, "10.01") else "api")
     assert (result["made"], result["frames"]) == ([1, 2, 3], 49)
     windows = events(calls, "window")
     assert [(each["window_no"], each["seed"], each["input_prompt"]) for each in windows] == [
