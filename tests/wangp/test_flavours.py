@@ -20,11 +20,22 @@ def test_svi_goes_in_and_comes_out(fresh_tree: Tree, flavour: str) -> None:
     before = trees.contents(tree)
     installer.install(tree)
     patched = (tree / "wgp.py").read_text("utf-8")
-    called = patched.index("svi.attach(")
+    called = patched.index(".attach(wan_model")
     assert flavour in installer.svi_install("status", tree)["checkout"]["version"]
     assert ("wan_model.generate,\n" in patched[called : called + 250]) is (flavour == "17.17")
     installer.revert(tree)
     assert trees.contents(tree) == before
+
+
+@pytest.mark.parametrize("flavour", flavours.FLAVOURS)
+def test_a_module_is_there_from_its_release_on(fresh_tree: Tree, flavour: str) -> None:
+    tree = fresh_tree(flavour)
+    assert {module for module in flavours.MODULES if (tree / module).exists()} == {
+        module for module, releases in flavours.MODULES.items() if flavour in releases
+    }
+    assert {file.relative_to(flavours.ADDED).as_posix() for file in flavours.ADDED.rglob("*.py")} == set(
+        flavours.MODULES
+    )
 
 
 def test_what_is_not_there_once_is_an_error(fresh_tree: Tree, tmp_path: Path) -> None:

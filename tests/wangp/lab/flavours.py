@@ -184,14 +184,21 @@ LORAS = (
     ),
 )
 
-IMPORTS = (
-    "from shared.lora_paths import resolve_lora_dir\n"
-    "from shared.utils.default_device import call_with_default_device\n"
-    "from shared.utils.download import generation_downloads\n"
-    "from shared.utils.setting_names import unknown_settings_error\n"
-)
+# A module that a release does not have must be missing: the runtime looks for one of them.
+MODULES = {
+    "shared/lora_paths.py": ALL,
+    "shared/utils/window_plan.py": ALL,
+    "shared/utils/phase_progress.py": ALL,
+    "shared/utils/generation_downloads.py": FROM_13_14,
+    "shared/utils/setting_names.py": FROM_13_14,
+    "shared/utils/default_device.py": NEWEST,
+}
+IMPORTS = "from shared.cli_args import parse_wgp_args\n"
 JOINTS = (
-    insert_after(WGP, "from shared.cli_args import parse_wgp_args\n", IMPORTS),
+    insert_after(WGP, IMPORTS, "from shared.lora_paths import resolve_lora_dir\n"),
+    insert_after(WGP, IMPORTS, "from shared.utils.download import generation_downloads\n", FROM_13_14),
+    insert_after(WGP, IMPORTS, "from shared.utils.setting_names import unknown_settings_error\n", FROM_13_14),
+    insert_after(WGP, IMPORTS, "from shared.utils.default_device import call_with_default_device\n", NEWEST),
     # The later definition of a name counts.
     insert_before(
         "shared/utils/frame_scheduler.py",
@@ -202,6 +209,7 @@ JOINTS = (
         "shared/utils/download.py",
         "def progress_hook(",
         "from shared.utils.generation_downloads import generation_downloads\n\n",
+        FROM_13_14,
     ),
 )
 
@@ -220,11 +228,11 @@ def apply(tree: Path, flavour: str) -> None:
     for change in (version, *CHANGES):
         if flavour in change.flavours:
             replace(tree / change.path, change.anchor, change.text)
-    for source in ADDED.rglob("*.py"):
-        target = tree / source.relative_to(ADDED)
-        if target.exists():
-            raise ValueError(f"{target} is there already")
-        shutil.copyfile(source, target)
+    for module, flavours in MODULES.items():
+        if (tree / module).exists():
+            raise ValueError(f"{tree / module} is there already")
+        if flavour in flavours:
+            shutil.copyfile(ADDED / module, tree / module)
 
 
 def replace(file: Path, anchor: str, text: str) -> None:
