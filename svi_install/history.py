@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import EXIT_DOWNLOAD, EXIT_USAGE, SviError
+from .gitcall import environment
 
 UPSTREAM = "https://github.com/deepbeepmeep/Wan2GP.git"
 
@@ -96,10 +97,8 @@ def _cache_folder() -> Path:
 
 
 def _git(folder: Path, arguments: Sequence[str], stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-    # A person's hooks, pagers and prompts must not reach into a reading command.
-    env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     return subprocess.run(
-        ["git", "-C", str(folder), *arguments], input=stdin, capture_output=True, env=env, check=False
+        ["git", "-C", str(folder), *arguments], input=stdin, capture_output=True, env=environment(), check=False
     )
 
 
@@ -193,7 +192,8 @@ def read_blobs(git: Path, ids: Iterable[str]) -> Iterator[bytes]:
         SviError: an object is missing or the repository is damaged.
     """
     command = ["git", "-C", str(git), "cat-file", "--batch"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nowhere, env=environment()) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         for name in ids:

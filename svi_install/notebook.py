@@ -13,6 +13,7 @@ from typing import Any
 
 from .commands import render as command
 from .errors import SviError
+from .gitcall import environment
 from .loras.progress import human_size
 from .result import Result
 from .storyboard import card, film
@@ -213,7 +214,7 @@ def _packages(root: Path, run: Run) -> None:
 
 def _run(run: Run, *words: str) -> None:
     try:
-        run(list(words), check=True)
+        run(list(words), check=True, env=environment())
     except (OSError, subprocess.CalledProcessError) as error:
         raise SviError(
             "notebook",

@@ -50,7 +50,7 @@ def test_a_computer_without_a_card(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 def fake_programs(asked: list[list[str]]) -> Callable[..., None]:
-    def run(words: list[str], check: bool) -> None:
+    def run(words: list[str], check: bool, env: object) -> None:
         asked.append(words)
         if words[0] == "git":
             standin.make(Path(words[-1]))
@@ -87,7 +87,7 @@ def test_a_wangp_that_is_there_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_a_clone_that_fails(tmp_path: Path) -> None:
-    def run(words: list[str], check: bool) -> None:
+    def run(words: list[str], check: bool, env: object) -> None:
         raise subprocess.CalledProcessError(128, words)
 
     with pytest.raises(SviError, match="git clone"):

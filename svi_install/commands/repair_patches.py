@@ -14,6 +14,7 @@ from typing import Any
 from .. import history
 from ..data import data_folder
 from ..errors import EXIT_DONE, EXIT_UNSUPPORTED, SviError
+from ..gitcall import environment
 from ..judge import jobs_of, judge_text
 from ..patchset import TABLE, load
 from ..repair import Repair, repair
@@ -140,6 +141,7 @@ def prove_candidate(git: Path, folder: Path, commit: str) -> list[str]:
                 cwd=scratch,
                 capture_output=True,
                 check=False,
+                env=environment(),
             )
             how = "takes" if done.returncode == 0 else "does not take"
             lines.append(f"{job.path}: all hooks placed; plain git apply {how} {newest}")

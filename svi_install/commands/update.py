@@ -89,6 +89,12 @@ def _ends(checkout: Checkout, say: Callable[[str], None]) -> tuple[str, str]:
             f"{root} is an unpacked zip without git, so it cannot be pulled. Nothing was changed.",
             f"Update WanGP with its own updater or a new zip, then run: svi-install {state.quoted(root)}",
         )
+    if not _same_folder(line(root, "rev-parse", "--show-toplevel"), root):
+        raise SviError(
+            "no-history",
+            f"git in {root} works on another folder (core.worktree), so it cannot be pulled. Nothing was changed.",
+            f"git -C {state.quoted(root)} config --unset core.worktree",
+        )
     try:
         line(root, "rev-parse", "--abbrev-ref", "@{upstream}")
     except SviError as error:
@@ -112,6 +118,13 @@ def _ends(checkout: Checkout, say: Callable[[str], None]) -> tuple[str, str]:
             f"git -C {state.quoted(root)} pull --rebase, then: svi-install {state.quoted(root)}",
         )
     return old, new
+
+
+def _same_folder(top: str, root: Path) -> bool:
+    try:
+        return Path(top).samefile(root)
+    except OSError:
+        return False
 
 
 def _fetch(root: Path) -> None:
