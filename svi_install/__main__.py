@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -11,14 +12,41 @@ def main() -> int:
     Returns:
         The exit code.
     """
-    if sys.argv[1:] == ["--version"]:
-        from . import __version__
+    stopped = False
+    while True:
+        # Ctrl-C in these few milliseconds is kept for what can answer it in words or in JSON.
+        try:
+            if sys.argv[1:] == ["--version"] and _version():
+                return 0
+            _open_closed_streams()
+            from . import signals
 
-        print(f"svi-install {__version__}")
-        return 0
+            signals.catch()
+            break
+        except KeyboardInterrupt:
+            stopped = True
     from .funnel import main as run
 
-    return run(sys.argv[1:])
+    return run(sys.argv[1:], stopped=stopped)
+
+
+def _version() -> bool:
+    from . import __version__
+
+    try:
+        # Without a standard output this would count as printed.
+        return sys.stdout is not None and print(f"svi-install {__version__}", flush=True) is None
+    except OSError:
+        return False
+
+
+def _open_closed_streams() -> None:
+    """Put nothing in the place of standard streams that are closed, or the next file to be opened would take it."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
 if __name__ == "__main__":

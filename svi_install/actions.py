@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
-from .ask import choose, confirmed
+from .ask import choose, confirmed, interactive
+from .errors import SviError
 from .locate import locate, surroundings
 from .output import Output, say
 from .result import Result
@@ -23,7 +25,7 @@ def install(path: Path | None, dry_run: bool, to: Output, *, lora: bool, yes: bo
         yes: take every answer for yes.
 
     Returns:
-        What was done.
+        What was done; whatever stops this after the files were changed is told in it.
 
     Raises:
         SviError: nothing was changed.
@@ -31,18 +33,41 @@ def install(path: Path | None, dry_run: bool, to: Output, *, lora: bool, yes: bo
     from .commands.install import install as run
 
     root = checkout_root(path, to)
-    result = run(root, dry_run=dry_run)
-    if dry_run or not lora:
-        return result
+    done: list[Result] = []
+    try:
+        result = run(root, dry_run=dry_run, committed=done.append)
+        if dry_run or not lora:
+            return result
+        done.append(result)
+        return _with_loras(result, root, to, yes)
+    except (Exception, KeyboardInterrupt) as error:
+        if not done:
+            raise
+        return _ended_after(done[-1], error)
+
+
+def _with_loras(result: Result, root: Path, to: Output, yes: bool) -> Result:
     from .commands.prefetch import add_loras
     from .progress_bar import download_progress
 
-    return add_loras(
-        result,
-        root,
-        agree=lambda question: yes or confirmed(f"{result.headline} {question}", to),
-        progress=lambda: download_progress(to),
-    )
+    shown = False
+
+    def agree(question: str) -> bool:
+        """Show what is done before anything else can go wrong, then ask."""
+        nonlocal shown
+        if not to.as_json and (yes or interactive(to)):
+            from .report import deliver
+
+            deliver(result, result.command, to)
+            shown = True
+        return yes or confirmed(question, to)
+
+    whole = add_loras(result, root, agree=agree, progress=lambda: download_progress(to))
+    if not shown:
+        return whole
+    headline = "The LoRA is not there yet; SVI is in WanGP all the same." if whole.todo else "The LoRA is there."
+    notes = whole.notes[len(result.notes) :]
+    return Result("install", whole.status, headline, state=whole.state, notes=notes, todo=whole.todo)
 
 
 def revert(path: Path | None, dry_run: bool, to: Output, *, loras: bool) -> Result:
@@ -51,7 +76,27 @@ def revert(path: Path | None, dry_run: bool, to: Output, *, loras: bool) -> Resu
     from .commands.revert import revert as run
 
     root = checkout_root(path, to)
-    return keep_or_remove(run(root, dry_run=dry_run), root, remove=loras, dry_run=dry_run)
+    done: list[Result] = []
+    try:
+        result = run(root, dry_run=dry_run, committed=done.append)
+        return keep_or_remove(result, root, remove=loras, dry_run=dry_run)
+    except (Exception, KeyboardInterrupt) as error:
+        if not done:
+            raise
+        return _ended_after(done[-1], error)
+
+
+def _ended_after(result: Result, error: Exception | KeyboardInterrupt) -> Result:
+    """Return what was done before something else ended the command."""
+    if isinstance(error, KeyboardInterrupt):
+        note = "Stopped after that."
+    elif isinstance(error, SviError):
+        note = f"{error.message} {error.hint}".strip()
+    else:
+        from .crash_report import explain
+
+        note = explain(error, sys.argv[1:]).message
+    return result._replace(notes=(*result.notes, *note.splitlines()))
 
 
 def status(path: Path | None, to: Output) -> Result:
@@ -59,10 +104,10 @@ def status(path: Path | None, to: Output) -> Result:
     if path is not None and path.suffix.lower() in VIDEOS and path.is_file():
         from .commands.video import video_status
 
-        return video_status(path)
+        return video_status(path)._replace(answer=True)
     from .commands.status import status as run
 
-    return run(checkout_root(path, to))
+    return run(checkout_root(path, to))._replace(answer=True)
 
 
 def checkout_root(path: Path | None, to: Output) -> Path:
@@ -78,7 +123,7 @@ def checkout_root(path: Path | None, to: Output) -> Path:
     Raises:
         SviError: none, or several and nobody to ask.
     """
-    folders = locate(path, surroundings())
+    folders = locate(path, surroundings(path))
     if len(folders) > 1:
         return choose(folders, to)
     if path is None:

@@ -12,7 +12,7 @@ from .output import Output
 
 def interactive(to: Output) -> bool:
     """Tell whether there is a person who can answer a question."""
-    return not (to.as_json or to.quiet) and sys.stdin.isatty() and to.err.isatty()
+    return not (to.as_json or to.quiet) and sys.stdin is not None and sys.stdin.isatty() and to.err.isatty()
 
 
 def confirmed(question: str, to: Output, *, usual: bool = True) -> bool:
@@ -64,7 +64,11 @@ def choose(folders: Sequence[Path], to: Output) -> Path:
 
 def _answer(prompt: str, to: Output) -> str:
     print(prompt, end="", file=to.err, flush=True)
-    line = sys.stdin.readline()
+    try:
+        line = sys.stdin.readline()
+    except (OSError, ValueError):
+        # The terminal is gone, or what was typed is no text.
+        line = ""
     if not line:
         raise KeyboardInterrupt
     return line.strip()

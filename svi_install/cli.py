@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -20,12 +22,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 EPILOG = """\b
 Exit codes:
   0    done, or nothing to do
-  1    failed; nothing was changed
+  1    failed; nothing was changed, or the message says what was
   2    the command line was wrong
   3    no WanGP folder was found, or several and none was chosen
   4    this WanGP cannot be patched safely; nothing was changed
   5    a download failed; the installation itself is untouched
-  130  stopped with Ctrl-C; nothing half done stays
+  130  stopped with Ctrl-C (143: from outside); nothing half done stays
 
 \b
 PATH is WanGP's folder or anything in it. Without PATH: WANGP_HOME, the current
@@ -101,7 +103,9 @@ def output_options(function: F) -> F:
     return function
 
 
-dry_run_option = click.option("--dry-run", is_flag=True, help="Print what would change as a diff; change nothing.")
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Print the diff of WanGP's own files and a list of the others; change nothing."
+)
 loras_option = click.option("--loras", is_flag=True, help="With --revert: delete SVI's LoRAs too; they stay otherwise.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Answer every question with yes.")
 
@@ -157,7 +161,7 @@ def _output() -> Output:
     return to
 
 
-def run(arguments: Sequence[str], to: Output) -> Result | None:
+def run(arguments: Sequence[str], to: Output) -> Result | str:
     """Run the command that a command line asks for.
 
     Args:
@@ -165,18 +169,21 @@ def run(arguments: Sequence[str], to: Output) -> Result | None:
         to: how to print.
 
     Returns:
-        The result, None where click itself had the answer, such as ``--help``.
+        The result, or the text where click itself had the answer, such as ``--help``.
 
     Raises:
         SviError: the command line is wrong, or the command failed.
         KeyboardInterrupt: the person stopped it.
     """
+    said = io.StringIO()
     try:
-        outcome = commands.main(list(arguments), prog_name="svi-install", standalone_mode=False, obj=to)
+        # Commands print with what is in ``to``; click is not to print, because only `report` copes with full disks.
+        with contextlib.redirect_stdout(said):
+            outcome = commands.main(list(arguments), prog_name="svi-install", standalone_mode=False, obj=to)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx is not None else "svi-install"
         hint = f"{command.removesuffix(' install')} --help"
         raise SviError("usage", error.format_message(), hint, EXIT_USAGE) from error
     except click.Abort as error:
         raise KeyboardInterrupt from error
-    return outcome if isinstance(outcome, Result) else None
+    return outcome if isinstance(outcome, Result) else said.getvalue()

@@ -62,4 +62,4 @@ def doctor(path: Path | None, *, paste: bool) -> Result:
     from .commands.doctor import doctor as run
 
     to: Output = click.get_current_context().obj
-    return run(checkout_root(path, to), report=paste)
+    return run(checkout_root(path, to), report=paste)._replace(answer=True)

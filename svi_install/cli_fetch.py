@@ -38,12 +38,12 @@ def fetch(
     chosen = run.wanted(names, everything)
     root = checkout_root(path, to)
     if mode == "list":
-        return run.listing(root, chosen, precision=precision)
+        return run.listing(root, chosen, precision=precision)._replace(answer=True)
     from .progress_bar import download_progress
 
     if mode == "verify":
         with download_progress(to) as progress:
-            return run.verify(root, chosen, precision=precision, report=progress)
+            return run.verify(root, chosen, precision=precision, report=progress)._replace(answer=True)
     text, total = run.missing(root, chosen, precision=precision)
     if text:
         say(text, to)

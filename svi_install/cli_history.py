@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,13 +60,13 @@ def check(
             html=html,
             patches=patches,
             progress=progress,
-        )
+        )._replace(answer=html is None)
 
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Progress | None]:
     to = click.get_current_context().find_object(Output)
-    if to is None or to.as_json or to.quiet or not sys.stderr.isatty():
+    if to is None or to.as_json or to.quiet or not to.err.isatty():
         yield None
         return
     from rich.console import Console
@@ -98,4 +97,5 @@ def repair_patches(
     """
     from .commands.repair_patches import repair_patches as run
 
-    return run(source, rev, output=output, patches=patches, smoke=not no_smoke)
+    result = run(source, rev, output=output, patches=patches, smoke=not no_smoke)
+    return result._replace(answer=output is None)

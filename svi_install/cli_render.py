@@ -63,7 +63,7 @@ def render(mode: str | None, wangp: Path | None, *, yes: bool, **values: Any) ->
         return yes or confirmed(question, to, usual=False)
 
     if mode == "lint":
-        return run.check(root, request)
+        return run.check(root, request)._replace(answer=True)
     if mode == "dry":
         return run.dry_run(root, request, agree)
     return run.render(

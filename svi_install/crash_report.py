@@ -8,11 +8,11 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 
 from . import __version__
 from .bootstrap import data_folder
 from .errors import SviError
+from .locate import home_folder
 
 _KEPT = 20
 
@@ -29,6 +29,13 @@ def explain(error: Exception, arguments: Sequence[str]) -> SviError:
     """
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         wrapped = SviError("os-error", f"{error.filename}: {error.strerror}.", "Check the file and its permissions.")
+    elif isinstance(error, RuntimeError) and "home directory" in str(error):
+        # What pathlib says of ~ or ~name when there is no such user.
+        wrapped = SviError(
+            "no-home",
+            "A path begins with ~, and this computer does not know whose home folder is meant.",
+            "Write the path out, also in variables such as HF_HOME.",
+        )
     else:
         where = _write_log(error, arguments)
         wrapped = SviError(
@@ -41,7 +48,7 @@ def explain(error: Exception, arguments: Sequence[str]) -> SviError:
 
 
 def _write_log(error: Exception, arguments: Sequence[str]) -> str:
-    folder = data_folder(sys.platform, os.environ, Path.home()) / "logs"
+    folder = data_folder(sys.platform, os.environ, home_folder()) / "logs"
     path = folder / time.strftime("error-%Y%m%d-%H%M%S.txt")
     text = "".join(
         [

@@ -7,19 +7,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import output, report
-from .errors import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, SviError
+from . import output, report, signals
+from .errors import EXIT_DONE, EXIT_INTERRUPTED, SviError
 from .names import SUBCOMMANDS
 from .result import Result
 
 _STATUS_OPTIONS = {"--status", "--json", "--quiet", "-q"}
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str], *, stopped: bool = False) -> int:
     """Run one command and print its result or its error.
 
     Args:
         arguments: without the program's name.
+        stopped: the person pressed Ctrl-C before this could begin.
 
     Returns:
         The exit code of the process.
@@ -30,33 +31,41 @@ def main(arguments: Sequence[str]) -> int:
             stream.reconfigure(errors="backslashreplace")
     options = arguments[: list(arguments).index("--")] if "--" in arguments else arguments
     to = output.of_process(as_json="--json" in options, quiet="--quiet" in options or "-q" in options)
+    outcome = _outcome(arguments, to, stopped)
+    code = EXIT_DONE if isinstance(outcome, str) else outcome.exit_code
+    signals.decided(code)
+    if isinstance(outcome, SviError) and os.environ.get("SVI_INSTALL_DEBUG"):
+        import traceback
+
+        traceback.print_exception(outcome, file=to.err)
     try:
-        result = _run(arguments, to)
-        if result is None:
-            return EXIT_DONE
-        report.show(result, to)
-        return result.exit_code
+        return report.deliver(outcome, _name(options), to)
+    except Exception as unknown:  # noqa: BLE001 - a bug in the printing changes nothing in what was done
+        from .crash_report import explain
+
+        failed = report.deliver(explain(unknown, list(arguments)), _name(options), to)
+        return code if isinstance(outcome, Result) and not outcome.only_says else code or failed
+
+
+def _outcome(arguments: Sequence[str], to: output.Output, stopped: bool) -> Result | SviError | str:
+    try:
+        with signals.heard():
+            if stopped:
+                raise KeyboardInterrupt
+            return _run(arguments, to)
     except KeyboardInterrupt:
-        error = SviError("interrupted", "Stopped. Nothing half done stays.", "", EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of the pipe has seen enough; Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
+        return SviError("interrupted", "Stopped. Nothing half done stays.", "", signals.exit_code())
     except SviError as known:
-        error = known
+        if known.exit_code == EXIT_INTERRUPTED:
+            known.exit_code = signals.exit_code()
+        return known
     except Exception as unknown:  # noqa: BLE001 - the one place where a bug becomes a few plain lines
         from .crash_report import explain
 
-        error = explain(unknown, list(arguments))
-    if os.environ.get("SVI_INSTALL_DEBUG"):
-        import traceback
-
-        traceback.print_exception(error)
-    report.show_error(error, _name(options), to)
-    return error.exit_code
+        return explain(unknown, list(arguments))
 
 
-def _run(arguments: Sequence[str], to: output.Output) -> Result | None:
+def _run(arguments: Sequence[str], to: output.Output) -> Result | str:
     paths = plain_status(arguments)
     if paths is None:
         from .cli import run

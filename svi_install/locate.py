@@ -43,13 +43,47 @@ class Look(NamedTuple):
     missing: str
 
 
-def surroundings() -> Surroundings:
-    """Read the real current folder, home folder, environment and drives."""
+def surroundings(path: Path | None = None) -> Surroundings:
+    """Read the real current folder, home folder, environment and drives.
+
+    Args:
+        path: what the person gave; for an absolute one it does not matter where the person stands.
+
+    Returns:
+        What locating depends on.
+
+    Raises:
+        SviError: the current folder was deleted.
+    """
     drives: tuple[Path, ...] = ()
     if sys.platform == "win32":
         drives = tuple(drive for letter in "CDEFGHIJKLMNOPQRSTUVWXYZ" if (drive := Path(f"{letter}:\\")).exists())
     source = os.environ.get("SVI_INSTALL_SOURCE")
-    return Surroundings(Path.cwd(), Path.home(), os.environ, drives, Path(source) if source else None)
+    home = home_folder()
+    return Surroundings(_current_folder(path, home), home, os.environ, drives, Path(source) if source else None)
+
+
+def home_folder() -> Path:
+    """Return the person's home folder; the root of the disk for a user who has none, as in some containers."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path(os.path.abspath(os.sep))  # noqa: PTH100 - resolving would need the current folder
+
+
+def _current_folder(path: Path | None, home: Path) -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        if path is not None and (path.is_absolute() or str(path).startswith("~")):
+            return home
+        raise SviError(
+            "no-current-folder",
+            f"The folder that you are in cannot be used: {(error.strerror or str(error)).lower()}. It was probably "
+            "deleted or renamed. Nothing was changed.",
+            "Go to a folder that exists (cd), or give WanGP's whole path: svi-install PATH",
+            EXIT_NO_CHECKOUT,
+        ) from error
 
 
 def upwards(folder: P) -> tuple[P, ...]:
@@ -117,8 +151,8 @@ def locate(path: Path | None, here: Surroundings) -> tuple[Path, ...]:
 
 
 def _explicit(path: Path, here: Surroundings, prefix: str = "") -> Path:
-    path = Path(os.path.normpath(here.cwd / path.expanduser()))
     hint = "Give the folder that holds wgp.py: svi-install PATH"
+    path = Path(os.path.normpath(here.cwd / _expanded(path, here, prefix, hint)))
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
@@ -143,6 +177,17 @@ def _explicit(path: Path, here: Surroundings, prefix: str = "") -> Path:
     if not inside and looked[0].missing == "no wgp.py" and not any(path.iterdir()):
         why = f"{prefix}{path} is an empty folder, not a WanGP folder."
     raise _refusal("no-checkout", why, hint, looked)
+
+
+def _expanded(path: Path, here: Surroundings, prefix: str, hint: str) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        if os.path.lexists(here.cwd / path):
+            return path  # a folder that is really called that
+        user = path.parts[0].removeprefix("~")
+        why = f"there is no user {user} on this computer" if user else "this computer does not know your home folder"
+        raise _refusal("no-such-path", f"{prefix}{path}: {why}.", hint) from error
 
 
 def _beside(folder: Path) -> list[Path]:

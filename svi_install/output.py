@@ -2,17 +2,63 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
 import os
 import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 from .names import SUBCOMMANDS
 
 PROGRAM = "svi-install"
 _STYLES = {"bold": "1", "green": "32", "yellow": "33", "red": "31", "cyan": "36", "dim": "2"}
+# Control characters but line ends and tabs, and those that turn the direction of writing.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+class Patient(io.TextIOBase):
+    """A stream for words beside the work: where nobody can read them any more, the work goes on without them."""
+
+    def __init__(self, stream: IO[str] | None) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        if self._stream is not None:
+            with contextlib.suppress(OSError):
+                self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Send what can be sent."""
+        if self._stream is not None:
+            with contextlib.suppress(OSError):
+                self._stream.flush()
+
+    def isatty(self) -> bool:
+        """Tell whether a person sees it."""
+        return self._stream is not None and self._stream.isatty()
+
+    def fileno(self) -> int:
+        """Return the number of the stream behind it."""
+        return super().fileno() if self._stream is None else self._stream.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """Return the encoding of the stream behind it."""
+        return getattr(self._stream, "encoding", None) or "utf-8"
+
+
+class Closed(io.TextIOBase):
+    """Stands for a standard output that was closed before this program started: whatever is written fails."""
+
+    def write(self, text: str) -> int:
+        """Fail like a closed file."""
+        raise OSError(errno.EBADF, "it is closed")
 
 
 class Output(NamedTuple):
@@ -48,13 +94,15 @@ def of_process(*, as_json: bool, quiet: bool, env: Mapping[str, str] = os.enviro
     Returns:
         How to print.
     """
-    terminal = sys.stdout.isatty() and env.get("TERM") != "dumb"
+    out = cast("IO[str]", Closed()) if sys.stdout is None else sys.stdout
+    err = cast("IO[str]", Patient(sys.stderr))
+    terminal = out.isatty() and env.get("TERM") != "dumb"
     forced = bool(env.get("FORCE_COLOR"))
-    color = (forced or (terminal and _takes_ansi(env))) and not env.get("NO_COLOR")
-    return Output(sys.stdout, sys.stderr, as_json, quiet, color, terminal or forced, program(env))
+    color = (forced or (terminal and takes_ansi(env))) and not env.get("NO_COLOR")
+    return Output(out, err, as_json, quiet, color, terminal or forced, program(env))
 
 
-def _takes_ansi(env: Mapping[str, str]) -> bool:
+def takes_ansi(env: Mapping[str, str]) -> bool:
     """Tell whether a terminal understands ANSI colors; the old Windows console shows them as rubbish."""
     return sys.platform != "win32" or any(env.get(name) for name in ("WT_SESSION", "TERM_PROGRAM", "ANSICON", "TERM"))
 
@@ -72,8 +120,10 @@ def program(env: Mapping[str, str]) -> str:
     if not source:
         return PROGRAM
     script = "install.bat" if sys.platform == "win32" else "./install.sh"
-    if Path(source) == Path.cwd():
-        return script
+    with contextlib.suppress(OSError):
+        # The current folder may have been deleted.
+        if Path(source) == Path.cwd():
+            return script
     path = str(Path(source) / script)
     return f'"{path}"' if re.search(r"[^\w./\\:-]", path) else path
 
@@ -96,3 +146,8 @@ def say(text: str, to: Output) -> None:
 def paint(text: str, style: str, color: bool) -> str:
     """Wrap text in the ANSI codes of a style, or return it as it is."""
     return f"\033[{_STYLES[style]}m{text}\033[0m" if color else text
+
+
+def printable(text: str) -> str:
+    """Spell out what a terminal would obey: text of others must not move the cursor or hide lines."""
+    return _OBEYED.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)

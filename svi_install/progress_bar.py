@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator
 
 from .loras.progress import Progress, Report, human_size, no_report
@@ -24,7 +23,7 @@ def download_progress(to: Output) -> Iterator[Report]:
     """
     if to.as_json or to.quiet:
         yield no_report
-    elif sys.stderr.isatty() and to.rich:
+    elif to.err.isatty() and to.rich:
         with _bar(to) as report:
             yield report
     else:

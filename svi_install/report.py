@@ -2,14 +2,74 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
-from typing import Any
+import os
+import sys
+from typing import IO, Any
 
 from .checkout import Checkout
-from .errors import SviError
-from .output import Output, paint, spoken
+from .errors import EXIT_DONE, EXIT_FAILED, SviError
+from .output import Output, paint, printable, spoken
 from .report_plain import plain_lines
 from .result import SCHEMA, Result
+
+
+def deliver(outcome: Result | SviError | str, command: str, to: Output) -> int:
+    """Print how a command ended; what was done decides the exit code, not whether it could be printed.
+
+    Args:
+        outcome: a result, an error, or a text such as the help.
+        command: name of the command.
+        to: where and how. What cannot be printed there goes to the error output.
+
+    Returns:
+        The exit code of the process.
+    """
+    try:
+        if isinstance(outcome, SviError):
+            show_error(outcome, command, to)
+        elif isinstance(outcome, Result):
+            show(outcome, to)
+        else:
+            to.out.write(outcome)
+        to.out.flush()
+    except OSError as failure:
+        _give_up(to.out)
+        return _instead(outcome, command, to._replace(out=to.err, rich=False, color=False), failure)
+    return EXIT_DONE if isinstance(outcome, str) else outcome.exit_code
+
+
+def _instead(outcome: Result | SviError | str, command: str, to: Output, failure: OSError) -> int:
+    """Say on the error output what could not be said on the standard output."""
+    why = f"The standard output cannot be written ({failure.strerror or failure})"
+    if isinstance(outcome, SviError):
+        show_error(outcome, command, to)
+        return outcome.exit_code
+    if isinstance(outcome, Result) and not outcome.only_says:
+        show(outcome._replace(notes=(*outcome.notes, f"{why}; that is why this stands here.")), to)
+        return outcome.exit_code
+    # A reader that has left has seen enough; a program that wants JSON gets it all the same.
+    if to.as_json or not _reader_left(failure):
+        answer = SviError("not-printed", f"{why}, so there is no answer. Nothing was changed.", "Check where it goes.")
+        show_error(answer, command, to)
+    return EXIT_FAILED
+
+
+def _reader_left(failure: OSError) -> bool:
+    # Windows says "invalid argument" of a pipe that nobody reads.
+    return isinstance(failure, BrokenPipeError) or (sys.platform == "win32" and failure.errno == errno.EINVAL)
+
+
+def _give_up(stream: IO[str]) -> None:
+    """Let what is still in the buffer of a stream go nowhere, or Python would complain when it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, stream.fileno())
+        finally:
+            os.close(nowhere)
 
 
 def show(result: Result, to: Output) -> None:
@@ -18,6 +78,9 @@ def show(result: Result, to: Output) -> None:
     Args:
         result: what a command returned.
         to: where and how.
+
+    Raises:
+        OSError: the stream cannot be written.
     """
     if to.as_json:
         print(json.dumps(as_dict(result)), file=to.out)
@@ -29,9 +92,9 @@ def show(result: Result, to: Output) -> None:
         return
     # Status is asked often and must start fast, so it never waits for rich.
     if to.rich and result.command != "status" and result.changes:
-        from .report_rich import show_rich
+        from .report_rich import rich_text
 
-        show_rich(result, to)
+        to.out.write(rich_text(result, to))
         return
     print("\n".join(spoken(line, to) for line in plain_lines(result, color=to.color)), file=to.out)
 
@@ -42,9 +105,9 @@ def show_error(error: SviError, command: str, to: Output) -> None:
         print(json.dumps(error_dict(error, command)), file=to.out)
         return
     color = to.color and to.err.isatty()
-    print(f"{paint('svi-install:', 'red', color)} {error.message}", file=to.err)
+    print(f"{paint('svi-install:', 'red', color)} {printable(error.message)}", file=to.err)
     if error.hint:
-        print(f"{paint('Next:', 'bold', color)} {spoken(error.hint, to)}", file=to.err)
+        print(f"{paint('Next:', 'bold', color)} {printable(spoken(error.hint, to))}", file=to.err)
 
 
 def as_dict(result: Result) -> dict[str, Any]:
@@ -108,5 +171,5 @@ def _print_diff(diff: str, to: Output) -> None:
         return
     styles = {"+": "green", "-": "red", "@": "cyan", "d": "bold"}
     for line in diff.encode("utf-8", "surrogateescape").decode("utf-8", "replace").splitlines():
-        style = styles.get(line[:1])
-        print(paint(line, style, to.color) if style else line, file=to.out)
+        style, shown = styles.get(line[:1]), printable(line)
+        print(paint(shown, style, to.color) if style else shown, file=to.out)

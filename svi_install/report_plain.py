@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from .checkout import Checkout
-from .output import paint
+from .output import paint, printable
 from .result import Result
 
 _NEWLINES = {"lf": "LF line ends", "crlf": "CRLF line ends", "mixed": "mixed line ends"}
@@ -28,7 +28,8 @@ def rows(result: Result) -> list[Row]:
         result: what a command returned.
 
     Returns:
-        One row per file of WanGP's own, with its hooks; one row per folder for the files that are added or removed.
+        One row per file of WanGP's own, with its hooks; one row per folder for the files that are added or removed,
+        with their names in a dry run.
     """
     own: dict[str, Row] = {}
     folders: dict[tuple[str, str], list[str]] = {}
@@ -47,10 +48,15 @@ def rows(result: Result) -> list[Row]:
     return [
         *own.values(),
         *(
-            Row(f"{folder}/", verb, f"{len(names)} file{'s' if len(names) > 1 else ''}")
+            Row(f"{folder}/", verb, _counted(names, named=result.status == "planned"))
             for (folder, verb), names in folders.items()
         ),
     ]
+
+
+def _counted(paths: list[str], *, named: bool) -> str:
+    count = f"{len(paths)} file{'s' if len(paths) > 1 else ''}"
+    return f"{count}: {', '.join(PurePosixPath(path).name for path in paths)}" if named else count
 
 
 def _verb(result: Result, before: str | None, after: str | None) -> str:
@@ -85,11 +91,14 @@ def plain_lines(result: Result, *, color: bool = False) -> list[str]:
         The lines, without line ends.
     """
     tone = "yellow" if result.todo or result.exit_code or result.state in _ATTENTION else "green"
-    lines = [paint(result.headline, tone, color)]
-    lines += ["".join(paint(text, style, color) if style else text for text, style in line) for line in result.body]
+    lines = [paint(printable(result.headline), tone, color)]
+    for line in result.body:
+        pieces = ((printable(text), style) for text, style in line)
+        lines.append("".join(paint(text, style, color) if style else text for text, style in pieces))
     if result.checkout is not None:
-        lines += [f"  folder  {result.checkout.root}", f"  kind    {describe(result.checkout)}"]
-    table = rows(result)
+        lines.append(f"  folder  {printable(str(result.checkout.root))}")
+        lines.append(f"  kind    {printable(describe(result.checkout))}")
+    table = [Row(*map(printable, row)) for row in rows(result)]
     if table:
         first = max(len(row.path) for row in table)
         second = max(len(row.change) for row in table)
@@ -98,8 +107,8 @@ def plain_lines(result: Result, *, color: bool = False) -> list[str]:
         lines += [f"  {row.path:{first}}  {row.change:{second}}{gap}{row.details}".rstrip() for row in table]
     if result.notes or result.todo or result.next_command:
         lines.append("")
-    lines += [f"  {note}" for note in result.notes]
-    lines += [f"{paint('Left to do:', 'yellow', color)} {task}" for task in result.todo]
+    lines += [f"  {printable(note)}" for note in result.notes]
+    lines += [f"{paint('Left to do:', 'yellow', color)} {printable(task)}" for task in result.todo]
     if result.next_command:
-        lines.append(f"{paint('Next:', 'bold', color)} {result.next_command}")
+        lines.append(f"{paint('Next:', 'bold', color)} {printable(result.next_command)}")
     return lines

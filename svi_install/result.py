@@ -53,6 +53,7 @@ class Result(NamedTuple):
         extra: further values for the JSON object, by key.
         exit_code: exit code of the process.
         body: further lines for a person, in color; programs find the same in ``extra``.
+        answer: nothing but this report was asked for, so the command failed when it cannot be printed.
     """
 
     command: str
@@ -69,3 +70,9 @@ class Result(NamedTuple):
     extra: Mapping[str, Any] = MappingProxyType({})
     exit_code: int = EXIT_DONE
     body: tuple[Line, ...] = ()
+    answer: bool = False
+
+    @property
+    def only_says(self) -> bool:
+        """Nothing was changed, and nothing but this report was asked for."""
+        return self.answer or self.status == "planned"

@@ -223,7 +223,7 @@ def test_the_lora_is_offered_after_an_install_only(monkeypatch: pytest.MonkeyPat
         return result
 
     one = wangp(Path.cwd() / "one")
-    monkeypatch.setattr("svi_install.commands.install.install", lambda root, dry_run: ECHO)
+    monkeypatch.setattr("svi_install.commands.install.install", lambda root, dry_run, committed: ECHO)
     monkeypatch.setattr("svi_install.commands.prefetch.add_loras", add)
     to = person(monkeypatch, "n\n")
     actions.install(one, True, to, lora=True, yes=True)
@@ -232,7 +232,9 @@ def test_the_lora_is_offered_after_an_install_only(monkeypatch: pytest.MonkeyPat
     actions.install(one, False, to, lora=True, yes=True)
     actions.install(one, False, to, lora=True, yes=False)
     assert offered == [True, False]
-    assert shown(to) == "echo Download? [Y/n] "
+    assert shown(to) == "Download? [Y/n] "
+    assert isinstance(to.out, io.StringIO)
+    assert to.out.getvalue() == "echo\necho\n", "the report comes before the question and the download"
 
 
 def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:

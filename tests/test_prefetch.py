@@ -8,7 +8,7 @@ import pytest
 
 from svi_install import loras
 from svi_install.commands import prefetch
-from svi_install.errors import EXIT_DOWNLOAD, EXIT_UNSUPPORTED, SviError
+from svi_install.errors import EXIT_DOWNLOAD, EXIT_INTERRUPTED, EXIT_UNSUPPORTED, SviError
 from svi_install.loras.progress import Progress, Report, no_report
 from svi_install.output import Output
 from svi_install.progress_bar import amount, download_progress, lines, speed
@@ -83,10 +83,21 @@ def test_a_failed_download_leaves_the_install_a_success(root: Path, monkeypatch:
     assert "on first use" in result.todo[1]
 
 
-def test_other_failures_are_failures(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    failing(monkeypatch, EXIT_UNSUPPORTED)
-    with pytest.raises(SviError, match="no connection"):
-        prefetch.add_loras(DONE, root, agree=lambda text: True)
+@pytest.mark.parametrize("code", [EXIT_UNSUPPORTED, EXIT_INTERRUPTED])
+def test_other_failures_do_not_undo_the_install_either(root: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    failing(monkeypatch, code)
+    result = prefetch.add_loras(DONE, root, agree=lambda text: True)
+    assert (result.exit_code, result.notes[1]) == (0, "no connection. Try later.")
+    assert "svi-install fetch" in result.todo[1]
+
+
+def test_ctrl_c_at_the_question_is_no(root: Path) -> None:
+    def stop(question: str) -> bool:
+        raise KeyboardInterrupt
+
+    result = prefetch.add_loras(DONE, root, agree=stop)
+    assert (result.exit_code, result.notes) == (0, ("note", "Stopped."))
+    assert "svi-install fetch" in result.todo[1]
 
 
 def test_progress_in_a_pipe_is_a_line_for_every_tenth() -> None:

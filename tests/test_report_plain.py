@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from svi_install.checkout import Checkout
@@ -49,6 +50,25 @@ def test_rows_of_a_revert_and_of_a_dry_run() -> None:
     planned = reverted._replace(status="planned")
     assert {row.change for row in rows(planned)} == {"would be restored", "would be removed"}
     assert {row.change for row in rows(INSTALLED._replace(status="planned"))} == {"would be changed", "would be added"}
+    assert rows(INSTALLED._replace(status="planned"))[2].details == "2 files: run.py, __init__.py"
+
+
+def test_text_of_others_does_not_steer_the_terminal() -> None:
+    evil = "a\x1b[2Jb\rc\u202ed\x9b1me"
+    result = Result(
+        "check",
+        "done",
+        evil,
+        CHECKOUT._replace(root=Path(evil), branch=evil),
+        changes=(FileChange(evil, "x", "y"),),
+        notes=(evil,),
+        todo=(evil,),
+        next_command=evil,
+        body=(((evil, ""), (evil, "red")),),
+    )
+    shown = re.sub(r"\x1b\[\d+m", "", "\n".join(plain_lines(result, color=True)))
+    assert shown.count("a\\x1b[2Jb\\rc\\u202ed\\x9b1me") == 9
+    assert not set("\x1b\r\u202e\x9b") & set(shown)
 
 
 def test_hooks_alone_make_rows_too() -> None:

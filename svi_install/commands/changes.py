@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 
+from .. import files, transaction
+from ..errors import SviError
 from ..plan import Plan
-from ..result import FileChange, HookPlace
+from ..result import FileChange, HookPlace, Result
 from ..unified import unified
+
+Committed = Callable[[Result], None]
 
 
 def file_changes(plan: Plan) -> tuple[FileChange, ...]:
@@ -23,10 +28,45 @@ def hook_places(plan: Plan) -> tuple[HookPlace, ...]:
     )
 
 
-def diff_of(plan: Plan) -> str:
-    """Return a plan as one unified diff."""
-    parts = (unified(change.path, change.before, change.after) for change in plan.changes)
+def diff_of(plan: Plan, paths: Sequence[str]) -> str:
+    """Return what a plan changes in WanGP's own files as one unified diff.
+
+    Args:
+        plan: what is to change.
+        paths: WanGP's own files; the others come and go whole, and nobody reads a receipt as a diff.
+
+    Returns:
+        The diff.
+    """
+    parts = (unified(change.path, change.before, change.after) for change in plan.changes if change.path in paths)
     return b"".join(parts).decode("utf-8", "surrogateescape")
+
+
+def carry_out(plan: Plan, result: Result, committed: Committed) -> None:
+    """Write what a plan changes, and tell the moment it is done, even when Ctrl-C comes just then.
+
+    Args:
+        plan: what is to change.
+        result: what the command has done then.
+        committed: is told the result when, and only when, the files are changed.
+
+    Raises:
+        SviError: a write failed; then nothing is changed.
+    """
+    try:
+        transaction.run(plan)
+        committed(result)
+    except BaseException:
+        if plan.changes and _is_there(plan):
+            committed(result)
+        raise
+
+
+def _is_there(plan: Plan) -> bool:
+    try:
+        return all(files.read(plan.root / change.path) == change.after for change in plan.changes)
+    except (OSError, SviError):
+        return False
 
 
 def _digest(data: bytes | None) -> str | None:

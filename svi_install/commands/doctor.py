@@ -17,6 +17,7 @@ from ..checkout import Checkout, inspect
 from ..data import runtime_files
 from ..errors import EXIT_DONE, EXIT_FAILED, SviError
 from ..files import FOLDER, digest
+from ..locate import home_folder
 from ..loras.there import seen
 from ..patchset import PatchSet
 from ..pristine import extended
@@ -267,9 +268,9 @@ def _paste(patient: _Patient, checks: tuple[Check, ...]) -> str:
 
 
 def _private(text: str, patient: _Patient) -> str:
-    home = Path.home()
+    home = home_folder()
     names = {str(patient.root): "<WanGP>", str(patient.root.resolve()): "<WanGP>", str(home): "~", sys.prefix: "<env>"}
-    for name in sorted(names, key=len, reverse=True):
+    for name in sorted((name for name in names if Path(name).name), key=len, reverse=True):
         for spelling in (name, Path(name).as_posix(), name.replace("\\", "\\\\")):
             text = text.replace(spelling, names[name])
     user = home.name

@@ -10,7 +10,7 @@ from ..data import runtime_files
 from ..plan import plan_install
 from ..profiles import profile_files
 from ..result import Result
-from .changes import diff_of, file_changes, hook_places
+from .changes import Committed, carry_out, diff_of, file_changes, hook_places
 from .recovery import recover
 
 _DONE = {
@@ -20,12 +20,13 @@ _DONE = {
 }
 
 
-def install(root: Path, *, dry_run: bool = False) -> Result:
+def install(root: Path, *, dry_run: bool = False, committed: Committed = lambda _result: None) -> Result:
     """Add SVI to a checkout, or bring what is there to the present state.
 
     Args:
         root: the folder that holds ``wgp.py``.
         dry_run: plan everything and write nothing.
+        committed: is told the result as soon as the files are changed.
 
     Returns:
         What was done or would be done.
@@ -48,10 +49,20 @@ def install(root: Path, *, dry_run: bool = False) -> Result:
         return Result("install", "unchanged", headline, checkout, before.name, hooks=hooks, notes=notes)
     if dry_run:
         headline = f"SVI would be added to WanGP {version}; nothing was changed."
-        return Result("install", "planned", headline, checkout, before.name, changes, hooks, notes, diff=diff_of(plan))
-    transaction.run(plan)
-    after = state.read(checkout.root, patches)
+        return Result(
+            "install",
+            "planned",
+            headline,
+            checkout,
+            before.name,
+            changes,
+            hooks,
+            notes,
+            diff=diff_of(plan, patches.paths),
+        )
     headline = _DONE.get(before.name, "SVI is now in WanGP {version}.").format(version=version)
     use = 'Start WanGP, choose Wan2.1, Image2video and one of the "SVI" profiles.'
     back = f"To take SVI out again: svi-install --revert {state.quoted(checkout.root)}"
-    return Result("install", "done", headline, checkout, after.name, changes, hooks, (*notes, use, back))
+    result = Result("install", "done", headline, checkout, "installed", changes, hooks, (*notes, use, back))
+    carry_out(plan, result, committed)
+    return result._replace(state=state.read(checkout.root, patches).name)

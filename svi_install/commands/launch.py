@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from .. import patchset, state
+from .. import patchset, signals, state
 from ..checkout import inspect
 from ..errors import SviError
 from ..result import Result
@@ -74,7 +74,10 @@ def _run(command: list[str], root: Path, env: Mapping[str, str]) -> int:
             try:
                 code = process.wait()
             except KeyboardInterrupt:
-                # WanGP got the same Ctrl-C and ends by itself, after it has put its work away.
+                # WanGP got the same Ctrl-C and ends by itself, after it has put its work away. What another program
+                # told this process alone is passed on.
+                if signals.ended_from_outside():
+                    process.terminate()
                 continue
             return code if code >= 0 else 128 - code
 

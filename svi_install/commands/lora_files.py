@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..errors import EXIT_FAILED
 from ..loras import catalogue, ledger, needs
 from ..loras.items import Need
 from ..loras.progress import human_size
@@ -35,7 +36,8 @@ def keep_or_remove(result: Result, root: Path, *, remove: bool, dry_run: bool) -
         note = f"{count} stayed in WanGP's folders; to delete: svi-install --revert --loras {quoted(root)}"
         return result._replace(notes=(*result.notes, note))
     known = from_environment().ledger
-    notes = []
+    notes: list[str] = []
+    todo: list[str] = []
     removed = 0
     for need in present:
         entry = ledger.lookup(known, need.target)
@@ -43,12 +45,22 @@ def keep_or_remove(result: Result, root: Path, *, remove: bool, dry_run: bool) -
             notes.append(f"{need.target} did not come from svi-install and was kept.")
             continue
         if not dry_run:
-            need.target.unlink()
+            try:
+                need.target.unlink()
+            except OSError as error:
+                todo.append(f"delete {need.target}: that failed ({error.strerror or error}).")
+                continue
         removed += 1
         notes.append(f"{need.target} {'would be' if dry_run else 'was'} deleted ({human_size(need.size or 0)}).")
     status = "done" if removed and not dry_run else result.status
     headline = "SVI's LoRAs were deleted." if status == "done" and result.status == "unchanged" else result.headline
-    return result._replace(status=status, headline=headline, notes=(*result.notes, *notes))
+    return result._replace(
+        status=status,
+        headline=headline,
+        notes=(*result.notes, *notes),
+        todo=(*result.todo, *todo),
+        exit_code=EXIT_FAILED if todo else result.exit_code,
+    )
 
 
 def svi_loras(root: Path) -> tuple[Need, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from ..errors import EXIT_DOWNLOAD, SviError
+from ..errors import SviError
 from ..loras import Need, needs, prefetch
 from ..loras.progress import Report, human_size, no_report
 from ..loras.there import seen
@@ -46,7 +46,7 @@ def add_loras(
     """Download the default LoRA after an install.
 
     Args:
-        result: of the install; it stays a success whatever happens here.
+        result: of the install; it stays a success whatever happens here, Ctrl-C included.
         root: WanGP's folder.
         agree: asked before anything is downloaded.
         progress: gives what takes the progress reports while the download runs.
@@ -54,6 +54,7 @@ def add_loras(
     Returns:
         The result, with a note about what came or a line about what is left to do.
     """
+    missing: tuple[Need, ...] = ()
     try:
         if damaged := damaged_loras(root):
             result = result._replace(todo=(*result.todo, *damaged))
@@ -64,11 +65,11 @@ def add_loras(
             return result._replace(todo=(*result.todo, _later(missing, root)))
         with progress() as report:
             fetched = prefetch(root, [need.lora.name for need in missing], report=report)
-    except SviError as error:
-        if error.exit_code != EXIT_DOWNLOAD:
-            raise
-        why = f"{error.message} {error.hint}".strip()
-        return result._replace(notes=(*result.notes, why), todo=(*result.todo, _later(missing, root)))
+    except (SviError, KeyboardInterrupt) as error:
+        # SVI is in by now, and that stays true whatever becomes of the LoRA.
+        why = f"{error.message} {error.hint}".strip() if isinstance(error, SviError) else "Stopped."
+        todo = (*result.todo, _later(missing, root)) if missing else result.todo
+        return result._replace(notes=(*result.notes, why), todo=todo)
     notes = tuple(f"LoRA {file.name}: {file.path} ({human_size(file.size)}, {file.vouched})" for file in fetched.files)
     return result._replace(status="done", notes=(*result.notes, *notes))
 

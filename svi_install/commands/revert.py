@@ -10,16 +10,17 @@ from ..data import runtime_files
 from ..plan import plan_revert
 from ..profiles import profile_files
 from ..result import Result
-from .changes import diff_of, file_changes
+from .changes import Committed, carry_out, diff_of, file_changes
 from .recovery import recover
 
 
-def revert(root: Path, *, dry_run: bool = False) -> Result:
+def revert(root: Path, *, dry_run: bool = False, committed: Committed = lambda _result: None) -> Result:
     """Take SVI out of a checkout.
 
     Args:
         root: the folder that holds ``wgp.py``.
         dry_run: plan everything and write nothing.
+        committed: is told the result as soon as the files are changed.
 
     Returns:
         What was done or would be done.
@@ -44,11 +45,20 @@ def revert(root: Path, *, dry_run: bool = False) -> Result:
         return Result("revert", "unchanged", headline, checkout, before.name, notes=(*notes, *before.details))
     if dry_run:
         headline = f"SVI would be taken out of WanGP {version}; nothing was changed."
-        return Result("revert", "planned", headline, checkout, before.name, changes, notes=notes, diff=diff_of(plan))
-    transaction.run(plan)
-    after = state.read(checkout.root, patches)
+        return Result(
+            "revert",
+            "planned",
+            headline,
+            checkout,
+            before.name,
+            changes,
+            notes=notes,
+            diff=diff_of(plan, patches.paths),
+        )
     headline = f"SVI was taken out of WanGP {version}."
-    return Result("revert", "done", headline, checkout, after.name, changes, notes=notes)
+    result = Result("revert", "done", headline, checkout, "absent", changes, notes=notes)
+    carry_out(plan, result, committed)
+    return result._replace(state=state.read(checkout.root, patches).name)
 
 
 def _models(root: Path) -> dict[str, bytes]:

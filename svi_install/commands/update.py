@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from .. import patchset, placement, state, transaction
 from ..checkout import Checkout, inspect
 from ..data import runtime_files
-from ..errors import EXIT_UNSUPPORTED, SviError
+from ..errors import EXIT_INTERRUPTED, EXIT_UNSUPPORTED, SviError
 from ..gitcall import git, line, names
 from ..patchset import PatchSet
 from ..plan import Change, Plan, plan_revert
@@ -51,18 +51,32 @@ def update(root: Path, say: Callable[[str], None] = lambda _line: None) -> Resul
     if wanted:
         _check_new(checkout, patches, new)
     _pull(checkout, patches, old, new, wanted)
+    try:
+        return _moved(checkout, wanted, before, notes, _ids(old, new))
+    except KeyboardInterrupt as stop:
+        message = f"Stopped. WanGP {checkout.version} was updated, but SVI may not be in it yet."
+        again = f"svi-install {state.quoted(root)}"
+        raise SviError("interrupted", message, again, EXIT_INTERRUPTED) from stop
+    except SviError as error:
+        why = error.message.replace(" Nothing was changed.", "").replace("; nothing was changed", "")
+        message = f"WanGP {checkout.version} was updated, but SVI is not in it any more: {why}"
+        raise SviError(error.code, message, error.hint, error.exit_code) from error
+
+
+def _moved(
+    checkout: Checkout, wanted: bool, before: state.State, notes: tuple[str, ...], ids: dict[str, object]
+) -> Result:
     after = inspect(checkout.root)
     moved = f"WanGP {checkout.version} was updated to {after.version}"
     if not wanted:
-        headline = f"{moved}; SVI is not in it."
-        return Result("update", "done", headline, after, before.name, notes=notes, extra=_ids(old, new))
+        return Result("update", "done", f"{moved}; SVI is not in it.", after, before.name, notes=notes, extra=ids)
     result = install(checkout.root)
     return result._replace(
         command="update",
         status="done",
         headline=f"{moved}; SVI is in it.",
         notes=(*notes, *result.notes),
-        extra=_ids(old, new),
+        extra=ids,
     )
 
 
