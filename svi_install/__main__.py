@@ -34,8 +34,8 @@ def _version() -> bool:
     from . import __version__
 
     try:
-        # Without a standard output this would count as printed.
-        return sys.stdout is not None and print(f"svi-install {__version__}", flush=True) is None
+        # Nothing may stay in a buffer that cannot be written, and print says nothing where there is no output.
+        return sys.stdout is not None and os.write(1, f"svi-install {__version__}\n".encode()) > 0
     except OSError:
         return False
 

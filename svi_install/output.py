@@ -20,6 +20,16 @@ _STYLES = {"bold": "1", "green": "32", "yellow": "33", "red": "31", "cyan": "36"
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
+def give_up(stream: IO[str]) -> None:
+    """Let what is still in the buffer of a stream go nowhere, or Python would complain of it when it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, stream.fileno())
+        finally:
+            os.close(nowhere)
+
+
 class Patient(io.TextIOBase):
     """A stream for words beside the work: where nobody can read them any more, the work goes on without them."""
 
@@ -29,15 +39,19 @@ class Patient(io.TextIOBase):
     def write(self, text: str) -> int:
         """Write what can be written."""
         if self._stream is not None:
-            with contextlib.suppress(OSError):
+            try:
                 self._stream.write(text)
+            except OSError:
+                give_up(self._stream)
         return len(text)
 
     def flush(self) -> None:
         """Send what can be sent."""
         if self._stream is not None:
-            with contextlib.suppress(OSError):
+            try:
                 self._stream.flush()
+            except OSError:
+                give_up(self._stream)
 
     def isatty(self) -> bool:
         """Tell whether a person sees it."""

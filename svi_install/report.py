@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
-import os
 import sys
-from typing import IO, Any
+from typing import Any
 
 from .checkout import Checkout
 from .errors import EXIT_DONE, EXIT_FAILED, SviError
-from .output import Output, paint, printable, spoken
+from .output import Output, give_up, paint, printable, spoken
 from .report_plain import plain_lines
 from .result import SCHEMA, Result
 
@@ -36,7 +34,7 @@ def deliver(outcome: Result | SviError | str, command: str, to: Output) -> int:
             to.out.write(outcome)
         to.out.flush()
     except OSError as failure:
-        _give_up(to.out)
+        give_up(to.out)
         return _instead(outcome, command, to._replace(out=to.err, rich=False, color=False), failure)
     return EXIT_DONE if isinstance(outcome, str) else outcome.exit_code
 
@@ -60,16 +58,6 @@ def _instead(outcome: Result | SviError | str, command: str, to: Output, failure
 def _reader_left(failure: OSError) -> bool:
     # Windows says "invalid argument" of a pipe that nobody reads.
     return isinstance(failure, BrokenPipeError) or (sys.platform == "win32" and failure.errno == errno.EINVAL)
-
-
-def _give_up(stream: IO[str]) -> None:
-    """Let what is still in the buffer of a stream go nowhere, or Python would complain when it ends."""
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(nowhere, stream.fileno())
-        finally:
-            os.close(nowhere)
 
 
 def show(result: Result, to: Output) -> None:

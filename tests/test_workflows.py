@@ -79,7 +79,7 @@ def test_each_refused_release_becomes_one_text_with_the_candidate(
     titles = refusals.collect(str(told.git), tmp_path, "9.91", svi_install)
     assert titles == ["WanGP 12.70 cannot be patched"]
     text = (tmp_path / "1.md").read_text("utf-8")
-    assert text.startswith("WanGP 12.70 cannot be patched\nCommit `" + told.commits["rework"])
+    assert text.startswith("WanGP 12.70 cannot be patched\nCommit `" + told.commits["rework"] + "` of `")
     for part in (
         "* `wgp.py`: hook `clip`: its anchor is not there",
         "  * looked for `samples = wan_model.generate(`",
@@ -97,9 +97,64 @@ def test_what_nothing_can_repair_is_said_too(refusals: ModuleType) -> None:
     release = {"commit": "c", "date": "d", "subject": "s", "files": files}
     repaired = {"files": [{"path": "a.py", "diff": None, "why_not": "no place"}]}
     text = refusals.body(release, repaired)
-    assert "* `a.py`: a conflict marker\n  * since e: f" in text
+    assert "* `a.py`: a conflict marker\n  * since `e`: `f`" in text
     assert "No candidate for `a.py`: no place." in text
-    assert len(refusals.body({**release, "subject": "x" * 99_999}, {})) <= 65_536
+    assert len(refusals.body({**release, "subject": "x" * 99_999}, {})) < 2_000
+    many = {"files": [{"path": f"{n}.py", "diff": "+a `b` @c\n" * 999, "why_not": None} for n in range(20)]}
+    long = refusals.body(release, many)
+    assert 30_000 < len(long) <= 65_536
+    assert long.count("\n```") % 2 == 0
+    assert long.endswith("prints it all.\n")
+
+
+HOSTILE = (
+    "@everyone and @org/team look at #1, GH-2 and owner/repo#3",
+    "<img src=x onerror=alert(1)><!-- ", "</code></pre><script>alert(1)</script>", "&lt;b&gt; &#64;me",
+    "[click](https://evil.example) ![x](https://evil.example/x.png) https://evil.example www.evil.example",
+    "`@me` ``@me`` ```@me```", "`", "``", "` @me", "@me `", "```\n@me\n```", "~~~\n@me", "    @me", "\\`@me",
+    "a`b``c```d", "first\n\n@second\n# heading\n> quote\n- [ ] task\n| a | b |", "a\r\n@b\r@c", "a\u2028@b\u2029@c\x0b@d\x0c@e\x85@f",
+    "\x00\x07\x1b[31m\x9b@me", "\u202e@me\u2066 \u200b\ufeff\ud800", "", " ", "*@me* _@me_ ~~@me~~ :@me: $@me$ ^@me",
+    "x" * 5000 + "`@me", "`" * 500 + "@me", "fixes #1 closes https://github.com/a/b/issues/2", "a\n+++ b\n@@ -1 +1 @@",
+)  # fmt: skip
+
+
+def loose(text: str) -> str:
+    """Return what of a Markdown text is neither in a code span nor in a block, as CommonMark reads it."""
+    outside: list[str] = []
+    fence = ""
+    for line in text.split("\n"):
+        if fence:
+            fence = "" if line.strip() == fence else fence
+        elif opened := re.match(r"(`{3,})[^`]*$", line):
+            fence = opened[1]
+        else:
+            outside.append(re.sub(r"(?<!`)(`+)(?!`)(.*?)(?<!`)\1(?!`)", "", line))
+    assert not fence
+    return "\n".join(outside)
+
+
+@pytest.mark.parametrize("evil", HOSTILE, ids=range(len(HOSTILE)))
+def test_text_of_others_stays_text_in_an_issue(refusals: ModuleType, evil: str) -> None:
+    refused = {
+        "hook": evil,
+        "why": evil,
+        "looked_for": evil,
+        "candidates": [{"line": 1, "text": evil, "score": 0.5}],
+        "since": {"commit": evil, "subject": evil},
+    }
+    release = {"commit": evil, "date": evil, "subject": evil, "files": [{"path": evil, "refused": [refused]}]}
+    repaired = {
+        "files": [{"path": evil, "diff": f"+{evil}\n", "why_not": None}, {"path": evil, "diff": "", "why_not": evil}],
+        "proof": [evil],
+    }
+    text = refusals.body(release, repaired)
+    rest = loose(text)
+    ours = re.findall(r"\w+", "Commit of hook looked for line alike since Candidate to be reviewed No candidate")
+    assert set(re.findall(r"\w+", rest)) <= {*ours, "1", "50"}, rest
+    assert not set(rest) - set(" \n*:,.%()") - set("".join([*ours, "150"])), rest
+    for char in text:
+        assert char in "\n\t" or refusals._shows(char), hex(ord(char))
+    assert re.fullmatch(r"WanGP [A-Za-z0-9.+?-]{0,40} cannot be patched", refusals.title_of(evil))
 
 
 def test_issues_are_opened_once(refusals: ModuleType, tmp_path: Path) -> None:
