@@ -1,8 +1,8 @@
 """Ctrl-C, SIGTERM and a closed terminal end a command in one way, at a moment when that leaves nothing odd behind.
 
-`catch` belongs to the owner of the process. A signal that comes while the program starts, or within an import where Python
-may lose an exception and print a stack trace, waits until that is over. Once it is known how the command ended, a
-signal no longer changes that: the first one lets the report be finished, the next one cuts it off.
+`catch` belongs to the owner of the process. A signal that comes while the program starts, or within an import where
+Python may lose an exception and print a stack trace, waits until that is over. Once it is known how the command
+ended, a signal no longer changes that: the first one lets the report be finished, the next one cuts it off.
 """
 
 from __future__ import annotations

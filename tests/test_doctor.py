@@ -52,7 +52,7 @@ def test_a_healthy_patient(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (result.exit_code, result.state, result.next_command) == (0, "installed", "")
     assert {check["level"] for check in result.extra["checks"]} == {"ok"}
     ids = [check["id"] for check in result.extra["checks"]]
-    assert ids == ["interrupted", "state", "receipt", "profiles", "loras", "writable", "room", "python"]
+    assert ids == ["interrupted", "state", "release", "receipt", "profiles", "loras", "writable", "room", "python"]
 
 
 def _wiped(root: Path) -> None:

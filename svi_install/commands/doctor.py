@@ -22,6 +22,7 @@ from ..loras.there import seen
 from ..patchset import PatchSet
 from ..pristine import extended
 from ..profiles import profile_files
+from ..proven import caution, newest_run
 from ..result import Line, Result
 from ..state import State, quoted
 from ..storyboard.wangp import python_of
@@ -129,6 +130,12 @@ def _state(patient: _Patient) -> Iterator[Check]:
     yield Check("state", level, f"{text} {said}".strip(), mend)
 
 
+def _release(patient: _Patient) -> Iterator[Check]:
+    newer = caution(patient.checkout.version, patient.patches)
+    covered = f"SVI was really run on releases up to {newest_run(patient.patches)}; this one is among those it fits."
+    yield Check("release", "ok", newer or covered)
+
+
 def _fresh(patient: _Patient) -> str:
     if patient.checkout.kind == "zip":
         return f"put {', '.join(patient.patches.paths)} back from WanGP's zip"
@@ -227,6 +234,7 @@ def _wangp(patient: _Patient) -> Iterator[Check]:
 
 _EXAMINATIONS: tuple[Callable[[_Patient], Iterator[Check]], ...] = (
     _state,
+    _release,
     _edited,
     _receipt,
     _profiles,

@@ -9,6 +9,7 @@ from ..checkout import inspect
 from ..data import runtime_files
 from ..plan import plan_install
 from ..profiles import profile_files
+from ..proven import caution
 from ..result import Result
 from .changes import Committed, carry_out, diff_of, file_changes, hook_places
 from .recovery import recover
@@ -42,8 +43,8 @@ def install(root: Path, *, dry_run: bool = False, committed: Committed = lambda 
     plan = transaction.planned(checkout.root, lambda: plan_install(checkout.root, patches, runtime_files(), profiles))
     changes = file_changes(plan)
     hooks = hook_places(plan)
-    notes = (*notes, *plan.notes)
     version = checkout.version
+    notes = (*notes, *plan.notes, *filter(None, [caution(version, patches)]))
     if not changes:
         headline = f"SVI is already in WanGP {version}; nothing to do."
         return Result("install", "unchanged", headline, checkout, before.name, hooks=hooks, notes=notes)

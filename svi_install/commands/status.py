@@ -8,6 +8,7 @@ from pathlib import Path
 from .. import patchset, state
 from ..checkout import inspect
 from ..loras.there import Seen, seen
+from ..proven import caution
 from ..result import HookPlace, Result
 from .recovery import recover
 
@@ -39,7 +40,8 @@ def status(root: Path) -> Result:
     """
     checkout = inspect(root)
     notes = recover(checkout.root)
-    now = state.read(checkout.root, patchset.load())
+    patches = patchset.load()
+    now = state.read(checkout.root, patches)
     hooks = tuple(
         HookPlace(path, found.hook, found.lines[0])
         for path, all_found in now.found.items()
@@ -47,6 +49,8 @@ def status(root: Path) -> Result:
         if found.state == "ours"
     )
     headline = _HEADLINES[now.name].format(version=checkout.version)
+    if now.name not in _WITHOUT_SVI and (newer := caution(checkout.version, patches)):
+        notes = (*notes, newer)
     if now.name == "installed":
         notes = (*notes, f"To take SVI out again: {now.next_command}")
     loras = seen(checkout.root)
