@@ -14,6 +14,8 @@ from typing import Any
 from .console import say
 
 TITLE = "SVI"
+# Several of them come at once, and a person reads one after the other.
+SECONDS = 30
 # The step of Generate that checks the settings and makes tasks of them; it may end in an error of the form.
 GENERATE = "process_prompt_and_add_tasks"
 _pressed = threading.local()
@@ -62,7 +64,7 @@ def _toast(namespace: MutableMapping[str, Any], kind: str, message: str) -> None
     if gradio is None or not in_form():
         return
     try:
-        getattr(gradio, kind)(message, title=TITLE)
+        getattr(gradio, kind)(message, title=TITLE, duration=SECONDS)
     except TypeError:  # a gradio whose toasts have no title
         getattr(gradio, kind)(f"{TITLE}: {message}")
 

@@ -41,11 +41,11 @@ told, saved = [], []
 
 class gr:
     @staticmethod
-    def Info(message, title=""):
+    def Info(message, title="", duration=10):
         told.append(message)
 
     @staticmethod
-    def Warning(message, title=""):
+    def Warning(message, title="", duration=10):
         told.append("Warning: " + message)
 
     class Error(Exception):

@@ -82,12 +82,17 @@ def controls(page: ui.Page) -> dict[str, Any]:
 def generate(page: ui.Page, work: Path, name: str, toasts: int) -> list[str]:
     """Presses Generate and returns the toasts, as soon as there are that many."""
     page.press("Generate")
-    page.browser.until(lambda: len(own(page)) >= toasts, 60, f"{toasts} toasts of SVI ({name})")
-    page.settled()
+    seen: set[str] = set()
+
+    def all_there() -> bool:
+        seen.update(own(page))
+        return len(seen) >= toasts
+
+    page.browser.until(all_there, 90, f"{toasts} toasts of SVI ({name})")
     page.browser.screenshot(work / f"{name}.png")
-    seen = own(page)
+    page.settled()
     page.close_messages()
-    return seen
+    return sorted(seen)
 
 
 def own(page: ui.Page) -> list[str]:
