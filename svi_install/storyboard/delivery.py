@@ -56,6 +56,7 @@ def look(path: Path, store: Store) -> Target:
         )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise usage(f"Nothing can be written into the folder {folder}. Nothing was started.", "Choose another: -o FILE")
+    stamp = _stamp(path)
     if path.is_dir() and not path.is_symlink():
         raise usage(f"{path} is a folder. Nothing was started.", "Choose another name for the film: -o FILE")
     if store.root.exists() and not store.root.is_dir():
@@ -63,7 +64,6 @@ def look(path: Path, store: Store) -> Target:
             f"{store.root} is in the way: the film's segments are kept in a folder of that name. Nothing was started.",
             "Move it away, or choose another name for the film: -o FILE",
         )
-    stamp = _stamp(path)
     return Target(path, stamp is None or _is_own(path, store), stamp)
 
 

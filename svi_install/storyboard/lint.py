@@ -182,7 +182,10 @@ def _disk(film: Film) -> Iterator[Finding]:
         return
     frames = film.segments[0].frames
     needed = int(2 * frames * pixels * 3 + missing * frames * pixels * BYTES_PER_PIXEL * 2)
-    free = space.free(film.store.root)
+    try:
+        free = space.free(film.store.root)
+    except OSError:
+        return  # there is no such disk, or the name is none; that is said elsewhere
     if free < needed + space.RESERVE:
         yield Finding(
             "error",
