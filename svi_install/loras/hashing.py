@@ -144,6 +144,8 @@ class Follower:
                     self._proof = self.position, self._hash.copy().hexdigest()
                     if self._expect is not None and self.position == self._expect[0] and self._proof != self._expect:
                         raise TamperedError(f"What an earlier run has left in {self._path.name} was changed")
+        except FileNotFoundError:
+            self._error = TamperedError(f"Another program has removed {self._path.name}")
         except OSError as error:
             self._error = error
         finally:

@@ -62,15 +62,17 @@ def tidy(target: Path) -> None:
             target.with_name(target.name + ".part.state").unlink(missing_ok=True)
 
 
-def move(source: Path, target: Path) -> None:
+def move(source: Path, target: Path, check: Callable[[os.stat_result], None] = lambda _status: None) -> None:
     """Rename a file, but never over another one.
 
     Args:
         source: the file.
         target: its new name.
+        check: is shown the file that has got the name, and raises when it is not the right one; it loses the name then.
 
     Raises:
         FileExistsError: something has that name.
+        ChangedError: it is not the right file.
         OSError: the disk refuses.
     """
     if sys.platform != "win32":
@@ -78,31 +80,47 @@ def move(source: Path, target: Path) -> None:
             os.link(source, target, follow_symlinks=False)
         except FileExistsError:
             raise
+        except FileNotFoundError:
+            raise ChangedError("is gone") from None
         except OSError:
             # A disk without second names; there somebody might be faster by a hair.
             if os.path.lexists(target):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
         else:
+            try:
+                check(target.lstat())
+            except ChangedError:
+                # The first name is still there, with whatever somebody has put there.
+                target.unlink()
+                raise
             source.unlink()
             return
     source.rename(target)
+    try:
+        check(target.lstat())
+    except ChangedError:
+        if not os.path.lexists(source):
+            target.rename(source)
+        raise
 
 
-def rename(source: Path, target: Path, pause: Callable[[float], None]) -> None:
+def rename(source: Path, target: Path, pause: Callable[[float], None], check: Callable[[os.stat_result], None]) -> None:
     """Rename a file as `move` does, and wait for an antivirus that holds it.
 
     Args:
         source: the file.
         target: its new name.
         pause: waits a number of seconds.
+        check: as for `move`.
 
     Raises:
         FileExistsError: something has that name.
+        ChangedError: it is not the right file.
         OSError: the disk refuses.
     """
     for attempt in range(_RENAME_ATTEMPTS):
         try:
-            move(source, target)
+            move(source, target, check)
             return
         except PermissionError as error:
             # On Windows an antivirus opens a new file for some seconds.

@@ -325,8 +325,8 @@ class Part:
         self.intact()
         self._let_go()
         try:
-            rename(self.path, target, pause)
-        except FileExistsError:
+            rename(self.path, target, pause, lambda status: compare(self._seal, status))
+        except (FileExistsError, ChangedError):
             self._remove()
             raise
         except OSError:
@@ -334,9 +334,9 @@ class Part:
             raise
         try:
             compare(self._seal, target.lstat())
-        except ChangedError:
+        except (ChangedError, FileNotFoundError) as changed:
             self._take_back(target)
-            raise
+            raise ChangedError(*changed.args if isinstance(changed, ChangedError) else ("is gone",)) from None
         sync_folder(target.parent)
         self._remove_state()
 

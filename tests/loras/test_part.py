@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -197,13 +198,13 @@ def refusing(times: int, winerror: int, monkeypatch: pytest.MonkeyPatch) -> None
     real = naming.move
     left = [times]
 
-    def move(source: Path, target: Path) -> None:
+    def move(source: Path, target: Path, check: Callable[[os.stat_result], None]) -> None:
         if left[0]:
             left[0] -= 1
             error = PermissionError(13, "in use")
             error.winerror = winerror  # type: ignore[attr-defined]
             raise error
-        real(source, target)
+        real(source, target, check)
 
     monkeypatch.setattr(naming, "move", move)
 
