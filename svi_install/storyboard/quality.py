@@ -17,6 +17,7 @@ from ..loras.destination import locate
 from ..loras.items import Fetched, Need
 from ..loras.progress import Report
 from ..loras.settings import Settings, from_environment
+from ..loras.there import look
 from .card import QUALITIES
 from .store import write_json
 from .variants import PRO, Variant, variant_of
@@ -231,7 +232,9 @@ def missing_loras(root: Path, names: Iterable[str]) -> tuple[tuple[str, str], ..
         entry = known.by_url(name) if "://" in name else None
         if entry is not None:
             lora, file = entry
-            if not (locate(root, lora.folder).folder / file.filename).is_file():
+            there = look(locate(root, lora.folder).folder / file.filename, lora, file)
+            # What is there and cannot load is no download either: it is named when it is fetched.
+            if not there.present:
                 found[lora.name, file.precision or "fp32"] = None
     return tuple(found)
 
