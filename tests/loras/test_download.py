@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from svi_install.cli import SUBCOMMANDS
 from svi_install.errors import EXIT_DOWNLOAD, EXIT_INTERRUPTED, SviError
-from svi_install.loras.catalogue import Place
+from svi_install.loras.bring import Run
+from svi_install.loras.catalogue import Lora, Place
+from svi_install.loras.items import Need
 from svi_install.loras.progress import Progress
 
 from .conftest import PATH, REPOSITORY, Store, large_lora, lora_bytes, sha256
@@ -311,6 +315,66 @@ def test_a_mirror_with_the_same_bytes_goes_on_where_the_first_stopped(store: Sto
     got = store.fetch()
     assert got.fetched == len(data)
     assert store.hub.downloads()[-1].start == 700
+
+
+def test_what_is_no_token_is_said_and_sent_to_nobody(store: Store) -> None:
+    store.publish(lora_bytes())
+    store.settings = replace(store.settings, token_fault="HF_TOKEN holds more than one line. It was sent to nobody.")
+    with pytest.raises(SviError) as caught:
+        store.fetch()
+    assert (caught.value.code, caught.value.exit_code) == ("download-token-form", EXIT_DOWNLOAD)
+    assert "HF_TOKEN holds more than one line" in caught.value.message
+    assert store.hub.seen == []
+
+
+def test_the_address_that_is_gone_is_shown_without_what_signs_it(store: Store) -> None:
+    store.publish(lora_bytes())
+    store.hub.always = Fault(status=404)
+    with pytest.raises(SviError) as caught:
+        store.fetch()
+    assert f"{store.hub.store}/store/{REPOSITORY}/{PATH}" in caught.value.message
+    assert "signature" not in caught.value.message
+
+
+def test_a_weak_etag_is_no_licence_to_resume(store: Store) -> None:
+    """The hub's own storage never does so, a proxy that packs does: two versions under one weak etag."""
+    store.hub.large = False
+    store.publish(lora_bytes(seed=1))
+    weak = {"ETag": 'W/"same"'}
+    data = lora_bytes(seed=2)
+    store.hub.faults.extend([Fault(cut=700, headers=weak), Fault(headers=weak), Fault(headers=weak)])
+    store.fetch(lambda progress: store.publish(data) and None if progress.phase == "retry" else None)
+    assert store.target.read_bytes() == data
+    assert any("does not say which version" in note for note in store.notes)
+
+
+def test_etags_of_two_addresses_are_not_compared(store: Store) -> None:
+    store.hub.large = False
+    store.publish(lora_bytes(seed=1))
+    store.hub.add("other/mirror", "svi-tiny.safetensors", lora_bytes(seed=2))
+    store.file = store.file._replace(mirrors=(Place("other/mirror", "svi-tiny.safetensors"),))
+    same = {"ETag": '"1"'}
+    store.hub.faults.extend([Fault(cut=700, headers=same), Fault(status=403), Fault(headers=same), Fault(headers=same)])
+    store.fetch()
+    assert store.target.read_bytes() == lora_bytes(seed=2)
+    assert any("Another address may have another file" in note for note in store.notes)
+
+
+def test_a_stopped_model_names_a_command_that_exists(store: Store) -> None:
+    (word,) = {"render"} & set(SUBCOMMANDS)
+    store.publish(large_lora(2 * MIB))
+    store.hub.faults.append(Fault(cut=MIB))
+    lora = Lora("model-Q4_K_M.gguf", "", "model", "wan", "gguf", None, (store.file,))
+    need = Need(lora, store.file, store.target, "WanGP's checkpoints", None, False, 0)
+
+    def stop(progress: Progress) -> None:
+        if progress.phase == "retry":
+            raise KeyboardInterrupt
+
+    with pytest.raises(SviError) as caught:
+        Run(store.root, store.settings, stop, store.pauses).bring(need)
+    assert caught.value.exit_code == EXIT_INTERRUPTED
+    assert caught.value.hint == f"To go on: the same svi-install {word} command again"
 
 
 def test_the_first_address_is_the_one_to_complain_about(store: Store) -> None:

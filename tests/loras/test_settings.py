@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
+
+import pytest
 
 from svi_install.loras.settings import from_environment
 
@@ -34,6 +38,51 @@ def test_the_token_that_the_hubs_own_client_keeps(tmp_path: Path) -> None:
     assert from_environment({"HF_HOME": str(tmp_path), "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"}).token == ""
     (tmp_path / "other").write_text("other")
     assert from_environment({"HF_HOME": str(tmp_path), "HF_TOKEN_PATH": str(tmp_path / "other")}).token == "other"
+
+
+SECRET = "hf_ThisIsTheSecretToken"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        f"{SECRET}\nsecond line",
+        f"{SECRET}\r\nX-Evil: 1",
+        f"'{SECRET}'",
+        f"Bearer {SECRET}",
+        f"{SECRET}\x1b[2J",
+        f"{SECRET}\0",
+        f"{SECRET}\u00e4",
+        SECRET * 100,
+    ],
+)
+@pytest.mark.parametrize("where", ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "file"])
+def test_what_is_no_token_is_kept_nowhere(tmp_path: Path, token: str, where: str) -> None:
+    env = {"HF_HOME": str(tmp_path)}
+    if where == "file":
+        (tmp_path / "token").write_text(token, "utf-8")
+    else:
+        env[where] = token
+    found = from_environment(env)
+    assert found.token == ""
+    assert found.token_fault.startswith(str(tmp_path / "token") if where == "file" else where)
+    assert SECRET not in repr(found)
+    assert from_environment(env, mirror="https://m").token_fault == ""
+
+
+def test_a_token_is_in_no_text_about_the_settings(tmp_path: Path) -> None:
+    found = from_environment({"HF_HOME": str(tmp_path), "HF_TOKEN": f" {SECRET}\n"})
+    assert found.token == SECRET
+    assert SECRET not in repr(found)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes with names")
+def test_a_token_file_that_is_none_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "token")
+    assert from_environment({"HF_HOME": str(tmp_path)}).token == ""
+    (tmp_path / "token").unlink()
+    (tmp_path / "token").write_bytes(b"x" * 100_000)
+    assert from_environment({"HF_HOME": str(tmp_path)}).token == ""
 
 
 def test_a_mirror_from_the_command_line_never_gets_the_token(tmp_path: Path) -> None:
