@@ -55,6 +55,26 @@ def test_a_healthy_patient(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ids == ["interrupted", "state", "release", "receipt", "profiles", "loras", "writable", "room", "python"]
 
 
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"", "is empty"), (b"x" * 42_000, "is not a safetensors file"), (None, "is cut: ")]
+)
+def test_a_lora_that_cannot_load(root: Path, content: bytes | None, said: str) -> None:
+    install(root)
+    target = root / "loras" / "wan_i2v" / "svi-shot.safetensors"
+    assert checks(root)["loras"][0] == "warning"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if content is None:
+        svi_file(target, cut=1000)
+    else:
+        target.write_bytes(content)
+    level, text, mend = checks(root)["loras"]
+    assert level == "problem"
+    assert text.startswith(f"{target} {said}")
+    assert mend == f"remove {target}, then: svi-install fetch svi-shot {root}"
+    svi_file(target)
+    assert checks(root)["loras"] == ("ok", "SVI's LoRA is there.", "")
+
+
 def _wiped(root: Path) -> None:
     install(root)
     miniature.write(root)

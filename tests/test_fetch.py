@@ -169,6 +169,81 @@ def test_verify(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert any(f"svi-install fetch svi-shot {root}" in line for line in got["todo"])
 
 
+def test_a_lora_that_cannot_load_is_not_there(root: Path, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, root)
+    hub.seen.clear()
+    for data, said in ((b"", "is empty"), (b"<html>" * 7000, "is not a safetensors file")):
+        shot(root).write_bytes(data)
+        code, got = run(capsys, "--list", "svi-shot", root)
+        assert (code, got["loras"][0]["have"], got["loras"][0]["fault"]) == (EXIT_DONE, False, said)
+        assert got["todo"] == [f"{shot(root)} {said}. Remove it, then: svi-install fetch svi-shot {root}"]
+        code, got = run(capsys, "--verify", root)
+        assert (code, got["problems"][0]["why"]) == (EXIT_FAILED, said)
+        code, got = run(capsys, root)
+        assert (code, got["error"]["code"]) == (EXIT_DOWNLOAD, "lora-name-taken")
+        assert shot(root).read_bytes() == data
+    assert hub.seen == []
+    assert main(["fetch", "--list", str(root)]) == EXIT_DONE
+    assert "damaged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", [b"<html>Sign in</html>" * 2100, b"", lora_bytes(TINY._replace(blocks=1))])
+def test_wrong_bytes_with_a_published_hash_do_not_stay(
+    root: Path, hub: Hub, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    hub.add("owner/name", "svi-shot.safetensors", content)
+    code, got = run(capsys, root)
+    assert (code, got["error"]["code"]) == (EXIT_DOWNLOAD, "download-not-a-lora")
+    assert not (root / "loras").exists()
+
+
+def test_who_vouches_is_said(root: Path, hub: Hub, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    _, got = run(capsys, root)
+    assert (got["loras"][0]["proof"], got["loras"][0]["vouched"]) == ("published", "as published by 127.0.0.1")
+    run(capsys, "--pin", "svi-tom")
+    _, got = run(capsys, "svi-tom", root)
+    assert (got["loras"][0]["proof"], got["loras"][0]["vouched"]) == ("pinned", "as pinned")
+    hub.large = False
+    _, got = run(capsys, root, "--precision", "fp16")
+    assert (got["loras"][0]["proof"], got["loras"][0]["vouched"]) == ("layout", "layout and size only")
+    _, got = run(capsys, "--verify", root)
+    assert {file["vouched"] for file in got["loras"]} == {"as pinned", "layout and size only"}
+    assert main(["fetch", "--verify", str(root)]) == EXIT_DONE
+    assert "proof: layout and size only" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("token", ["hf_ThisIsTheSecret\nsecond line", "hf_ThisIsTheSecret\x1b[2J"])
+def test_a_token_is_never_on_the_screen(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", token)
+    assert main(["fetch", str(root)]) == EXIT_DOWNLOAD
+    said = capsys.readouterr()
+    assert "HF_TOKEN holds" in said.err
+    assert "ThisIsTheSecret" not in said.out + said.err
+    assert "Set it to the token alone" in said.err
+
+
+def test_a_part_that_is_a_link_is_named_and_left_alone(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "mine.safetensors"
+    mine.write_bytes(b"of a person")
+    shot(root).parent.mkdir(parents=True)
+    part = shot(root).with_name("svi-shot.safetensors.part")
+    part.symlink_to(mine)
+    code, got = run(capsys, root)
+    assert (code, got["error"]["code"]) == (EXIT_DOWNLOAD, "download-in-the-way")
+    assert str(part) in got["error"]["message"]
+    assert f"svi-install fetch svi-shot {root}" in got["error"]["hint"]
+    assert mine.read_bytes() == b"of a person"
+
+
+def test_what_is_checked_is_said(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fetch", str(root)]) == EXIT_DONE
+    assert "svi-shot.safetensors: checking what is on the disk" in capsys.readouterr().err
+
+
 def test_a_mirror(root: Path, hub: Hub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("HF_TOKEN", "secret")

@@ -65,6 +65,13 @@ def test_a_dry_run_deletes_nothing(root: Path) -> None:
     assert result.status == "planned"
 
 
+def test_a_damaged_file_takes_room_too(root: Path) -> None:
+    target = lora(root)
+    assert [need.fault for need in svi_loras(root)] == ["is not a safetensors file"]
+    keep_or_remove(DONE, root, remove=True, dry_run=False)
+    assert not target.exists()
+
+
 @pytest.mark.parametrize("how", ["unknown", "changed"])
 def test_a_file_that_is_not_ours_is_kept(root: Path, how: str) -> None:
     target = lora(root, ours=how != "unknown")

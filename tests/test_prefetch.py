@@ -39,6 +39,22 @@ def test_nothing_is_asked_when_the_lora_is_there(root: Path) -> None:
     assert prefetch.add_loras(DONE, root, agree=never) is DONE
 
 
+def test_another_precision_is_enough(root: Path) -> None:
+    (half,) = loras.needs(root, None, precision="fp16")
+    svi_file(half.target, "F16")
+    assert prefetch.add_loras(DONE, root, agree=never) is DONE
+
+
+@pytest.mark.parametrize("cut", [1, 2_000_000_000])
+def test_a_damaged_lora_is_named_and_not_asked_for(root: Path, cut: int) -> None:
+    target = svi_file(need(root).target, cut=cut)
+    result = prefetch.add_loras(DONE, root, agree=never)
+    assert (result.status, result.exit_code) == (DONE.status, DONE.exit_code)
+    assert result.todo[0] == "todo"
+    assert result.todo[1].startswith(f"remove {target}, which is cut: ")
+    assert result.todo[1].endswith(f", then: svi-install fetch svi-shot {root}")
+
+
 def test_the_question_says_how_much_would_come(root: Path) -> None:
     wanted = need(root)
     assert prefetch.question((wanted._replace(size=2_453_667_840),)).endswith(f"{wanted.lora.name} now (2.3 GB)?")

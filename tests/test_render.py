@@ -13,6 +13,7 @@ from svi_install import funnel
 from svi_install.commands import render
 from svi_install.storyboard import card
 from svi_install.storyboard.card import Card
+from tests.loras.conftest import svi_file
 from tests.storyboard import standin
 from tests.storyboard.conftest import ffmpeg_program, image
 
@@ -191,7 +192,7 @@ def test_loras_come_before_anything_is_rendered(
     assert (code, result["error"]["code"]) == (5, "download-offline")
     assert "svi-shot.safetensors" in result["error"]["message"]
     assert standin.asked(root) == []
-    (root / "loras/wan_i2v/svi-shot.safetensors").write_bytes(b"")
+    svi_file(root / "loras/wan_i2v/svi-shot.safetensors")
     code, result = run(capsys, image, "one", "--wangp", root, *SMALL)
     assert (code, result["film"]["made"]) == (0, [1])
 

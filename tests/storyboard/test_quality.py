@@ -13,6 +13,7 @@ from svi_install.storyboard import quality
 from svi_install.storyboard.card import QUALITIES
 from svi_install.storyboard.variants import variant_of
 from svi_install.storyboard.wangp import WanGP, find
+from tests.loras.conftest import svi_file
 
 from . import standin
 
@@ -125,7 +126,10 @@ def test_loras_of_the_catalogue_that_are_missing(wangp: WanGP) -> None:
     names = variant_of("shot").settings["activated_loras"]
     found = quality.missing_loras(wangp.root, [*names, *names, "mine.safetensors", "https://elsewhere/x.safetensors"])
     assert found == (("svi-shot", "fp32"),)
-    (wangp.root / "loras/wan_i2v/svi-shot.safetensors").write_bytes(b"")
+    target = wangp.root / "loras/wan_i2v/svi-shot.safetensors"
+    target.write_bytes(b"")
+    assert quality.missing_loras(wangp.root, names) == (("svi-shot", "fp32"),)
+    svi_file(target)
     assert quality.missing_loras(wangp.root, names) == ()
 
 
