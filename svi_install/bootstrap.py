@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,7 +23,9 @@ OLDEST = (3, 10)
 SOURCE = Path(__file__).resolve().parent.parent
 STAMP = "svi-install.stamp"
 # What ends up in the installed package; everything else may change without a new installation.
-INGREDIENTS = ("pyproject.toml", "LICENSE", "svi_install", "patches", "profiles")
+INGREDIENTS = ("pyproject.toml", "requirements.lock", "LICENSE", "svi_install", "patches", "profiles")
+# The one version of each package that is installed, with the sha256 of its files.
+LOCK = "requirements.lock"
 _SKIPPED = {".pyc", ".pyo"}
 
 
@@ -86,6 +90,16 @@ def pip_trouble(output: str) -> str:
         One or two sentences.
     """
     lowered = output.lower()
+    if "do not match the hashes" in lowered:
+        return (
+            "A package that came is not the one that was published (its sha256 differs), so it was not installed. "
+            "A mirror, a proxy or a virus scanner on the way may have changed it."
+        )
+    if re.search(r"from versions: (?!none)", lowered):
+        return (
+            "The package index in use lacks one of the versions that svi-install is tested with. "
+            "If PIP_INDEX_URL names a mirror, unset it; if not, get a newer svi-install or an older Python."
+        )
     if "no space left" in lowered:
         return "The disk is full. Free about 200 MB and run the same command again."
     if "certificate_verify_failed" in lowered or "sslerror" in lowered:
@@ -122,15 +136,20 @@ def main(arguments: Sequence[str]) -> int:
                 f"{sys.version.split()[0]}.\nInstall a newer Python from https://www.python.org/downloads/ "
                 "or set SVI_INSTALL_PYTHON to one."
             )
-        venv = own_folder(data_folder(sys.platform, os.environ, Path.home())) / "venv"
+        venv = own_folder(data_folder(sys.platform, os.environ, _home())) / "venv"
         wanted = fingerprint(SOURCE)
         if not is_ready(venv, wanted):
             prepare(venv, wanted)
     except BootstrapError as error:
-        print(f"svi-install: {error}\nNothing was changed in WanGP.", file=sys.stderr)
+        _fail(arguments, "no-environment", f"{error}\nNothing was changed in WanGP.")
+        return 1
+    except OSError as error:
+        _fail(
+            arguments, "no-environment", f"{error.filename or SOURCE}: {error.strerror}.\nNothing was changed in WanGP."
+        )
         return 1
     except KeyboardInterrupt:
-        print("svi-install: stopped. Nothing was changed in WanGP.", file=sys.stderr)
+        _fail(arguments, "interrupted", "stopped. Nothing was changed in WanGP.")
         return 130
     command = [str(interpreter(venv)), "-I", "-m", "svi_install", *arguments]
     os.environ["SVI_INSTALL_SOURCE"] = str(SOURCE)
@@ -141,6 +160,48 @@ def main(arguments: Sequence[str]) -> int:
             # Ctrl-C reaches svi-install too: it cleans up and its exit code counts.
             with contextlib.suppress(KeyboardInterrupt):
                 return process.wait()
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        if os.environ.get("SVI_INSTALL_HOME"):
+            return Path(os.environ["SVI_INSTALL_HOME"])
+        raise BootstrapError("your home folder is not known; set SVI_INSTALL_HOME to a folder of yours.") from error
+
+
+def _fail(arguments: Sequence[str], code: str, message: str) -> None:
+    """Say what went wrong: in words, and as the JSON object of svi-install to a program that asked for one."""
+    words = list(arguments[: list(arguments).index("--")] if "--" in arguments else arguments)
+    if "--json" not in words:
+        _print(f"svi-install: {message}")
+        return
+    named = next((word for word in words if not word.startswith("-")), "")
+    failure = {
+        "schema": 1,
+        "command": named if named.replace("-", "").isalpha() else "install",
+        "status": "failed",
+        "checkout": None,
+        "state": None,
+        "changes": [],
+        "error": {"code": code, "message": message, "hint": ""},
+    }
+    try:
+        if sys.stdout is not None:
+            os.write(1, f"{json.dumps(failure)}\n".encode())
+            return
+    except OSError:
+        pass
+    _print(json.dumps(failure))
+
+
+def _print(text: str, end: str = "\n") -> None:
+    """Print to the error output, if there is one that takes it; the work goes on without."""
+    # With None, print would take the standard output.
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            print(text, end=end, file=sys.stderr, flush=True)
 
 
 def own_folder(folder: Path) -> Path:
@@ -192,7 +253,7 @@ def prepare(venv: Path, wanted: str) -> None:
         BootstrapError: the environment cannot be made or pip failed.
     """
     note = "once, about half a minute" if not venv.exists() else "its files changed"
-    print(f"svi-install: preparing its own Python environment in {venv} ({note})", file=sys.stderr, flush=True)
+    _print(f"svi-install: preparing its own Python environment in {venv} ({note})")
     try:
         (venv / STAMP).unlink(missing_ok=True)
     except OSError as error:
@@ -205,9 +266,13 @@ def prepare(venv: Path, wanted: str) -> None:
             shutil.rmtree(venv, ignore_errors=True)
             raise BootstrapError(venv_trouble(output))
     pip = [str(interpreter(venv)), "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    code, output = run_with_progress([*pip, str(SOURCE)], "downloading and installing packages")
-    if code:
-        raise BootstrapError(f"its packages cannot be installed.\n{_tail(output)}\n{pip_trouble(output)}")
+    # What builds the package is in the lock too: pip would fetch that without looking at any hash.
+    from_lock = ["--require-hashes", "-r", str(SOURCE / LOCK)]
+    from_here = ["--no-deps", "--no-build-isolation", "--no-index", str(SOURCE)]
+    for what, words in (("downloading and installing packages", from_lock), ("installing svi-install", from_here)):
+        code, output = run_with_progress([*pip, *words], what)
+        if code:
+            raise BootstrapError(f"its packages cannot be installed.\n{_tail(output)}\n{pip_trouble(output)}")
     (venv / STAMP).write_text(wanted, "utf-8")
 
 
@@ -264,13 +329,13 @@ def run_with_progress(command: Sequence[str], what: str) -> tuple[int, str]:
 
 
 def _tick(what: str, start: float, done: threading.Event) -> None:
-    if not sys.stderr.isatty():
-        print(f"  {what}", file=sys.stderr, flush=True)
+    if sys.stderr is None or not sys.stderr.isatty():
+        _print(f"  {what}")
         return
     while True:
-        print(f"\r  {what} ... {time.monotonic() - start:.0f} s", end="", file=sys.stderr, flush=True)
+        _print(f"\r  {what} ... {time.monotonic() - start:.0f} s", end="")
         if done.wait(1):
-            print(f"\r  {what}: {time.monotonic() - start:.0f} s    ", file=sys.stderr, flush=True)
+            _print(f"\r  {what}: {time.monotonic() - start:.0f} s    ")
             return
 
 

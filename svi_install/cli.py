@@ -178,8 +178,14 @@ def run(arguments: Sequence[str], to: Output) -> Result | str:
     said = io.StringIO()
     try:
         # Commands print with what is in ``to``; click is not to print, because only `report` copes with full disks.
-        with contextlib.redirect_stdout(said):
-            outcome = commands.main(list(arguments), prog_name="svi-install", standalone_mode=False, obj=to)
+        # Its own way in would answer Ctrl-C with an empty line and a broken pipe with exit code 1.
+        with (
+            contextlib.redirect_stdout(said),
+            commands.make_context("svi-install", list(arguments), obj=to) as context,
+        ):
+            outcome = commands.invoke(context)
+    except click.exceptions.Exit:
+        return said.getvalue()
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx is not None else "svi-install"
         hint = f"{command.removesuffix(' install')} --help"

@@ -50,7 +50,7 @@ def launch(path: Path | None, python: Path | None) -> Result:
     context = click.get_current_context()
     to: Output = context.obj
     root = checkout_root(path, to)
-    return run(root, context.meta["passed_on"], python=python, say=lambda text: say(text, to))
+    return run(root, context.meta["passed_on"], python=python, apart=to.as_json, say=lambda text: say(text, to))
 
 
 @click.command()

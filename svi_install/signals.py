@@ -1,8 +1,8 @@
 """Ctrl-C, SIGTERM and a closed terminal end a command in one way, at a moment when that leaves nothing odd behind.
 
 `catch` belongs to the owner of the process. A signal that comes while the program starts, or within an import where
-Python may lose an exception and print a stack trace, waits until that is over. Once it is known how the command
-ended, a signal no longer changes that: the first one lets the report be finished, the next one cuts it off.
+Python may lose an exception and print a stack trace, waits until that is over. Once it is known how the command ended,
+a signal no longer changes that: the first one lets the report be finished, the next one cuts it off.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 from types import FrameType, TracebackType
-from typing import Any
 
 from .errors import EXIT_INTERRUPTED
 
@@ -57,6 +56,9 @@ def ended_from_outside() -> bool:
 def decided(code: int) -> None:
     """Say that the command has ended with this exit code and only the report is left."""
     _Ears.final, _Ears.waiting = code, 0
+    if hasattr(signal, "setitimer"):
+        # A clock that still runs would end the process when Python has already put its own handler away.
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 class heard:  # noqa: N801 - reads as a statement: with heard():
@@ -112,11 +114,11 @@ def _look_again() -> None:
     signal.setitimer(signal.ITIMER_REAL, _AGAIN)
 
 
-def _lost(event: Any) -> None:
+def _lost(event: sys.UnraisableHookArgs) -> None:
     """Hear a signal again that Python dropped, because it came in a place that cannot raise."""
     if not isinstance(event.exc_value, KeyboardInterrupt):
         sys.__unraisablehook__(event)
         return
     _Ears.waiting = _Ears.last or signal.SIGINT
-    if hasattr(signal, "setitimer"):
+    if _Ears.ready and hasattr(signal, "setitimer"):
         _look_again()

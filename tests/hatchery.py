@@ -30,7 +30,7 @@ class Ended(NamedTuple):
 
     def object(self) -> dict[str, Any]:
         """Return the one JSON object that was printed, on the standard output or else on the error output."""
-        data: dict[str, Any] = json.loads(self.out or self.err)
+        data: dict[str, Any] = json.loads((self.out or self.err).splitlines()[-1])
         assert {"schema", "command", "status", "changes", "error"} <= set(data)
         return data
 

@@ -41,3 +41,10 @@ def test_launch(root: Path, capfd: pytest.CaptureFixture[str], words: tuple[str,
     code = main(["launch", str(root), "--quiet", "--python", sys.executable, *words])
     assert code == 1 + len(words[1:])
     assert capfd.readouterr().err == ""
+
+
+def test_what_wangp_prints_does_not_mix_with_the_json(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["launch", str(root), "--json", "--python", sys.executable]) == 0
+    said = capfd.readouterr()
+    assert json.loads(said.out)["wangp_exit_code"] == 0
+    assert "WanGP v12.60 started" in said.err

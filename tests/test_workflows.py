@@ -112,7 +112,8 @@ HOSTILE = (
     "<img src=x onerror=alert(1)><!-- ", "</code></pre><script>alert(1)</script>", "&lt;b&gt; &#64;me",
     "[click](https://evil.example) ![x](https://evil.example/x.png) https://evil.example www.evil.example",
     "`@me` ``@me`` ```@me```", "`", "``", "` @me", "@me `", "```\n@me\n```", "~~~\n@me", "    @me", "\\`@me",
-    "a`b``c```d", "first\n\n@second\n# heading\n> quote\n- [ ] task\n| a | b |", "a\r\n@b\r@c", "a\u2028@b\u2029@c\x0b@d\x0c@e\x85@f",
+    "a`b``c```d", "first\n\n@second\n# heading\n> quote\n- [ ] task\n| a | b |", "a\r\n@b\r@c",
+    "a\u2028@b\u2029@c\x0b@d\x0c@e\x85@f",
     "\x00\x07\x1b[31m\x9b@me", "\u202e@me\u2066 \u200b\ufeff\ud800", "", " ", "*@me* _@me_ ~~@me~~ :@me: $@me$ ^@me",
     "x" * 5000 + "`@me", "`" * 500 + "@me", "fixes #1 closes https://github.com/a/b/issues/2", "a\n+++ b\n@@ -1 +1 @@",
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
 
@@ -59,6 +60,9 @@ def carry_out(plan: Plan, result: Result, committed: Committed) -> None:
     except BaseException:
         if plan.changes and _is_there(plan):
             committed(result)
+            with contextlib.suppress(OSError, SviError):
+                # Every file is new; what the transaction put aside need not wait for the next command.
+                transaction.recover(plan.root)
         raise
 
 

@@ -25,6 +25,7 @@ def launch(
     arguments: Sequence[str] = (),
     *,
     python: Path | None = None,
+    apart: bool = False,
     env: Mapping[str, str] = os.environ,
     say: Callable[[str], None] = lambda _line: None,
 ) -> Result:
@@ -36,6 +37,7 @@ def launch(
         root: the folder that holds ``wgp.py``.
         arguments: for WanGP.
         python: WanGP's Python, None to look for it.
+        apart: let WanGP print on the error output, because the standard output is for the result alone.
         env: environment variables for WanGP.
         say: told what is going on, line by line.
 
@@ -50,7 +52,7 @@ def launch(
     notes = (*recover(checkout.root), *_make_sure(checkout.root))
     for note in notes:
         say(note)
-    code = _run([str(program), "wgp.py", *arguments], checkout.root, env)
+    code = _run([str(program), "wgp.py", *arguments], checkout.root, env, 2 if apart else None)
     name = state.read(checkout.root, patchset.load()).name
     headline = f"WanGP {checkout.version} has ended." if code == 0 else f"WanGP has ended with exit code {code}."
     extra = {"python": str(program), "arguments": list(arguments), "before": list(notes), "wangp_exit_code": code}
@@ -67,9 +69,9 @@ def _make_sure(root: Path) -> tuple[str, ...]:
         return ("SVI is off in this WanGP.", error.message, *((error.hint,) if error.hint else ()))
 
 
-def _run(command: list[str], root: Path, env: Mapping[str, str]) -> int:
+def _run(command: list[str], root: Path, env: Mapping[str, str], out: int | None) -> int:
     clean = {name: value for name, value in env.items() if name not in _OURS or not _is_ours(value)}
-    with subprocess.Popen(command, cwd=root, env=clean) as process:
+    with subprocess.Popen(command, cwd=root, env=clean, stdout=out) as process:
         while True:
             try:
                 code = process.wait()
