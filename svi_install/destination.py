@@ -24,16 +24,29 @@ def outside_roots(root: Path) -> tuple[Path, ...]:
 
     Returns:
         Resolved folders that exist.
+
+    Raises:
+        SviError: the disk does not say which folders these are.
     """
     base = Path(os.path.realpath(root))
     candidates = [Path(os.path.realpath(base / name)) for name in _LINKABLE]
-    try:
-        configured = json.loads((base / "wgp_config.json").read_bytes()).get("loras_root")
-    except (OSError, ValueError, AttributeError):
-        configured = None
-    if isinstance(configured, str) and configured:
+    configured = _configured(base / "wgp_config.json")
+    if isinstance(configured, str) and configured and "\0" not in configured:
         candidates.append(Path(os.path.realpath(base / configured)))
-    return tuple(dict.fromkeys(path for path in candidates if path.is_dir() and not path.is_relative_to(base)))
+    beyond = dict.fromkeys(path for path in candidates if not path.is_relative_to(base))
+    return tuple(path for path in beyond if files.kind(path) == "folder")
+
+
+def _configured(file: Path) -> object:
+    # WanGP's own file may be anything; only that the disk refuses it must not pass for "no such folder".
+    try:
+        return json.loads(files.read(file) or b"").get("loras_root")
+    except SviError as error:
+        if error.code != "not-a-file":
+            raise
+        return None
+    except (ValueError, AttributeError, RecursionError):
+        return None
 
 
 def resolve(root: Path, path: str, outside: tuple[Path, ...] = ()) -> Path:
@@ -84,8 +97,9 @@ def resolve_file(root: Path, path: str, outside: tuple[Path, ...] = ()) -> Path:
         SviError: as for `resolve`; or a folder, a device or a link to nothing is there.
     """
     real = resolve(root, path, outside)
-    if real.suffix != ".json" and not real.is_relative_to(os.path.realpath(root)):
-        raise _unsafe(path, f"it leads to {real}, and only profiles go to a LoRA folder outside the checkout")
+    ours = real.name.startswith("SVI") and real.suffix == ".json"
+    if not ours and not real.is_relative_to(os.path.realpath(root)):
+        raise _unsafe(path, f"it leads to {real}, and only SVI's profiles go to a LoRA folder outside the checkout")
     try:
         found = os.lstat(real)
     except (FileNotFoundError, NotADirectoryError):

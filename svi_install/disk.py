@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from . import destination, files, gitindex, known
 from .errors import SviError
@@ -18,8 +20,17 @@ class Disk(Protocol):
     def exists(self, path: str) -> bool:
         """Tell whether a file or folder of the checkout is there."""
 
+    def is_file(self, path: str) -> bool:
+        """Tell whether a regular file of the checkout is there."""
+
+    def in_the_way(self, path: str) -> str | None:
+        """Return what is no folder, or a link to none, where a file needs a folder; None when the way is free."""
+
     def removable(self, path: str) -> bool:
         """Tell whether a recorded file or folder is still a plain one inside the checkout or its LoRA folders."""
+
+    def away(self, path: str) -> bool:
+        """Tell whether a recorded file lies outside the checkout in a folder that is not there, as on a drive."""
 
     def mtime_ns(self, path: str) -> int | None:
         """Return the time of last change of a file."""
@@ -28,14 +39,19 @@ class Disk(Protocol):
         """Return how bytes are proven to be WanGP's: ``published``, ``git``, or ``hooks`` (by our lines alone)."""
 
 
-class RealDisk(NamedTuple):
+class RealDisk:
     """The checkout as it lies on the disk.
 
     Attributes:
         root: the checkout.
     """
 
-    root: Path
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @functools.cached_property
+    def _roots(self) -> tuple[Path, ...]:
+        return destination.outside_roots(self.root)
 
     def read(self, path: str) -> bytes | None:
         """Return the bytes of a file of the checkout, None where there is none."""
@@ -43,18 +59,34 @@ class RealDisk(NamedTuple):
 
     def exists(self, path: str) -> bool:
         """Tell whether a file or folder of the checkout is there."""
-        return (self.root / path).exists()
+        return files.kind(self.root / path) != "nothing"
+
+    def is_file(self, path: str) -> bool:
+        """Tell whether a regular file of the checkout is there."""
+        return files.kind(self.root / path) == "file"
+
+    def in_the_way(self, path: str) -> str | None:
+        """Return what is no folder, or a link to none, where a file needs a folder; None when the way is free."""
+        parents = [parent for parent in (self.root / path).parents if self.root in parent.parents]
+        blocked = (str(parent) for parent in reversed(parents) if os.path.lexists(parent) and not _is_folder(parent))
+        return next(blocked, None)
 
     def removable(self, path: str) -> bool:
         """Tell whether a recorded file or folder is still a plain one inside the checkout or its LoRA folders."""
-        outside = destination.outside_roots(self.root)
         try:
-            real = destination.resolve(self.root, path, outside)
-            if not real.is_dir():
-                destination.resolve_file(self.root, path, outside)
-        except SviError:
+            real = destination.resolve(self.root, path, self._roots)
+            if files.kind(real) != "folder":
+                destination.resolve_file(self.root, path, self._roots)
+        except SviError as error:
+            if error.code != "unsafe-path":
+                raise
             return False
         return not (self.root / path).is_symlink()
+
+    def away(self, path: str) -> bool:
+        """Tell whether a recorded file lies outside the checkout in a folder that is not there, as on a drive."""
+        real = Path(os.path.realpath(self.root / path))
+        return not real.is_relative_to(os.path.realpath(self.root)) and files.kind(real.parent) == "nothing"
 
     def mtime_ns(self, path: str) -> int | None:
         """Return the time of last change of a file."""
@@ -68,6 +100,10 @@ class RealDisk(NamedTuple):
         if known.is_published(path, data):
             return "published"
         return "git" if gitindex.is_committed(self.root, path, data) else "hooks"
+
+
+def _is_folder(path: Path) -> bool:
+    return files.kind(path) == "folder"
 
 
 class Witness:
@@ -92,9 +128,21 @@ class Witness:
         """Tell whether a file or folder of the checkout is there."""
         return self.disk.exists(path)
 
+    def is_file(self, path: str) -> bool:
+        """Tell whether a regular file of the checkout is there."""
+        return self.disk.is_file(path)
+
+    def in_the_way(self, path: str) -> str | None:
+        """Return what is no folder, or a link to none, where a file needs a folder; None when the way is free."""
+        return self.disk.in_the_way(path)
+
     def removable(self, path: str) -> bool:
         """Tell whether a recorded file or folder is still a plain one inside the checkout or its LoRA folders."""
         return self.disk.removable(path)
+
+    def away(self, path: str) -> bool:
+        """Tell whether a recorded file lies outside the checkout in a folder that is not there, as on a drive."""
+        return self.disk.away(path)
 
     def mtime_ns(self, path: str) -> int | None:
         """Return the time of last change of a file."""

@@ -9,6 +9,7 @@ import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from .errors import SviError
 
@@ -16,6 +17,7 @@ FOLDER = ".svi-install"  # ours in a checkout: receipt, journal and lock
 DELAYS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 # Changing calls stay with `os`, one system call each, so that tests can stop before and after every single one.
 _HELD = (5, 32, 33)  # Windows: access denied, sharing violation, lock violation
+_NO_ATTRIBUTES = (errno.ENOTSUP, errno.ENOSYS, getattr(errno, "ENODATA", errno.ENOTSUP))
 _TOO_LONG = (206,)  # Windows: ERROR_FILENAME_EXCED_RANGE
 
 _AGAIN = "then run the same command again."
@@ -72,23 +74,60 @@ def read(path: Path) -> bytes | None:
     Raises:
         SviError: something that is not a file is there, or it cannot be read.
     """
+    # What is opened is looked at again, and without waiting: a pipe put there meanwhile would hang for ever.
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise SviError("not-a-file", f"{path} is not a regular file; nothing was changed.", "Move it away.")
-        return path.read_bytes()
+        _must_be_file(path, path.stat())
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            _must_be_file(path, os.fstat(file.fileno()))
+            return file.read()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _no_file(path) from error
         raise plain(error, path, "read") from error
 
 
-def write_new(path: Path, data: bytes, like: os.stat_result | None = None, mtime_ns: int | None = None) -> None:
+def kind(path: Path) -> Literal["file", "folder", "other", "nothing"]:
+    """Say what is at a path; links are followed, and one that leads nowhere counts as nothing.
+
+    Args:
+        path: the path.
+
+    Returns:
+        What is there.
+
+    Raises:
+        SviError: the disk does not say.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "nothing"
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "nothing"
+        raise plain(error, path, "read") from error
+    return "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "other"
+
+
+def _must_be_file(path: Path, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise _no_file(path)
+
+
+def _no_file(path: Path) -> SviError:
+    return SviError("not-a-file", f"{path} is not a regular file; nothing was changed.", "Move it away.")
+
+
+def write_new(path: Path, data: bytes, like: Path | None = None, mtime_ns: int | None = None) -> None:
     """Create a file that must not exist yet and bring its bytes to the disk.
 
     Args:
         path: the file to create.
         data: its bytes.
-        like: the file whose mode and owner it takes; None for those of a file of one's own.
+        like: the file whose mode, owner and extended attributes it takes; None for those of a file of one's own.
         mtime_ns: time of last change to set; None for now.
 
     Raises:
@@ -102,12 +141,32 @@ def write_new(path: Path, data: bytes, like: os.stat_result | None = None, mtime
         while view:
             view = view[os.write(handle, view) :]
         if like is not None and os.name == "posix":
-            _keep_owner(handle, like)
+            _keep_owner(handle, like.stat())
+            _keep_attributes(handle, like)
         os.fsync(handle)
     finally:
         os.close(handle)
     if mtime_ns is not None:
+        set_mtime(path, mtime_ns)
+
+
+def set_mtime(path: Path, mtime_ns: int) -> None:
+    """Give a file a time of last change; a time that this disk cannot hold is left out.
+
+    Args:
+        path: the file.
+        mtime_ns: the time.
+
+    Raises:
+        OSError: the disk refused for another reason.
+    """
+    try:
         os.utime(path, ns=(mtime_ns, mtime_ns))
+    except OverflowError:
+        return
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ERANGE, errno.EOVERFLOW):
+            raise
 
 
 def _keep_owner(handle: int, like: os.stat_result) -> None:
@@ -115,6 +174,52 @@ def _keep_owner(handle: int, like: os.stat_result) -> None:
     if (mine.st_uid, mine.st_gid) != (like.st_uid, like.st_gid):
         os.fchown(handle, like.st_uid, like.st_gid)
     os.fchmod(handle, stat.S_IMODE(like.st_mode))
+
+
+def _keep_attributes(handle: int, like: Path) -> None:
+    """Carry over what a person or the system attached to a file: tags, access lists, security labels."""
+    if not hasattr(os, "listxattr"):  # pragma: no cover (macOS: Python cannot ask there)
+        return
+    try:
+        names = os.listxattr(like)
+    except OSError as error:
+        if error.errno in _NO_ATTRIBUTES:
+            return
+        raise
+    for name in names:
+        try:
+            value = os.getxattr(like, name)
+            # Asked first, because most security labels come with the new file and may be set by nobody.
+            if not (name in os.listxattr(handle) and os.getxattr(handle, name) == value):
+                os.setxattr(handle, name, value)
+        except OSError as error:
+            ours_to_keep = name.startswith("user.") or error.errno not in (errno.EPERM, errno.EACCES)
+            if error.errno not in _NO_ATTRIBUTES and ours_to_keep:
+                raise
+
+
+def overwrite(path: Path, start: int, data: bytes) -> None:
+    """Make a file shorter where it lies: it needs no room, but is in pieces until this returns.
+
+    Args:
+        path: the file.
+        start: how many of its bytes are right already.
+        data: all its bytes to be, no more than it has now.
+
+    Raises:
+        OSError: a system call failed; the file may be in pieces.
+    """
+    flags = os.O_WRONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+    handle = os.open(path, flags)
+    try:
+        os.lseek(handle, start, os.SEEK_SET)
+        view = memoryview(data)[start:]
+        while view:
+            view = view[os.write(handle, view) :]
+        os.ftruncate(handle, len(data))
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def keep_aside(path: Path, aside: Path) -> None:
@@ -132,8 +237,7 @@ def keep_aside(path: Path, aside: Path) -> None:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS, errno.EEXIST):
             raise
-        found = path.stat()
-        write_new(aside, path.read_bytes(), found, found.st_mtime_ns)
+        write_new(aside, path.read_bytes(), path, path.stat().st_mtime_ns)
 
 
 def replace(source: Path, target: Path, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -165,7 +269,7 @@ def remove(path: Path, sleep: Callable[[float], None] = time.sleep) -> bool:
     """
     try:
         _patiently(lambda: os.unlink(path), sleep)  # noqa: PTH108
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     return True
 
@@ -192,10 +296,18 @@ def open_lock(path: Path) -> int:
         The file descriptor.
 
     Raises:
+        SviError: something that is not a file is there, a pipe for instance.
         OSError: it could not be opened.
     """
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
-    return os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o644)
+    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+    handle = os.open(path, flags, 0o644)
+    try:
+        _must_be_file(path, os.fstat(handle))
+    except SviError:
+        os.close(handle)
+        raise
+    return handle
 
 
 def rewrite(handle: int, data: bytes) -> None:

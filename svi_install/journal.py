@@ -12,7 +12,10 @@ from typing import NamedTuple
 from .files import digest
 
 _SCHEMA = 1
-_STAGED = re.compile(r"|\.svi-[0-9a-f]{8}\.\d+[no]")
+# Names that an install gives to files beside the real ones, and nobody else does.
+STAGED = re.compile(r"\.svi-[0-9a-f]{8}\.[0-9]+[no]")
+_HASH = re.compile(r"[0-9a-f]{64}")
+_LARGEST = 1 << 26  # bytes; no file that is patched comes near it
 
 
 class Entry(NamedTuple):
@@ -65,7 +68,9 @@ class Journal(NamedTuple):
 
     def to_bytes(self) -> bytes:
         """Return the journal as it is stored: a checksum line, then JSON."""
-        raw = {"schema": _SCHEMA, **self._asdict(), "entries": [entry._asdict() for entry in self.entries]}
+        # The folders come first: they can be told from a journal that was cut off.
+        head = {"schema": _SCHEMA, "folders": self.folders}
+        raw = {**head, **self._asdict(), "entries": [entry._asdict() for entry in self.entries]}
         body = json.dumps(raw, ensure_ascii=True).encode()
         return digest(body).encode() + b"\n" + body
 
@@ -91,13 +96,15 @@ class Journal(NamedTuple):
                 tuple(map(str, raw["folders"])),
                 tuple(map(str, raw["sweep"])),
             )
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return None
 
 
 def _entry(raw: dict[str, str | None]) -> Entry:
     entry = Entry(str(raw["path"]), raw["before"], raw["after"], str(raw["pristine"]), str(raw["new"]), str(raw["old"]))
-    if not all(_STAGED.fullmatch(name) for name in (entry.new, entry.old)):
+    if not all(not name or STAGED.fullmatch(name) for name in (entry.new, entry.old)):
+        raise ValueError(entry.path)
+    if not all(hashed is None or _HASH.fullmatch(hashed) for hashed in (entry.before, entry.after)):
         raise ValueError(entry.path)
     return entry
 
@@ -114,6 +121,10 @@ def unpack(text: str) -> bytes:
         ValueError: the text is damaged.
     """
     try:
-        return zlib.decompress(base64.b64decode(text, validate=True))
+        machine = zlib.decompressobj()
+        data = machine.decompress(base64.b64decode(text, validate=True), _LARGEST)
     except (zlib.error, binascii.Error) as error:
         raise ValueError(str(error)) from error
+    if not machine.eof:
+        raise ValueError("cut off, or larger than any file of WanGP")
+    return data

@@ -50,11 +50,12 @@ class Owner(NamedTuple):
         """Return the owner that a lock file names, or None when it names none (its writer died at once)."""
         try:
             raw = json.loads(text)
-            return Owner(
+            owner = Owner(
                 int(raw["pid"]), str(raw["started"]), str(raw["host"]), str(raw["command"]), float(raw["time"])
             )
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return None
+        return owner if 0 < owner.pid < 1 << 31 and 0 <= owner.time < 1 << 35 else None
 
     def alive(self, now: float) -> bool:
         """Tell whether this owner can still be at work.
@@ -66,7 +67,7 @@ class Owner(NamedTuple):
             False when the lock was left behind.
         """
         if self.host != platform.node():
-            return now - self.time < _FAR_STALE
+            return abs(now - self.time) < _FAR_STALE
         return process.started(self.pid) == self.started
 
 

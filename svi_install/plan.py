@@ -53,6 +53,7 @@ class Plan(NamedTuple):
         notes: what a person should know, one sentence each.
         sweep: folders that go afterwards if they are empty, deepest first; caches of Python in them go too.
         relies: sha256 by path of the files that were read and stay as they are, None where there was none.
+        away: files of ours that could not be removed, because their folder outside the checkout is not there now.
     """
 
     command: str
@@ -62,6 +63,22 @@ class Plan(NamedTuple):
     notes: tuple[str, ...] = ()
     sweep: tuple[str, ...] = ()
     relies: Mapping[str, str | None] = MappingProxyType({})
+    away: tuple[str, ...] = ()
+
+
+class _Removal(NamedTuple):
+    """What goes, what is to be said about the rest, and sha256 by path of what cannot be reached now."""
+
+    changes: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
+    away: Mapping[str, str] = MappingProxyType({})
+
+    def plus(self, other: _Removal) -> _Removal:
+        """Return both, each file once."""
+        known = {change.path for change in self.changes} | set(self.away)
+        changes = tuple(change for change in other.changes if change.path not in known)
+        notes = tuple(note for note in other.notes if note not in self.notes)
+        return _Removal((*self.changes, *changes), (*self.notes, *notes), {**other.away, **self.away})
 
 
 class _File(NamedTuple):
@@ -95,31 +112,37 @@ def plan_install(
         SviError: a hook has no safe place, or a line or file of ours was changed by somebody.
     """
     disk = Witness(RealDisk(root) if disk is None else disk)
-    stored = disk.read(receipt.PATH)
-    old = None if stored is None else receipt.parse(stored)
+    stored, old = _stored(disk)
+    if _strange_receipt(disk, stored):
+        raise SviError(
+            "not-a-file",
+            f"{root / receipt.PATH} is a link or no file at all, so nothing can be noted there. Nothing was changed.",
+            "Delete it, then run the same command again.",
+        )
     patched = tuple(_patched(path, patchset.variants[path], disk, old) for path in patchset.paths)
     ours = old is not None or any(file.data != file.clean.data for file in patched) or _any_there(disk, runtime)
     added, notes = _additions(disk, old, runtime, profiles, ours)
     notes = (*_broken(patched), *notes)
-    stale, stale_notes = _stale(disk, old, {**runtime, **profiles})
+    stale = _stale(disk, old, {**runtime, **profiles})
     hooked = tuple(Change(file.path, file.data, file.placement.after) for file in patched)
-    written = tuple(change for change in (*added.values(), *hooked, *stale) if change.before != change.after)
+    written = tuple(change for change in (*added.values(), *hooked, *stale.changes) if change.before != change.after)
     new = Receipt(
         __version__,
         patchset.version,
         _wangp(patched),
         time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         tuple(_entry(file, patchset, disk, old) for file in patched),
-        MappingProxyType({path: digest(change.after or b"") for path, change in added.items()}),
+        MappingProxyType({**stale.away, **{path: digest(change.after or b"") for path, change in added.items()}}),
         _made(disk, old, tuple(added)),
+        _replaced((*added.values(), *stale.changes)),
     )
     places = MappingProxyType({file.path: file.placement.places for file in patched})
     # Changes of a person's own elsewhere in the files are no reason to write a new receipt.
-    if old is not None and not written and new._replace(time=old.time, patched=old.patched) == old:
+    if old is not None and not written and new._replace(time=old.time, patched=old.patched, found=old.found) == old:
         return Plan("install", root, (), places, notes)
     record = Change(receipt.PATH, stored, new.to_bytes())
     changes = (record, *written)
-    return Plan("install", root, changes, places, (*notes, *stale_notes), relies=_relies(disk, changes))
+    return Plan("install", root, changes, places, (*notes, *stale.notes), relies=_relies(disk, changes))
 
 
 def plan_revert(
@@ -148,8 +171,7 @@ def plan_revert(
         SviError: a line of ours was changed by somebody, so that it is not ours to remove.
     """
     disk = Witness(RealDisk(root) if disk is None else disk)
-    stored = disk.read(receipt.PATH)
-    old = None if stored is None else receipt.parse(stored)
+    stored, old = _stored(disk)
     changes: list[Change] = []
     notes: list[str] = []
     for path in reversed(patchset.paths):
@@ -165,20 +187,41 @@ def plan_revert(
             notes.append(f"{path} was changed since the install: only svi-install's lines go, the changes stay.")
         mtime = recorded.mtime_ns if recorded is not None and clean.recorded else None
         changes.append(Change(path, data, clean.data, mtime))
+    gone = _Removal()
     if old is not None:
-        removed, kept = _remove_recorded(disk, old, {**runtime, **profiles})
-    elif changes or _any_there(disk, runtime):
-        removed, kept = _remove_recognised(disk, runtime, profiles)
+        gone = _remove_recorded(disk, old, {**runtime, **profiles})
+    if old is None or old.damaged:
+        if stored is not None or changes or _any_there(disk, runtime):
+            gone = gone.plus(_remove_recognised(disk, runtime, profiles))
     else:
-        removed, kept = (), ()
-    record = () if stored is None else (Change(receipt.PATH, stored, None),)
+        # What a damaged disk may have lost from a receipt of 0.1.0: a file in the runtime's folder that is ours anyway.
+        gone = gone.plus(_remove_recognised(disk, runtime, {})._replace(notes=()))
+    record: tuple[Change, ...] = ()
+    if stored is not None:
+        left = None if old is None or not gone.away else old.left_over(gone.away).to_bytes()
+        record = (Change(receipt.PATH, stored, left),) if left != stored else ()
     made = () if old is None else tuple(reversed(old.folders))
     sweep = tuple(
         folder for folder in dict.fromkeys((CACHE, RUNTIME, *made)) if disk.exists(folder) and disk.removable(folder)
     )
     later = [Change(path, data, None) for path, data in written.items() if disk.read(path) == data]
-    plan = (*changes, *later, *reversed(removed), *record)
-    return Plan("revert", root, plan, MappingProxyType({}), (*notes, *kept), sweep, _relies(disk, plan))
+    plan = (*changes, *later, *reversed(gone.changes), *record)
+    notes += [*gone.notes, *_strange_receipt(disk, stored)]
+    return Plan("revert", root, plan, MappingProxyType({}), tuple(notes), sweep, _relies(disk, plan), tuple(gone.away))
+
+
+def _stored(disk: Disk) -> tuple[bytes | None, Receipt | None]:
+    """Return the receipt's bytes, and what can be read of them."""
+    if not disk.is_file(receipt.PATH) or not disk.removable(receipt.PATH):
+        return None, None
+    stored = disk.read(receipt.PATH)
+    return stored, None if stored is None else receipt.parse(stored)
+
+
+def _strange_receipt(disk: Disk, stored: bytes | None) -> tuple[str, ...]:
+    if stored is None and (disk.exists(receipt.PATH) or not disk.removable(receipt.PATH)):
+        return (f"{receipt.PATH} is no plain file and was left alone; delete it by hand.",)
+    return ()
 
 
 def _broken(patched: tuple[_File, ...]) -> tuple[str, ...]:
@@ -222,7 +265,17 @@ def _entry(file: _File, patchset: PatchSet, disk: Disk, old: Receipt | None) -> 
         disk.proof(file.path, before),
         mtime,
         hook_lines(patchset.variants[file.path]),
+        _other_lines(file, patchset, recorded),
     )
+
+
+def _other_lines(file: _File, patchset: PatchSet, recorded: Patched | None) -> tuple[str, ...]:
+    """Return the lines of another svi-install that are in the file now: interrupted, this install may leave them."""
+    if recorded is None:
+        return ()
+    there = set(map(bytes.strip, file.data.splitlines()))
+    ours = set(hook_lines(patchset.variants[file.path]))
+    return tuple(line for line in (*recorded.lines, *recorded.found) if line not in ours and line.encode() in there)
 
 
 def _additions(
@@ -232,8 +285,15 @@ def _additions(
     added: dict[str, Change] = {}
     notes: list[str] = []
     for path, data in {**runtime, **profiles}.items():
+        if blocked := disk.in_the_way(path):
+            raise SviError(
+                "not-a-folder",
+                f"{blocked} is not a folder (or a link to one that is not there), and {path} belongs into it. "
+                "Nothing was changed.",
+                f"Move {blocked} away or bring back the folder that it links to; then run svi-install again.",
+            )
         now = disk.read(path)
-        known = old is not None and now is not None and old.added.get(path) == digest(now)
+        known = old is not None and now is not None and digest(now) in (old.added.get(path), old.found.get(path))
         if now is None or known or (now == data and ours):
             added[path] = Change(path, now, data)
         elif path in runtime and now != data:
@@ -248,47 +308,65 @@ def _additions(
     return added, tuple(notes)
 
 
-def _stale(disk: Disk, old: Receipt | None, current: Mapping[str, bytes]) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+def _stale(disk: Disk, old: Receipt | None, current: Mapping[str, bytes]) -> _Removal:
     """Return the removal of what an older or newer svi-install added and this one does not have."""
     if old is None:
-        return (), ()
-    gone = old._replace(added={path: digest for path, digest in old.added.items() if path not in current})
-    return _remove_recorded(disk, gone, {})
+        return _Removal()
+    added, found = ({path: sums[path] for path in sums if path not in current} for sums in (old.added, old.found))
+    return _remove_recorded(disk, old._replace(added=added, found=found), {})
 
 
-def _remove_recorded(
-    disk: Disk, old: Receipt, current: Mapping[str, bytes]
-) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+def _replaced(changes: tuple[Change, ...]) -> Mapping[str, str]:
+    """Return the sums of what is there and goes: an interrupted command may leave some of it."""
+    replaced = (change for change in changes if change.before not in (None, change.after))
+    return MappingProxyType({change.path: digest(change.before or b"") for change in replaced})
+
+
+def _remove_recorded(disk: Disk, old: Receipt, current: Mapping[str, bytes]) -> _Removal:
     changes: list[Change] = []
     notes: list[str] = []
-    for path, recorded in old.added.items():
+    away: dict[str, str] = {}
+    for path, recorded in {**old.found, **old.added}.items():
+        if disk.away(path) and not _folder_is_gone(disk, old, path):
+            away[path] = recorded
+            continue
         if not disk.removable(path):
             notes.append(f"{path} is no longer a plain file of this WanGP or its LoRA folder and was left alone.")
             continue
         now = disk.read(path)
         if now is None:
             continue
-        if digest(now) == recorded or now == current.get(path):
+        if digest(now) in (recorded, old.found.get(path)) or now == current.get(path):
             changes.append(Change(path, now, None))
         else:
             notes.append(f"{path} was changed since the install and was kept.")
-    return tuple(changes), tuple(notes)
+    if away:
+        folders = ", ".join(sorted({str(PurePosixPath(path).parent) for path in away}))
+        notes.append(
+            f"{len(away)} profiles lie in {folders}, which is not there now (a drive that is not connected?). They are "
+            "remembered: run svi-install --revert again when it is back."
+        )
+    return _Removal(tuple(changes), tuple(notes), away)
 
 
-def _remove_recognised(
-    disk: Disk, runtime: Mapping[str, bytes], profiles: Mapping[str, bytes]
-) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+def _folder_is_gone(disk: Disk, old: Receipt, path: str) -> bool:
+    """Tell whether a folder was made by an install and somebody removed it: then no drive is missing."""
+    folder = PurePosixPath(path).parent
+    return str(folder) in old.folders and disk.exists(str(folder.parent))
+
+
+def _remove_recognised(disk: Disk, runtime: Mapping[str, bytes], profiles: Mapping[str, bytes]) -> _Removal:
     changes: list[Change] = []
     notes: list[str] = []
     for path, data in {**runtime, **profiles}.items():
         now = disk.read(path)
-        if now == data:
+        if now == data and disk.removable(path):
             changes.append(Change(path, now, None))
         elif now is not None and path in runtime:
             notes.append(
                 f"{path} is not known to this svi-install and was kept; delete the folder {RUNTIME} if it is not yours."
             )
-    return tuple(changes), tuple(notes)
+    return _Removal(tuple(changes), tuple(notes))
 
 
 def _relies(disk: Witness, changes: tuple[Change, ...]) -> Mapping[str, str | None]:

@@ -40,7 +40,7 @@ def extended(variants: tuple[Variant, ...], recorded: Patched | None) -> tuple[V
     """
     if recorded is None:
         return variants
-    return tuple(variant._replace(retired=variant.retired + recorded.lines) for variant in variants)
+    return tuple(variant._replace(retired=variant.retired + recorded.lines + recorded.found) for variant in variants)
 
 
 def take_out(

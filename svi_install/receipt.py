@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from . import files
+from .diffs import MARKER
+from .errors import SviError
 from .files import FOLDER
 
 SCHEMA = 1
 PATH = f"{FOLDER}/receipt.json"
+_HASH = re.compile(r"[0-9a-f]{64}")
+_LATEST = 1 << 62  # nanoseconds since 1970 that every disk can hold, some 146 years
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Patched(NamedTuple):
@@ -26,6 +32,8 @@ class Patched(NamedTuple):
         proof: how they were proven pristine: ``published``, ``git`` or ``hooks``.
         mtime_ns: the file's time of last change before the install, None when not known.
         lines: the hook lines without indentation, so that any other svi-install can take them out.
+        found: hook lines of another svi-install that were in the file before; should the command that wrote this
+            receipt be interrupted, they may still be there.
     """
 
     path: str
@@ -35,6 +43,7 @@ class Patched(NamedTuple):
     proof: str
     mtime_ns: int | None
     lines: tuple[str, ...]
+    found: tuple[str, ...] = ()
 
     def pristine_bytes(self) -> bytes | None:
         """Return the pristine bytes, or None when the receipt was damaged."""
@@ -59,6 +68,9 @@ class Receipt(NamedTuple):
         patched: WanGP's own files with hooks.
         added: sha256 by path of the files that are ours.
         folders: folders that were made, parents first.
+        found: sha256 by path of files of ours that the install replaced or removed; should it be interrupted, they may
+            still be there.
+        damaged: some of it could not be read; what is here is what could.
     """
 
     version: str
@@ -68,6 +80,8 @@ class Receipt(NamedTuple):
     patched: tuple[Patched, ...]
     added: Mapping[str, str]
     folders: tuple[str, ...]
+    found: Mapping[str, str] = _NOTHING
+    damaged: bool = False
 
     def of(self, path: str) -> Patched | None:
         """Return what is known of one patched file."""
@@ -84,8 +98,22 @@ class Receipt(NamedTuple):
             "patched": [entry._asdict() for entry in self.patched],
             "added": dict(self.added),
             "folders": list(self.folders),
+            "found": dict(self.found),
         }
-        return json.dumps(raw, indent=1).encode() + b"\n"
+        return json.dumps({**raw, "sum": _sum(raw)}, indent=1).encode() + b"\n"
+
+    def left_over(self, away: Mapping[str, str]) -> Receipt:
+        """Return what to remember when SVI was taken out but for files whose drive is not there.
+
+        Args:
+            away: sha256 by path of those files.
+        """
+        folders = tuple(name for name in self.folders if any(path.startswith(f"{name}/") for path in away))
+        return self._replace(patched=(), added=away, folders=folders, found=_NOTHING, damaged=False)
+
+    def is_left_over(self) -> bool:
+        """Tell whether SVI was taken out but for files on a drive that was not there."""
+        return not self.patched and not self.damaged and bool(self.added)
 
 
 def parse(data: bytes) -> Receipt | None:
@@ -95,36 +123,94 @@ def parse(data: bytes) -> Receipt | None:
         data: its bytes.
 
     Returns:
-        The receipt; None when it is damaged or of a newer kind. Hooks alone are enough to revert, so nothing is lost.
+        The receipt; of a damaged one every entry that is whole, marked as damaged, because each is checked against the
+        files before it is acted on. None when nothing of it can be read or it is of a newer kind: hooks alone are
+        enough to revert.
     """
     try:
         raw = json.loads(data)
-        if raw["schema"] != SCHEMA:
-            return None
-        return Receipt(
-            str(raw["version"]),
-            str(raw["patch_set"]),
-            str(raw["wangp"]),
-            str(raw["time"]),
-            tuple(_patched(entry) for entry in raw["patched"]),
-            MappingProxyType({str(path): str(digest) for path, digest in raw["added"].items()}),
-            tuple(str(folder) for folder in raw["folders"]),
-        )
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, RecursionError):
         return None
+    if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
+        return None
+    reader = _Reader()
+    patched = tuple(entry for item in reader.items(raw.get("patched")) if (entry := reader.patched(item)) is not None)
+    added = reader.hashes(raw.get("added"))
+    found = reader.hashes(raw.get("found", {}))
+    folders = tuple(name for name in reader.items(raw.get("folders")) if reader.check(_is_path(name)))
+    # Receipts of 0.1.0 have no sum.
+    reader.check("sum" not in raw or raw["sum"] == _sum({name: value for name, value in raw.items() if name != "sum"}))
+    version, patch_set, wangp, time = (reader.text(raw.get(name)) for name in ("version", "patch_set", "wangp", "time"))
+    if reader.damaged and not (patched or added):
+        return None
+    return Receipt(version, patch_set, wangp, time, patched, added, folders, found, reader.damaged)
 
 
-def _patched(raw: Any) -> Patched:
-    mtime = raw["mtime_ns"]
-    return Patched(
-        str(raw["path"]),
-        str(raw["before"]),
-        str(raw["after"]),
-        str(raw["pristine"]),
-        str(raw["proof"]),
-        None if mtime is None else int(mtime),
-        tuple(str(line) for line in raw["lines"]),
-    )
+def _sum(raw: Mapping[str, Any]) -> str:
+    try:
+        return files.digest(json.dumps(raw, sort_keys=True).encode())
+    except (ValueError, RecursionError):
+        return ""
+
+
+def _is_text(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+
+
+def _is_path(value: Any) -> bool:
+    return _is_text(value) and bool(value) and "\0" not in value
+
+
+class _Reader:
+    """Takes the whole entries of a receipt and remembers whether there were others."""
+
+    def __init__(self) -> None:
+        self.damaged = False
+
+    def check(self, good: bool) -> bool:
+        self.damaged = self.damaged or not good
+        return good
+
+    def text(self, value: Any) -> str:
+        return str(value) if self.check(_is_text(value)) else "unknown"
+
+    def items(self, value: Any) -> list[Any]:
+        return value if self.check(isinstance(value, list)) else []
+
+    def hashes(self, value: Any) -> Mapping[str, str]:
+        pairs = value.items() if self.check(isinstance(value, dict)) else ()
+        return MappingProxyType(
+            {path: hashed for path, hashed in pairs if self.check(_is_path(path) and _is_hash(hashed))}
+        )
+
+    def lines(self, value: Any) -> tuple[str, ...]:
+        # A line without our mark may be one of WanGP's own.
+        return tuple(line for line in self.items(value) if self.check(_is_text(line) and line.endswith(MARKER)))
+
+    def patched(self, raw: Any) -> Patched | None:
+        if not self.check(isinstance(raw, dict) and _is_path(raw.get("path"))):
+            return None
+        hashes = [raw.get(name) for name in ("before", "after")]
+        before, after = (hashed if self.check(_is_hash(hashed)) else "" for hashed in hashes)
+        mtime = raw.get("mtime_ns")
+        whole = mtime is None or (type(mtime) is int and 0 <= mtime < _LATEST)
+        return Patched(
+            raw["path"],
+            before,
+            after,
+            self.text(raw.get("pristine")),
+            self.text(raw.get("proof")),
+            mtime if self.check(whole) else None,
+            self.lines(raw.get("lines")),
+            self.lines(raw.get("found", [])),
+        )
+
+
+def _is_hash(value: Any) -> bool:
+    return isinstance(value, str) and _HASH.fullmatch(value) is not None
 
 
 def load(root: Path) -> Receipt | None:
@@ -139,5 +225,25 @@ def load(root: Path) -> Receipt | None:
     Raises:
         SviError: it is there and the disk refuses to give it.
     """
-    data = files.read(root / PATH)
+    data = read(root / PATH)
     return None if data is None else parse(data)
+
+
+def read(path: Path) -> bytes | None:
+    """Return the bytes of a stored receipt; whatever lies there and is no file counts as none.
+
+    Args:
+        path: where it is stored.
+
+    Returns:
+        The bytes, None when there is no file.
+
+    Raises:
+        SviError: it is there and the disk refuses to give it.
+    """
+    try:
+        return files.read(path)
+    except SviError as error:
+        if error.code != "not-a-file":
+            raise
+        return None

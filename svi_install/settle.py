@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from . import destination, files
+from . import destination, files, outside
 from .errors import SviError
 from .journal import Entry, Journal
+from .outside import is_outside
 
 RUNNING = "journal"
 DONE = "journal.done"
 DRAFT = "journal.new"
+TIGHT = "receipt.tight"  # a revert on a full disk is on its way
 
 
 class Recovery(NamedTuple):
@@ -19,20 +21,62 @@ class Recovery(NamedTuple):
 
     Attributes:
         command: the command that had been interrupted, empty when its journal could not be read.
-        action: ``undone`` (the files are as before it) or ``finished`` (it was complete, only its traces were left).
+        action: ``undone`` (the files are as before it), ``finished`` (it was complete, only its traces were left),
+            ``cleared`` (its journal was damaged: its traces were removed, and each file is the old or the new one) or
+            ``mended`` (it was a revert on a full disk: every file is whole, and what is left goes with the next one).
         kept: files that somebody changed since; they were left as they are.
+        strange: files outside the checkout that no record of this computer names; they were left alone.
     """
 
     command: str
-    action: Literal["undone", "finished"]
+    action: Literal["undone", "finished", "cleared", "mended"]
     kept: tuple[str, ...] = ()
+    strange: tuple[str, ...] = ()
+
+
+class _Reach(NamedTuple):
+    """Where recovery may go: inside the checkout, and outside only to what this computer noted for this journal."""
+
+    root: Path
+    roots: tuple[Path, ...]
+    known: frozenset[str]
+
+    def real(self, path: str) -> Path | None:
+        """Return what is really behind a planned path, None where it is not safe or not known."""
+        try:
+            real = destination.resolve(self.root, path, self.roots)
+        except SviError:
+            return None
+        return None if is_outside(self.root, real) and str(real) not in self.known else real
+
+    def file(self, path: str) -> Path | None:
+        """Return the real file behind a planned path like `real`; None also where something else is there by now.
+
+        Raises:
+            SviError: the disk did not let it be looked at.
+        """
+        try:
+            destination.resolve_file(self.root, path, self.roots)
+        except SviError as error:
+            if error.code != "unsafe-path":
+                raise
+            return None
+        return self.real(path)
+
+    def strange(self, path: str) -> bool:
+        """Tell whether a path leads outside, to what no record of this computer names."""
+        try:
+            real = destination.resolve(self.root, path, self.roots)
+        except SviError:
+            return False
+        return is_outside(self.root, real) and str(real) not in self.known
 
 
 def settle(root: Path, folder: Path) -> Recovery | None:
     """Bring what an interrupted command left to an end; the caller holds the lock.
 
-    A journal that the disk damaged is dropped without acting on it: every file is whole at any moment, and which of
-    them carry hooks can be seen in the files themselves.
+    A journal that the disk damaged is not acted on: every file is whole at any moment, and which of them carry hooks
+    can be seen in the files themselves. What was staged is removed then, told by its name.
 
     Args:
         root: the checkout.
@@ -44,37 +88,53 @@ def settle(root: Path, folder: Path) -> Recovery | None:
     Raises:
         SviError: the disk refused; the journal stays for the next time.
     """
-    result = _finish(root, folder)
+    result = None
     try:
-        data = files.read(folder / RUNNING)
-        if data is not None:
+        for name, way in ((DONE, _finish), (RUNNING, _undo)):
+            data = _read(folder / name)
+            if data is None:
+                continue
             journal = Journal.from_bytes(data)
-            kept = () if journal is None else _undo(root, journal)
-            files.remove(folder / RUNNING)
+            if journal is None:
+                _clear(root, data)
+                result = Recovery("", "cleared")
+            else:
+                done = way(root, folder, journal, outside.of_journal(data))
+                if done is None:
+                    continue
+                result = done
+            files.remove(folder / name)
             files.sync_folder(folder)
-            result = Recovery("" if journal is None else journal.command, "undone", kept)
+            _forget(data, root)
         files.remove(folder / DRAFT)
+        if (folder / TIGHT).exists():
+            from . import tight
+
+            tight.mend(root, folder)
+            result = Recovery("revert", "mended")
     except OSError as error:
         raise files.plain(error, folder, "clear up") from error
     return result
 
 
-def sweep(root: Path, folder: Path, journal: Journal) -> bool:
+def sweep(root: Path, folder: Path, journal: Journal, known: frozenset[str]) -> bool:
     """Remove the traces of a committed transaction.
 
     Args:
         root: the checkout.
         folder: the folder of ours in it.
         journal: the committed journal.
+        known: real paths outside the checkout that the transaction touched.
 
     Returns:
         False when the disk refused: the marker of the commit stays, and the next command tries again.
     """
     try:
-        outside = destination.outside_roots(root)
-        _drop_staged(root, journal, outside)
+        reach = _Reach(root, destination.outside_roots(root), known)
+        _drop_staged(reach, journal)
         for name in journal.sweep:
-            _remove_made(destination.resolve(root, name, outside))
+            if (made := reach.real(name)) is not None:
+                _remove_made(made)
         files.remove(folder / DONE)
         files.sync_folder(folder)
     except (OSError, SviError):
@@ -82,32 +142,48 @@ def sweep(root: Path, folder: Path, journal: Journal) -> bool:
     return True
 
 
-def _finish(root: Path, folder: Path) -> Recovery | None:
-    data = files.read(folder / DONE)
-    if data is None:
-        return None
-    journal = Journal.from_bytes(data)
-    if journal is None:
-        files.remove(folder / DONE)
-        return Recovery("", "finished")
-    return Recovery(journal.command, "finished") if sweep(root, folder, journal) else None
+def _read(path: Path) -> bytes | None:
+    """Return the bytes of a journal; a pipe or a device under its name counts as a damaged one."""
+    try:
+        return files.read(path)
+    except SviError as error:
+        if error.code != "not-a-file" or path.is_dir():
+            raise
+        return b""
 
 
-def _undo(root: Path, journal: Journal) -> tuple[str, ...]:
-    outside = destination.outside_roots(root)
-    kept = [entry.path for entry in reversed(journal.entries) if not _restore(root, entry, outside)]
-    _drop_staged(root, journal, outside)
+def _clear(root: Path, data: bytes) -> None:
+    # Imported late, because only a damaged disk or a hand brings anybody here.
+    from . import litter
+
+    litter.clear(root, data, outside.of_checkout(root))
+
+
+def _forget(data: bytes, root: Path) -> None:
+    record = outside.of_journal(data) or outside.of_checkout(root)
+    if record is not None:
+        outside.forget(record)
+
+
+def _finish(root: Path, folder: Path, journal: Journal, record: outside.Record | None) -> Recovery | None:
+    known = frozenset() if record is None else record.paths
+    return Recovery(journal.command, "finished") if sweep(root, folder, journal, known) else None
+
+
+def _undo(root: Path, folder: Path, journal: Journal, record: outside.Record | None) -> Recovery:
+    reach = _Reach(root, destination.outside_roots(root), frozenset() if record is None else record.paths)
+    undone = [(entry, _restore(reach, entry)) for entry in reversed(journal.entries)]
+    _drop_staged(reach, journal)
     for name in reversed(journal.folders):
-        try:
-            made = destination.resolve(root, name, outside)
-        except SviError:
-            continue
-        _drop_folder(made)
-    return tuple(kept)
+        if (made := reach.real(name)) is not None:
+            _drop_folder(made)
+    left = [entry.path for entry, done in undone if not done]
+    strange = tuple(path for path in left if reach.strange(path))
+    return Recovery(journal.command, "undone", tuple(path for path in left if path not in strange), strange)
 
 
-def _restore(root: Path, entry: Entry, outside: tuple[Path, ...]) -> bool:
-    real = _real_file(root, entry, outside)
+def _restore(reach: _Reach, entry: Entry) -> bool:
+    real = reach.file(entry.path)
     if real is None:
         return False
     data = files.read(real)
@@ -119,7 +195,11 @@ def _restore(root: Path, entry: Entry, outside: tuple[Path, ...]) -> bool:
     if entry.before is None:
         files.remove(real)
     else:
-        files.replace(_old_file(real, entry), real)
+        try:
+            old = _old_file(real, entry)
+        except ValueError:  # nobody has those bytes any more
+            return False
+        files.replace(old, real)
     files.sync_folder(real.parent)
     return True
 
@@ -130,14 +210,14 @@ def _old_file(real: Path, entry: Entry) -> Path:
     data = files.read(old)
     if data is None or files.digest(data) != entry.before:
         files.remove(old)
-        files.write_new(old, entry.bytes_before(), real.stat() if real.exists() else None)
+        files.write_new(old, entry.bytes_before(), real if real.exists() else None)
     return old
 
 
-def _drop_staged(root: Path, journal: Journal, outside: tuple[Path, ...]) -> None:
+def _drop_staged(reach: _Reach, journal: Journal) -> None:
     touched: dict[Path, None] = {}
     for entry in journal.entries:
-        real = _real_file(root, entry, outside)
+        real = reach.real(entry.path)
         for name in (entry.new, entry.old):
             if real is not None and name and files.remove(real.with_name(name)):
                 touched[real.parent] = None
@@ -157,11 +237,3 @@ def _drop_folder(folder: Path) -> None:
     # Where it is gone already, its parent may be gone too.
     if folder.is_dir() and files.remove_folder(folder):
         files.sync_folder(folder.parent)
-
-
-def _real_file(root: Path, entry: Entry, outside: tuple[Path, ...]) -> Path | None:
-    """Return the real file, or None where a changed link or folder makes it unsafe by now: it is left alone then."""
-    try:
-        return destination.resolve_file(root, entry.path, outside)
-    except SviError:
-        return None

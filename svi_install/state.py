@@ -146,6 +146,11 @@ def _judge(
     if kinds == {"none"}:
         if old is None and not there:
             return "absent", ()
+        if old is not None and old.is_left_over() and not there:
+            return "absent", (
+                f"{len(old.added)} of SVI's profiles are left on a drive that was not there when SVI was taken out; "
+                f"run svi-install --revert {quoted(root)} when it is back.",
+            )
         return "wiped", ("WanGP's files were reset, by its updater or by hand: no hook is left.",)
     if strange := [path for path, state in ours.items() if state == "changed"]:
         return "edited", (*details, *(f"{path} is not the file that svi-install put there." for path in strange))
@@ -160,6 +165,8 @@ def _judge(
         return "outdated", (f"{version} is installed here; this is {__version__}.", *details)
     if old is None:
         return "installed", (*details, "Its receipt is missing; the next svi-install writes a new one.")
+    if old.damaged:
+        return "installed", (*details, "Its receipt is damaged; the next svi-install writes a new one.")
     return "installed", details
 
 

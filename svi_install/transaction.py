@@ -16,12 +16,12 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from . import destination, files, lock
+from . import destination, files, lock, outside
 from .errors import SviError
 from .files import FOLDER
 from .journal import Entry, Journal, pack
 from .plan import Change, Plan
-from .settle import DONE, DRAFT, RUNNING, Recovery, settle, sweep
+from .settle import DONE, DRAFT, RUNNING, TIGHT, Recovery, settle, sweep
 
 
 class _Step(NamedTuple):
@@ -44,7 +44,14 @@ def run(plan: Plan) -> None:
         return
     with lock.hold(plan.root, plan.command) as folder:
         settle(plan.root, folder)
-        _carry_out(plan, folder)
+        try:
+            _carry_out(plan, folder)
+        except SviError as error:
+            if error.code != "disk-full" or plan.command != "revert":
+                raise
+            from . import tight
+
+            tight.run(plan, folder)
 
 
 def planned(root: Path, make: Callable[[], Plan]) -> Plan:
@@ -86,26 +93,29 @@ def recover(root: Path) -> Recovery | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     # An empty folder is what is left of a command that ended just before it took the lock.
-    if names and not names & {RUNNING, DONE, DRAFT, lock.NAME}:
+    if names and not names & {RUNNING, DONE, DRAFT, TIGHT, lock.NAME}:
         return None
     with lock.hold(root, "recover") as folder:
         return settle(root, folder)
 
 
 def _carry_out(plan: Plan, folder: Path) -> None:
-    outside = destination.outside_roots(plan.root)
+    roots = destination.outside_roots(plan.root)
     for path, expected in plan.relies.items():
         data = files.read(plan.root / path)
         if (None if data is None else files.digest(data)) != expected:
             raise _changed(plan.root / path)
-    steps = _steps(plan, outside)
+    token = secrets.token_hex(4)
+    steps = _steps(plan, roots, token)
     made = _missing_folders(plan)
-    for name in (*made, *plan.sweep):
-        destination.resolve(plan.root, name, outside)
+    folders = [destination.resolve(plan.root, name, roots) for name in (*made, *plan.sweep)]
     journal = Journal(plan.command, time.time(), tuple(step.entry for step in steps), made, plan.sweep)
+    data = journal.to_bytes()
+    beyond = [real for real in (*(step.real for step in steps), *folders) if outside.is_outside(plan.root, real)]
+    outside.note(plan.root, token, data, beyond, _staged_beyond(plan.root, steps))
     place = folder
     try:
-        _store(journal, folder)
+        _store(data, folder)
         for name in made:
             place = plan.root / name
             files.make_folder(place)
@@ -123,14 +133,25 @@ def _carry_out(plan: Plan, folder: Path) -> None:
         raise
     with contextlib.suppress(OSError):
         files.sync_folder(folder)
-    sweep(plan.root, folder, journal)
+    if sweep(plan.root, folder, journal, frozenset(map(str, beyond))):
+        _forget(data, beyond)
 
 
-def _steps(plan: Plan, outside: tuple[Path, ...]) -> tuple[_Step, ...]:
+def _staged_beyond(root: Path, steps: tuple[_Step, ...]) -> list[Path]:
+    names = [(step.real, name) for step in steps for name in (step.entry.new, step.entry.old) if name]
+    return [real.with_name(name) for real, name in names if outside.is_outside(root, real)]
+
+
+def _forget(data: bytes, beyond: list[Path]) -> None:
+    record = outside.of_journal(data) if beyond else None
+    if record is not None:
+        outside.forget(record)
+
+
+def _steps(plan: Plan, roots: tuple[Path, ...], token: str) -> tuple[_Step, ...]:
     steps: list[_Step] = []
-    token = secrets.token_hex(4)
     for number, change in enumerate(plan.changes):
-        real = destination.resolve_file(plan.root, change.path, outside)
+        real = destination.resolve_file(plan.root, change.path, roots)
         if any(os.path.normcase(step.real) == os.path.normcase(real) for step in steps):
             raise SviError("unsafe-path", f"Two planned files are one and the same: {real}. Nothing was changed.")
         if change.after is None and (plan.root / change.path).is_symlink():
@@ -177,8 +198,8 @@ def _missing_folders(plan: Plan) -> tuple[str, ...]:
     return tuple(missing)
 
 
-def _store(journal: Journal, folder: Path) -> None:
-    files.write_new(folder / DRAFT, journal.to_bytes())
+def _store(data: bytes, folder: Path) -> None:
+    files.write_new(folder / DRAFT, data)
     files.replace(folder / DRAFT, folder / RUNNING)
     files.sync_folder(folder)
     files.sync_folder(folder.parent)
@@ -188,7 +209,7 @@ def _stage(step: _Step) -> None:
     change, entry, real = step.change, step.entry, step.real
     like = None
     if change.before is not None:
-        like = real.stat()
+        like = real
         files.keep_aside(real, real.with_name(entry.old))
     if change.after is not None:
         files.write_new(real.with_name(entry.new), change.after, like, change.mtime_ns)

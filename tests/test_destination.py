@@ -128,10 +128,11 @@ class TestOutside:
         transaction.run(make(root, Change("loras/wan_i2v/SVI.json", None, b"{}")))
         assert (tmp_path / "drive" / "wan_i2v" / "SVI.json").read_bytes() == b"{}"
 
-    def test_only_profiles_do(self, root: Path, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("name", ["SVI.py", "mine.json"])
+    def test_only_profiles_do(self, root: Path, tmp_path: Path, name: str) -> None:
         (tmp_path / "drive").mkdir()
         (root / "loras").symlink_to(tmp_path / "drive")
-        assert "only profiles" in refused(make(root, Change("loras/a.py", None, b"x"))).message
+        assert "only SVI's profiles" in refused(make(root, Change(f"loras/{name}", None, b"x"))).message
 
     def test_an_absolute_path_into_the_checkout_is_refused(self, root: Path, tmp_path: Path) -> None:
         (root / "wgp_config.json").write_text('{"loras_root": ".."}')

@@ -96,7 +96,7 @@ class TestRead:
         def fail(*_: object) -> None:
             raise OSError(errno.EIO, "no")
 
-        monkeypatch.setattr(Path, "read_bytes", fail)
+        monkeypatch.setattr(Path, "stat", fail)
         with pytest.raises(SviError, match="Could not read"):
             files.read(root / "wgp.py")
 

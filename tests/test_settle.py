@@ -131,7 +131,7 @@ class TestRecover:
         stored = root / ".svi-install" / "journal"
         text = stored.read_bytes().partition(b"\n")[2].replace(b'"old": ".svi-', b'"old": "../../.svi-')
         stored.write_bytes(files.digest(text).encode() + b"\n" + text)
-        assert transaction.recover(root) == transaction.Recovery("", "undone")
+        assert transaction.recover(root) == transaction.Recovery("", "cleared")
 
     def test_a_sweep_that_fails_is_tried_again(self, root: Path) -> None:
         cache = root / "svi_wangp" / "__pycache__"

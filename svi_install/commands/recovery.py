@@ -9,6 +9,8 @@ from ..receipt import PATH
 _RECOVERED = {
     "undone": "An interrupted {command} was undone first.",
     "finished": "An interrupted {command} was finished first.",
+    "mended": "A revert on a full disk was interrupted; every file is whole again. Run svi-install --revert once more.",
+    "cleared": "A command was interrupted and its journal is damaged: what it left beside the files was removed first.",
 }
 
 
@@ -33,7 +35,11 @@ def recover(root: Path) -> tuple[str, ...]:
     if recovery is None:
         return ()
     kept = (f"{path} was changed since and was left as it is." for path in recovery.kept)
-    return (_RECOVERED[recovery.action].format(command=recovery.command or "command"), *kept)
+    strange = (
+        f"{path} lies outside this WanGP and is not in this computer's own notes, so it was left alone."
+        for path in recovery.strange
+    )
+    return (_RECOVERED[recovery.action].format(command=recovery.command or "command"), *kept, *strange)
 
 
 def _litter(root: Path) -> bool:

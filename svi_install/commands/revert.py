@@ -42,6 +42,8 @@ def revert(root: Path, *, dry_run: bool = False, committed: Committed = lambda _
     version = checkout.version
     if not changes and not plan.sweep:
         headline = f"svi-install has nothing in WanGP {version}; nothing to do."
+        if plan.away:
+            headline = f"{len(plan.away)} profiles of svi-install cannot be reached now; nothing was changed."
         return Result("revert", "unchanged", headline, checkout, before.name, notes=(*notes, *before.details))
     if dry_run:
         headline = f"SVI would be taken out of WanGP {version}; nothing was changed."
@@ -56,6 +58,10 @@ def revert(root: Path, *, dry_run: bool = False, committed: Committed = lambda _
             diff=diff_of(plan, patches.paths),
         )
     headline = f"SVI was taken out of WanGP {version}."
+    if plan.away:
+        headline = (
+            f"SVI was taken out of WanGP {version}, but for {len(plan.away)} profiles that cannot be reached now."
+        )
     result = Result("revert", "done", headline, checkout, "absent", changes, notes=notes)
     carry_out(plan, result, committed)
     return result._replace(state=state.read(checkout.root, patches).name)

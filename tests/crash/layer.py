@@ -24,11 +24,13 @@ CHANGING = (
     "rmdir",
     "fchmod",
     "fchown",
+    "setxattr",
     "utime",
     "ftruncate",
 )
 FAULTS = (errno.ENOSPC, errno.EACCES, errno.EIO)
 KILLED = 137
+LINUX = hasattr(os, "listxattr")
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def in_child(action: Callable[[], object], fault: Fault) -> int:
 
 
 def tree(*roots: Path) -> dict[str, object]:
-    """Return everything a person could notice in some folders: names, kinds, modes, owners, links, bytes."""
+    """Return everything a person could notice in some folders: names, kinds, modes, owners, attributes, bytes."""
     found: dict[str, object] = {}
     for number, root in enumerate(roots):
         for path in sorted(root.rglob("*")):
@@ -134,4 +136,6 @@ def tree(*roots: Path) -> dict[str, object]:
                 found[key] = ("special", oct(seen.st_mode))
             else:
                 found[key] = ("file", oct(seen.st_mode), seen.st_uid, seen.st_nlink, path.read_bytes())
+                if attributes := {name: os.getxattr(path, name) for name in os.listxattr(path)} if LINUX else {}:
+                    found[f"{key} attributes"] = attributes
     return found

@@ -26,7 +26,7 @@ class Step:
         name: the call.
         path: the file or folder that changes, for `replace` and `link` the new name.
         source: the other path of `replace` and `link`.
-        value: bytes of `write`, mode of `fchmod`, flags of `open`.
+        value: bytes of `write`, mode of `fchmod`, flags of `open`, name and value of `setxattr`.
         file: number of the open file, so that bytes follow a file through renames.
     """
 
@@ -74,6 +74,11 @@ class _Recorder:
         name, number, _ = self.open_files[handle]
         self.steps.append(Step("fchmod", name, value=mode, file=number))
         os.fchmod(handle, mode)
+
+    def setxattr(self, handle: int, attribute: str, value: bytes) -> None:
+        name, number, _ = self.open_files[handle]
+        self.steps.append(Step("setxattr", name, value=(attribute, value), file=number))
+        os.setxattr(handle, attribute, value)
 
     def fsync(self, handle: int) -> None:
         name, number, writes = self.open_files[handle]
@@ -132,7 +137,7 @@ class Cut:
             name_lost = self.loses != "bytes" and step.name in _NAMES
             if name_lost and number > folders.get(os.path.normpath(step.path.rpartition("/")[0] or "."), -1):
                 continue
-            if step.name in ("write", "ftruncate", "fchmod"):
+            if step.name in ("write", "ftruncate", "fchmod", "setxattr"):
                 bytes_lost = self.loses != "names" and number > synced.get(step.file, -1)
                 if step.file in handles and not bytes_lost:
                     _change(handles[step.file], step)
@@ -148,6 +153,8 @@ def _change(handle: int, step: Step) -> None:
         os.write(handle, step.value)
     elif step.name == "fchmod":
         os.fchmod(handle, step.value)
+    elif step.name == "setxattr":
+        os.setxattr(handle, *step.value)
     else:
         os.ftruncate(handle, 0)
         os.lseek(handle, 0, os.SEEK_SET)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,6 +43,8 @@ def scenarios(base: Path) -> list[Scenario]:
     absent = miniature.write(base / "absent")
     shutil.rmtree(absent / "profiles")
     (absent / "wgp.py").chmod(0o755)
+    with contextlib.suppress(OSError, AttributeError):  # where the system or the disk knows none
+        os.setxattr(absent / "wgp.py", "user.tag", b"a person's")
     (absent / "models" / "wan" / "modules" / "model.py").rename(absent / "models" / "real_model.py")
     (absent / "models" / "wan" / "modules" / "model.py").symlink_to("../../real_model.py")
     installed = _copy(absent, base / "installed")
