@@ -18,7 +18,7 @@ import pytest
 from . import scenes
 from .conftest import OTHER_FLAVOURS, Ahead, Tree
 from .lab import flavours, media, tools
-from .lab.generate import Generation, Report, metadata, report
+from .lab.generate import Generation, Report, metadata, proof, report
 
 KEYS = {"svi_mode": True, "svi_ref_pad_num": -1, "svi_num_motion_frames": 5}
 FIELDS = {"custom_settings": {"svi_variant": "2.0"}}
@@ -158,4 +158,6 @@ def test_a_lora_lies_where_the_file_of_folders_says(channels: Answers, version: 
     assert made.md5 != channels(version)["keys in a task"].md5
     assert [lora["kept"] == lora["tensors"] for lora in channels(version).report.loras] == [True]
     video = channels(version).report.out / made.saved[-1]["file"]
-    assert metadata(video)["svi"]["loras"] == [LORA]
+    said = proof(metadata(video))
+    assert said is not None
+    assert said["loras"] == [LORA]

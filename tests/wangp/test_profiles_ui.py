@@ -20,7 +20,7 @@ import pytest
 from . import scenes
 from .conftest import NEWEST, Ahead, Tree
 from .lab import browser, flavours, installer, media, ui
-from .lab.generate import metadata, place_loras
+from .lab.generate import metadata, place_loras, proof
 
 VERSIONS = (NEWEST, "12.60", "10.83", "9.91")
 WITH_FIELDS = VERSIONS[:3]
@@ -208,8 +208,9 @@ def test_the_choice_reaches_the_video_and_its_metadata(visits: Visits, version: 
     assert [window["input_prompt"] for window in seen.windows[0]] == list(scenes.PROMPTS)
     stored = seen.videos[0]
     assert (stored["seed"], stored["video_length"]) == (scenes.SEED, 25)
-    assert stored["svi"]["variant"] == "shot"
-    assert stored["svi"]["loras"] == ["svi-shot.safetensors"]
+    made = proof(stored)
+    assert made is not None
+    assert (made["variant"], made["loras"]) == ("shot", ["svi-shot.safetensors"])
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -218,7 +219,7 @@ def test_a_profile_without_svi_switches_it_off(visits: Visits, version: str) -> 
     assert seen.said[0]
     assert [window["seed"] for window in seen.windows[1]] == [scenes.SEED]
     assert not [line for line in seen.said[1] if "] on" in line]
-    assert "svi" not in seen.videos[1]
+    assert proof(seen.videos[1]) is None
     if version in WITH_FIELDS:
         assert is_off(seen.plain)
 
@@ -232,9 +233,10 @@ def test_the_settings_of_a_video_switch_it_on_again(visits: Visits, version: str
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_film_opens_in_the_form_and_is_made_in_one_go(visits: Visits, version: str) -> None:
     seen = visits(version)
-    made, first = seen.windows[2], scenes.SEED + 7
+    made, first, said = seen.windows[2], scenes.SEED + 7, proof(seen.videos[2])
+    assert said is not None
     assert [(window["input_prompt"], window["seed"]) for window in made] == [("first", first), ("second", first + 42)]
-    assert (seen.videos[2]["svi"]["variant"], seen.videos[2]["video_length"]) == ("shot", 17)
+    assert (said["variant"], seen.videos[2]["video_length"]) == ("shot", 17)
     assert seen.film == seen.shipped
     # It brings its own start image.
     assert abs(made[0]["input_level"] - seen.windows[0][0]["input_level"]) > 1e-3

@@ -180,6 +180,11 @@ def metadata(video: Path) -> dict[str, Any]:
     return json.loads(json.loads(probe.stdout)["format"]["tags"]["comment"])
 
 
+def proof(settings: Settings) -> dict[str, Any] | None:
+    """What a video says of SVI: in releases that refuse unknown settings among the values of the form's fields."""
+    return settings.get("svi") or (settings.get("custom_settings") or {}).get("svi")
+
+
 def decoded(video: Path) -> tuple[int, str]:
     """The number of frames of a video file and the md5 of what they decode to."""
     probe = subprocess.run(
