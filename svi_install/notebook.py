@@ -16,9 +16,10 @@ from .errors import SviError
 from .gitcall import environment
 from .loras.progress import human_size
 from .result import Result
-from .storyboard import card, film
+from .storyboard import card, delivery, film
 from .storyboard.progress import line
 from .storyboard.request import Request, target_of
+from .storyboard.store import FINISHED, Store, plainly, regular, remove
 
 WANGP = "https://github.com/deepbeepmeep/Wan2GP"
 HOME = "WANGP_HOME"
@@ -77,7 +78,8 @@ def prepare(folder: Path, env: Mapping[str, str] = os.environ, run: Run = subpro
     Raises:
         SviError: git, pip or the installation of SVI failed.
     """
-    root = Path(env[HOME]) if env.get(HOME) else folder
+    # WanGP runs in its own folder; nothing may count from the notebook's.
+    root = (Path(env[HOME]) if env.get(HOME) else folder).absolute()
     if not (root / "wgp.py").is_file():
         partial = root.with_name(f"{root.name}.part")
         shutil.rmtree(partial, ignore_errors=True)
@@ -132,24 +134,25 @@ def render(
             return
         print(line(progress), flush=True)
         if kept is not None:
-            copy_segments(store, kept / store.name)
+            copy_segments(store, kept / store.name, renew=True)
         player(progress.finished)
 
     result = command.render(root, request, command.How(quality=quality or None), report=report, say=print)
     print(result.headline)
     if kept is not None:
-        shutil.copyfile(target_of(request), kept / target_of(request).name)
-        print(f"Copied to {kept / target_of(request).name}")
+        copy_segments(store, kept / store.name, renew=True)
+        print(copy_film(target_of(request), kept))
     player(target_of(request))
     return result
 
 
-def copy_segments(source: Path, target: Path) -> int:
+def copy_segments(source: Path, target: Path, *, renew: bool = False) -> int:
     """Copy finished segments and the journal; what tells that a segment is finished comes last.
 
     Args:
         source: folder of a film.
         target: another one; what it has already stays.
+        renew: copy segments that are not the same there once more.
 
     Returns:
         How many segments were copied.
@@ -157,17 +160,46 @@ def copy_segments(source: Path, target: Path) -> int:
     copied = 0
     for done in sorted(source.glob("segments/*/done.json")):
         place = target / "segments" / done.parent.name
-        if (place / done.name).is_file():
+        names = sorted(
+            (path.name for path in done.parent.iterdir() if path.is_file()), key=lambda name: name == done.name
+        )
+        if (place / done.name).is_file() and not (renew and _differ(done.parent, place, names)):
             continue
-        place.mkdir(parents=True, exist_ok=True)
-        for file in sorted(done.parent.iterdir(), key=lambda path: path.name == done.name):
-            shutil.copyfile(file, place / file.name)
+        remove(place)
+        place.mkdir(parents=True)
+        for name in names:
+            shutil.copyfile(done.parent / name, place / name)
         copied += 1
     journal, other = source / "journal.jsonl", target / "journal.jsonl"
     if journal.is_file() and (not other.is_file() or other.stat().st_size < journal.stat().st_size):
         other.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(journal, other)
     return copied
+
+
+def copy_film(target: Path, folder: Path) -> str:
+    """Copy a finished film to where it is kept, unless another file has its name there.
+
+    Args:
+        target: the film.
+        folder: where it is kept, with the folder of its segments.
+
+    Returns:
+        What was done, in words.
+
+    Raises:
+        SviError: the disk refuses.
+    """
+    copy, store = folder / target.name, Store(folder / film.store_of(target).root.name)
+    found = delivery.look(copy, store)
+    if not found.own:
+        return f"Not copied: {copy} is there already, and it is not this film's. The film is {target}."
+    with plainly(copy, "write"):
+        store.root.mkdir(exist_ok=True)
+        made = store.root / film.JOINED
+        shutil.copyfile(target, made)
+    delivery.put(made, found, store)
+    return f"Copied to {copy}"
 
 
 def upload(name: str = "") -> Path:
@@ -177,12 +209,10 @@ def upload(name: str = "") -> Path:
         SviError: there is none.
     """
     if name:
-        path = Path(name)
+        path = Path(name).absolute()
         if path.is_file():
             return path
-        raise SviError(
-            "no-image", f"There is no file {path.absolute()}.", "Upload it, or leave the field empty to pick one."
-        )
+        raise SviError("no-image", f"There is no file {path}.", "Upload it, or leave the field empty to pick one.")
     try:
         files: Any = importlib.import_module("google.colab.files")
     except ImportError:
@@ -190,13 +220,20 @@ def upload(name: str = "") -> Path:
     names = list(files.upload())
     if not names:
         raise SviError("no-image", "No image was picked.", "Run the cell again.")
-    return Path(names[0])
+    return Path(names[0]).absolute()
 
 
 def play(video: Path) -> None:
     """Show a video in the notebook."""
     screen: Any = importlib.import_module("IPython.display")
     screen.display(screen.Video(str(video), embed=True))
+
+
+def _differ(source: Path, target: Path, names: list[str]) -> bool:
+    """Tell whether files are not the same in two folders, by their sizes and by what is known of the segment."""
+    if any(regular(source / name) != regular(target / name) for name in names):
+        return True
+    return (source / FINISHED).read_bytes() != (target / FINISHED).read_bytes()
 
 
 def _packages(root: Path, run: Run) -> None:

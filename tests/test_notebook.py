@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,60 @@ def test_each_segment_is_shown_and_kept(
     assert result.extra["film"]["made"] == [3]
     assert len(standin.asked(root)) == 3
     assert notebook.copy_segments(other.with_suffix(".svi"), drive / "film.svi") == 0
+
+
+def test_a_film_of_a_person_on_the_drive_stays(
+    image: Path, ffmpeg_program: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, drive, target = standin.make(tmp_path / "WanGP"), tmp_path / "drive", tmp_path / "film.mp4"
+    drive.mkdir()
+    (drive / "film.mp4").write_text("a person's")
+    notebook.render(root, image, "one", target=target, drive=drive, show=lambda path: None, **SMALL)
+    assert (drive / "film.mp4").read_text() == "a person's"
+    assert "Not copied" in capsys.readouterr().out
+    (drive / "film.mp4").unlink()
+    for prompts in ("one", "one | two"):
+        notebook.render(root, image, prompts, target=target, drive=drive, show=lambda path: None, **SMALL)
+        assert (drive / "film.mp4").read_bytes() == target.read_bytes()
+    assert "Not copied" not in capsys.readouterr().out
+
+
+def test_what_was_mended_is_renewed_on_the_drive(tmp_path: Path) -> None:
+    here, there = tmp_path / "here.svi", tmp_path / "there.svi"
+    segment = here / "segments/0001-abc"
+    segment.mkdir(parents=True)
+    (segment / "segment.mp4").write_text("video")
+    (segment / "done.json").write_text("{}")
+    assert notebook.copy_segments(here, there) == 1
+    copy = there / "segments/0001-abc"
+    (copy / "segment.mp4").write_text("cut")
+    assert notebook.copy_segments(here, there) == 0
+    assert notebook.copy_segments(here, there, renew=True) == 1
+    assert (copy / "segment.mp4").read_text() == "video"
+    (segment / "done.json").write_text("[]")
+    assert notebook.copy_segments(here, there, renew=True) == 1
+    assert notebook.copy_segments(here, there, renew=True) == 0
+    (copy / "done.json").unlink()
+    assert notebook.copy_segments(here, there) == 1
+
+
+def test_paths_of_the_notebook_are_whole(
+    image: Path, ffmpeg_program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a person types or uploads counts from the notebook's folder, and WanGP runs in another one."""
+    monkeypatch.chdir(tmp_path)
+    root = standin.make(tmp_path / "WanGP")
+    monkeypatch.setattr("svi_install.commands.install.install", lambda root: None)
+    assert notebook.prepare(Path("Wan2GP"), {"WANGP_HOME": "WanGP"}, fake_programs([])) == root
+    assert notebook.upload("start.png") == image
+    colab = types.ModuleType("google.colab.files")
+    colab.upload = lambda: {"start.png": b""}  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "google.colab.files", colab)
+    assert notebook.upload() == image
+    notebook.render(Path("WanGP"), Path("start.png"), "one", target=Path("f.mp4"), show=lambda path: None, **SMALL)
+    assert (tmp_path / "f.mp4").is_file()
+    (name,) = standin.asked(root)[0]["image_start"]  # type: ignore[attr-defined]
+    assert Path(name).read_bytes() == image.read_bytes()
 
 
 def test_the_start_image(image: Path, tmp_path: Path) -> None:

@@ -27,6 +27,10 @@ from ..storyboard.wangp import WanGP, find, has_fields
 Agree = Callable[[str], bool]
 AUTO = "auto"
 CREDIT = "The clips are made by WanGP (github.com/deepbeepmeep/Wan2GP)."
+DOUBT = (
+    "WanGP once did not find a file while this film was made, and an earlier svi-install kept such clips. Look whether "
+    "its image is in all of them; --from 1 makes them again."
+)
 _STYLES = {"error": "red", "warning": "yellow", "note": ""}
 
 
@@ -177,6 +181,9 @@ def render(
             planned = film.plan(story, variant, planned.target, fitted.model)
         if how.start is not None:
             film.forget(planned, range(how.start, len(planned.segments) + 1))
+        job = runner.Job(wangp, planned.store.root / film.OUT, fitted.options)
+        if mend.doubtful(planned, job):
+            fitted = replace(fitted, notes=(*fitted.notes, DOUBT))
         mended = mend.damaged(planned, program)
         film.forget(planned, [segment.number for segment, _ in mended])
         _bring(wangp, planned, fitted, downloads)
@@ -186,7 +193,6 @@ def render(
             say(f"  {finding.level}: {finding.text}")
         for segment, why in mended:
             say(f"  segment {segment.number} is damaged and is made again: {why}.")
-        job = runner.Job(wangp, planned.store.root / film.OUT, fitted.options)
         made = _made(planned, job, program, fitted, report, preview=how.preview)
         joined = planned.store.root / film.JOINED
         film.join(planned, program, joined)

@@ -11,7 +11,10 @@ from ..runtime import png
 from ..runtime.segment import DONE, LATENTS, TAIL_NAME
 from . import ffmpeg
 from .film import PART, Film, handed
+from .runner import Job, said
 from .segments import Segment, part_frames
+from .store import regular, tail_of
+from .trouble import LOST
 
 
 def damaged(film: Film, program: Path) -> tuple[tuple[Segment, str], ...]:
@@ -25,7 +28,8 @@ def damaged(film: Film, program: Path) -> tuple[tuple[Segment, str], ...]:
         program: ffmpeg.
 
     Returns:
-        The segments that have to be made again, in the order of the film, each with what is wrong with it.
+        The segments that have to be made again, in the order of the film, each with what is wrong with it. Of what an
+        earlier version has made, sizes and hashes are kept from now on.
 
     Raises:
         SviError: a file cannot be read.
@@ -43,6 +47,16 @@ def damaged(film: Film, program: Path) -> tuple[tuple[Segment, str], ...]:
             found.append((segment, why))
         following_is_made = not why
     return tuple(reversed(found))
+
+
+def doubtful(film: Film, job: Job) -> bool:
+    """Tell whether there are segments of a version that kept what WanGP had made without an image."""
+    old = [
+        segment
+        for segment in film.segments
+        if film.finished(segment) and "files" not in film.store.facts(segment.number, film.keys[segment.number])
+    ]
+    return bool(old) and any(LOST.match(line) for line in said(job))
 
 
 def unfit(film: Film) -> tuple[int, ...]:
@@ -73,7 +87,11 @@ def _damage(film: Film, segment: Segment, program: Path, hands_on: bool) -> str:
         return why
     # Made by a version that kept no hashes.
     first, end = part_frames(segment, frames, film.variant.overlap, film.variant.seam)
-    return next(_old_damage(folder, program, end - first, tails if hands_on else []), "")
+    why = next(_old_damage(folder, program, end - first, tails if hands_on else []), "")
+    if not why:
+        names = [path.name for path in (folder / PART, folder / DONE, *tail_of(folder)) if regular(path)]
+        film.store.finish(number, key, facts, names)
+    return why
 
 
 def _old_damage(folder: Path, program: Path, frames: int, tails: list[str]) -> Iterator[str]:

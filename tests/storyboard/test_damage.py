@@ -267,3 +267,19 @@ def test_lint_sees_a_folder_in_the_way(studio: Studio) -> None:
     code, result = studio.render("--lint")
     assert code == 1
     assert "is in the way" in result["film"]["findings"][0]["text"]
+
+
+def test_hashes_of_an_earlier_versions_segments_are_kept_from_now_on(studio: Studio) -> None:
+    old(studio, 1, 2, 3)
+    with (studio.store / "wangp/wangp.log").open("a") as log:
+        log.write("[load] Warning: File not found for 'image_start': start.png\n")
+    before = studio.target.read_bytes()
+    code, result = studio.render()
+    assert (code, result["film"]["made"]) == (0, [])
+    assert any("--from 1 makes them again" in note for note in result["notes"])
+    assert sorted(json.loads(done(studio).read_text())["files"]) == ["segment.json", "segment.mp4", "tail-001.png"]
+    flip(part(2)(studio))
+    code, result = studio.render()
+    assert (code, result["film"]["made"]) == (0, [2])
+    assert not any("--from 1" in note for note in result["notes"])
+    assert studio.target.read_bytes() == before

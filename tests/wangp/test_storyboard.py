@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from svi_install.storyboard import film, task
+from svi_install import funnel
+from svi_install.storyboard import film, images, task
 from svi_install.storyboard.segments import part_frames
 from svi_install.storyboard.story import Shot, Story
 from svi_install.storyboard.variants import variant_of
@@ -194,6 +195,29 @@ def test_render(lab: Lab, start_image: Path, tmp_path: Path, version: str) -> No
     again = installer.svi_install(*words, "--from", "3")["film"]
     assert again["made"] == [3]
     assert target.read_bytes() == before
+
+
+@pytest.mark.parametrize("version", [API, PROCESS])
+def test_as_a_person_types_it(
+    lab: Lab, tmp_path: Path, version: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the own folder, the image by its relative name; WanGP runs in its own, and goes on without an image."""
+    tree, calls = lab(version)
+    home = tmp_path / "grüße von hier"
+    home.mkdir()
+    media.write_picture(home / "mein bild.png")
+    monkeypatch.chdir(home)
+    words = ("render", "mein bild.png", "a [SKIP] boat | [ERROR] a bridge", "--wangp", str(tree), *SMALL)
+    result = installer.svi_install(*words)["film"]
+    assert (result["made"], result["frames"]) == ([1, 2], 33)
+    log = (home / "mein bild-film.svi/wangp/wangp.log").read_text("utf-8", "replace")
+    assert "not found" not in log
+    assert [each["input_prompt"] for each in events(calls, "window")] == ["a [SKIP] boat", "[ERROR] a bridge"]
+    monkeypatch.setattr(images, "keep", lambda store, wanted: dict.fromkeys(wanted, Path("mein bild.png")))
+    code = funnel.main([*words, "--from", "1", "-o", "other.mp4", "--json"])
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert (code, error["code"]) == (1, "input-lost"), error
+    assert not list(home.glob("other.svi/segments/*"))
 
 
 def test_gguf(lab: Lab, environment: Path, start_image: Path, tmp_path: Path) -> None:
