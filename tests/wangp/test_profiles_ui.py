@@ -64,7 +64,7 @@ def prepare(tree: Path, work: Path) -> None:
         "num_inference_steps": 2,
         "seed": scenes.SEED,
     }
-    plain = {name: value for name, value in small.items() if "svi" not in name} | {
+    plain = {name: value for name, value in small.items() if "svi" not in name and name != "custom_settings"} | {
         "activated_loras": [],
         "loras_multipliers": "",
         "video_length": 5,
