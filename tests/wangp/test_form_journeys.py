@@ -175,8 +175,9 @@ def test_with_svi_on_there_is_help_and_one_line_more(journeys: Visits, version: 
     assert labels.DETAILS_HELP in seen.words
 
 
-def test_without_fields_the_form_says_that_svi_is_on(journeys: Visits) -> None:
-    seen = journeys("9.91")
+@pytest.mark.parametrize("version", VERSIONS[2:])
+def test_without_fields_the_form_says_that_svi_is_on(journeys: Visits, version: str) -> None:
+    seen = journeys(version)
     assert seen.off == seen.on == seen.off_again == {}
     assert "SVI-Shot is on: one line of prompt for each clip" in seen.words
 
