@@ -112,7 +112,19 @@ def test_status_of_a_video_shows_how_it_was_made(tmp_path: Path) -> None:
     assert "  variant: shot" in lines
 
 
-@pytest.mark.parametrize("text", ["no JSON", "[]", '"svi"', "{}", '{"svi": true}'])
+def test_a_wangp_that_refuses_unknown_settings_keeps_it_among_its_fields(tmp_path: Path) -> None:
+    text = json.dumps({"custom_settings": {"svi_variant": "shot", "svi": {"variant": "shot", "seeds": [7, 49]}}})
+    path = video(tmp_path / "a.mp4", box(b"moov", box(b"udta", meta(text))))
+    assert video_status(path).extra["video"]["svi"] == {"variant": "shot", "seeds": [7, 49]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("no JSON", "[]", '"svi"', "{}", '{"svi": true}', '{"custom_settings": null}', '{"custom_settings": []}'),
+        '{"custom_settings": {"svi_variant": "off"}}',
+    ],
+)
 def test_a_video_without_svi_says_so(tmp_path: Path, text: str) -> None:
     path = video(tmp_path / "a.mp4", box(b"moov", box(b"udta", meta(text))))
     with pytest.raises(SviError, match="was not made with SVI") as caught:

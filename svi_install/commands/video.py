@@ -11,6 +11,8 @@ from ..mp4 import comment
 from ..result import Result
 
 KEY = "svi"
+# A WanGP that refuses unknown settings (13.14 and later) gets the values among those of its form's fields.
+FIELDS = "custom_settings"
 
 
 def video_status(path: Path) -> Result:
@@ -25,7 +27,9 @@ def video_status(path: Path) -> Result:
     Raises:
         SviError: the file cannot be read, or nothing in it is from SVI.
     """
-    values = _settings(path).get(KEY)
+    settings = _settings(path)
+    fields = settings.get(FIELDS)
+    values = settings.get(KEY) or (fields.get(KEY) if isinstance(fields, dict) else None)
     if not isinstance(values, dict):
         raise SviError(
             "no-svi-in-video",
