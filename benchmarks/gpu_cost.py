@@ -4,7 +4,7 @@
 
 Runs in WanGP's own Python environment, with the layer sizes of Wan 2.1 image-to-video 14B and random weights: nothing
 is downloaded, and TREE (a WanGP folder, with or without SVI installed) is only read. Needs about 40 GiB of graphics
-memory, with --own-work a tenth of it. The text and image encoders are fixed random features, because all sides ask them
+memory, with --own-work far less. The text and image encoders are fixed random features, because all sides ask them
 for the same. All sides have a LoRA of SVI's size.
 
 All sides make clips by turns in one process, after a warm-up: WanGP's pipeline as it came, the same with svi-install's

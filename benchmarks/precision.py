@@ -2,10 +2,10 @@
 
     python benchmarks/precision.py TREE [--cpu] [--exact] [--json FILE]
 
-Runs in WanGP's own Python environment; TREE (a WanGP folder, with or without SVI installed) is only read, nothing is
-downloaded, and it takes less than 1 GB of graphics memory: the models are tiny, with the weights and inputs that the
-official program had when it computed tests/wangp/data/public.npz, in float32 on a processor. Each clip of SVI-Shot and
-SVI-2.0 begins with the official frames, so that no difference hides behind one of the clip before.
+Runs in WanGP's own Python environment; TREE (a WanGP folder, with or without SVI installed) is only read, and nothing
+is downloaded: the models are tiny, with the weights and inputs that the official program had when it computed
+tests/wangp/data/public.npz, in float32 on a processor. Each clip of SVI-Shot and SVI-2.0 begins with the official
+frames, so that no difference hides behind one of the clip before.
 
 Printed are the largest absolute differences over all clips. Masks, noise and time steps must be equal in every
 precision; the exit status also says whether the row of 32 bit keeps the limits of tests/wangp/lab/compare.py.
