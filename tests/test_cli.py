@@ -200,6 +200,13 @@ def test_a_question(monkeypatch: pytest.MonkeyPatch, typed: str, meant: bool) ->
     assert ("Please answer y or n." in shown(to)) is typed.startswith("what")
 
 
+@pytest.mark.parametrize(("typed", "meant"), [("\n", False), ("y\n", True), ("n\n", False)])
+def test_a_question_whose_usual_answer_is_no(monkeypatch: pytest.MonkeyPatch, typed: str, meant: bool) -> None:
+    to = person(monkeypatch, typed)
+    assert confirmed("Replace it?", to, usual=False) is meant
+    assert shown(to).startswith("Replace it? [y/N] ")
+
+
 @pytest.mark.parametrize("options", [{"as_json": True}, {"quiet": True}])
 def test_nobody_is_asked_where_only_a_program_listens(
     monkeypatch: pytest.MonkeyPatch, options: dict[str, bool]

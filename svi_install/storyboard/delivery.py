@@ -96,9 +96,9 @@ def put(made: Path, target: Target, store: Store) -> None:
             f"Another program has written {path} while the film was made. It was left as it is; the film is {made}.",
             "Move one of the two away, then run the same command again.",
         )
-    record = {"name": path.name, "size": made.stat().st_size, "sha256": digest(made)}
-    # Before the film gets its name: a film without a record would be taken for a person's own.
-    write_json(store.root / RECORD, record)
+    # Before the film gets its name, with the one that is still there: whatever happens in between, both are its own.
+    films = [[made.stat().st_size, digest(made)], *_films(store)]
+    write_json(store.root / RECORD, {"name": path.name, "films": films[:4]})
     try:
         _rename(made, path)
     except OSError as error:
@@ -129,16 +129,23 @@ def is_settings(path: Path) -> bool:
 def _is_own(path: Path, store: Store) -> bool:
     if path.is_symlink() or regular(path) is None:
         return False
-    record = read_json(store.root / RECORD)
-    if record is not None:
+    films = _films(store)
+    if films:
         with plainly(path, "read"):
-            return record.get("size") == regular(path) and record.get("sha256") == digest(path)
+            size = regular(path)
+            return any(size == each[0] for each in films) and [size, digest(path)] in films
     # A film of an earlier version has no record, but says what it is.
     try:
         facts = json.loads(comment(path) or "")
         return regular(store.root / JOURNAL) is not None and isinstance(facts["svi"]["segments"], int)
     except (SviError, ValueError, KeyError, TypeError, RecursionError):
         return False
+
+
+def _films(store: Store) -> list[list[object]]:
+    """Size and hash of what render has put under the film's name last."""
+    films = (read_json(store.root / RECORD) or {}).get("films")
+    return [each for each in films if isinstance(each, list) and len(each) == 2] if isinstance(films, list) else []
 
 
 def _rename(made: Path, path: Path) -> None:

@@ -126,7 +126,7 @@ def _size(film: Film) -> Iterator[Finding]:
         yield Finding("error", f"the shots have several resolutions ({', '.join(sorted(sizes))}); a film has one.")
     for size in sorted(sizes):
         found = _RESOLUTION.fullmatch(size)
-        if not found or int(found[1]) % 16 or int(found[2]) % 16:
+        if not found or any(int(side) % 16 or not int(side) for side in found.groups()):
             yield Finding(
                 "error", f"the resolution {size!r} has to be WIDTHxHEIGHT in multiples of 16, such as 832x480."
             )

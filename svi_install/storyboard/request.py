@@ -10,7 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from . import yamlfile
-from .story import FPS, MOST_CLIP_FRAMES, MOST_SECONDS, MOST_STEPS, Lora, Story, absolute, usage
+from .story import (
+    FPS,
+    LORAS,
+    MOST_CLIP_FRAMES,
+    MOST_SECONDS,
+    MOST_STEPS,
+    Lora,
+    Story,
+    absolute,
+    is_list_of_names,
+    usage,
+)
 from .text import shots_of
 from .yamltree import content
 
@@ -115,6 +126,8 @@ def settings_of(words: Sequence[str]) -> Mapping[str, Any]:
             found[name.strip()] = value
         except RecursionError:
             raise usage(f"The value of --set {name.strip()} is nested too deep. Nothing was started.") from None
+    if not is_list_of_names(found.get(LORAS)):
+        raise usage(f"{LORAS} has to be a list of names. Nothing was started.", f"--set '{LORAS}=[\"NAME\"]'")
     return found
 
 

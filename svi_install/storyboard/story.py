@@ -19,6 +19,7 @@ MOST_SHOTS = 2000
 MOST_SEGMENTS = 5000
 MOST_STEPS = 1000
 MOST_CLIP_FRAMES = 1001
+LORAS = "activated_loras"
 # WanGP's settings that name files.
 FILES = (
     *("image_refs", "image_guide", "image_mask", "video_guide", "video_guide2", "video_mask", "video_source"),
@@ -109,6 +110,11 @@ def absolute(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         return str(folder.absolute() / value) if isinstance(value, str) and value else value
 
     return {name: whole(value) if name in FILES else value for name, value in settings.items()}
+
+
+def is_list_of_names(value: Any) -> bool:
+    """Tell whether a setting such as ``activated_loras`` is what WanGP takes it for."""
+    return value is None or (isinstance(value, list) and all(isinstance(each, str) for each in value))
 
 
 def usage(message: str, hint: str = "") -> SviError:

@@ -26,6 +26,7 @@ _ADVICE = re.compile(r"; run svi-install again\.?$")
 LOST = re.compile(
     r"\[(?!Task )[^\]]*\] (?:Warning: (?:File not found|Invalid filename) for |Error (?:copying|loading image) )"
 )
+_MISSING = re.compile(r"No such file or directory: ")
 # Lines in which a person's prompt is said again, whatever it is.
 _ECHO = re.compile(r"\[Task \d+/\d+\]|\[SVI Mode\] (?:clip|\d+ prompts)")
 _WORTH = re.compile(r"\[ERROR\]|Error\b|\[SKIP\]|not found|failed", re.I)
@@ -58,6 +59,9 @@ def explain(said: Sequence[str], code: int | None, root: Path) -> SviError:
             f"WanGP refuses to start: its Python has another version of mmgp than it needs. {KEPT}",
             "Update WanGP's packages (pip install -r requirements.txt with its Python), then run the command again.",
         )
+    missing = [line for line in said if _MISSING.search(line)]
+    if missing:
+        return lost(missing[-1])
     if _SVI.search(text):
         return without_svi("WanGP ran without SVI", root, said)
     worth = [line for line in said if _WORTH.search(line)][-3:] or list(said[-3:])

@@ -12,6 +12,7 @@ from .story import (
     CLIP_FRAMES,
     DEFAULT_SEED,
     FPS,
+    LORAS,
     MOST_CLIP_FRAMES,
     MOST_SECONDS,
     MOST_SHOTS,
@@ -20,6 +21,7 @@ from .story import (
     Shot,
     Story,
     absolute,
+    is_list_of_names,
     usage,
 )
 from .text import plain, shots_of
@@ -135,7 +137,10 @@ def _mapping(data: Any, where: Place, known: tuple[str, ...] | None) -> Mapping[
 
 
 def _settings(data: Mapping[str, Any], where: Place, folder: Path) -> Mapping[str, Any]:
-    settings = _mapping(data.get("settings") or {}, where.at("settings"), None)
+    where = where.at("settings")
+    settings = _mapping(data.get("settings") or {}, where, None)
+    if not is_list_of_names(settings.get(LORAS)):
+        where.at(LORAS).wrong(f"it is {shown(settings[LORAS])}, but it has to be a list of names")
     return absolute(settings, folder)
 
 

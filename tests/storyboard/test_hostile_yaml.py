@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from svi_install.commands.render import check, dry_run
 from svi_install.errors import SviError
 from svi_install.runtime import png
 from svi_install.storyboard import film
 from svi_install.storyboard.lint import lint
 from svi_install.storyboard.request import Request, story_of
 from svi_install.storyboard.variants import variant_of
+
+from . import standin
 
 TOP = "image: start.png\n"
 SHOT = TOP + "shots:\n- one\n- "
@@ -207,3 +210,39 @@ def test_pythons_own_reader_says_the_same(folder: Path, monkeypatch: pytest.Monk
     monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
     for name in ("deep lists", "a bomb of aliases", "a name twice", "a huge number", "an alias of itself"):
         test_a_clear_error(folder, name)
+
+
+KEYS = (
+    *("activated_loras", "loras_multipliers", "resolution", "custom_settings", "svi_mode", "svi_variant"),
+    *("svi_num_motion_frames", "svi_ref_pad_num", "svi_official_sigmas", "svi_clip_seeds", "num_inference_steps"),
+    *(
+        "image_mode",
+        "mode",
+        "negative_prompt",
+        "image_refs",
+        "pause_seconds",
+        "settings_version",
+        "film_grain_intensity",
+    ),
+)
+VALUES = ("5", "-1", "1.5", "true", "~", "{}", "{a: [1]}", "[]", "[[1], {a: 2}]", "[5]", "''", "x", "00x00", "1e400x")
+
+
+@pytest.mark.parametrize("variant", ["shot", "pro"])
+@pytest.mark.parametrize("key", KEYS)
+def test_settings_of_any_kind(folder: Path, key: str, variant: str) -> None:
+    """Any value that YAML can bring for the settings that render itself reads: a plan, or a clear error."""
+    root = standin.make(folder / "WanGP")
+    for value in VALUES:
+        path = folder / "story.yaml"
+        path.write_text(
+            f"image: start.png\ndefaults: {{variant: {variant}, loras: [b]}}\n"
+            f"shots: [one, {{prompt: two, settings: {{{key}: {value}}}}}]\n"
+        )
+        request = Request(path)
+        try:
+            check(root, request)
+            dry_run(root, request)
+        except SviError as error:
+            assert error.code == "story", value  # noqa: PT017
+            assert "Nothing was started" in error.message, value  # noqa: PT017

@@ -365,6 +365,8 @@ def test_the_films_folder_on_another_disk(home: Path, monkeypatch: pytest.Monkey
         delivery.put(made, delivery.look(path, store), store)
     assert str(made) in caught.value.message
     assert path.read_bytes() == b"another"
+    # The record says already what is to come.
+    assert delivery.is_own(path, store)
     assert sorted(each.name for each in home.iterdir()) == ["film.mp4", "film.svi", "start.png"]
 
 

@@ -85,6 +85,8 @@ def test_where_the_film_goes(tmp_path: Path) -> None:
         ({"steps": 10**9}, "--steps is 1000000000"),
         ({"clip_frames": 10**6}, "--clip-frames is 1000000"),
         ({"settings": ("x=" + "[" * 100_000,)}, "nested too deep"),
+        ({"settings": ("activated_loras=x",)}, "has to be a list of names"),
+        ({"settings": ("activated_loras=[1]",)}, "has to be a list of names"),
         ({"prompts": "x" * 20_000}, "Prompt 1 is too long"),
         ({"prompts": "one | \udcff"}, "Prompt 2 .* no text"),
         ({"prompts": "[0s: a] [" + "9" * 400 + "s: b] [1s: c]"}, "do not grow|lasts more"),

@@ -28,6 +28,7 @@ def root(tmp_path: Path) -> Path:
         (["OSError: [Errno 28] No space left on device"], 1, "disk-full"),
         (["Incorrect version of mmgp (3.7.0), version 3.8.1 is needed."], 0, "wangp-packages"),
         (["[SVI Mode] not started: it needs a Start Image.", "[ERROR] SVI"], None, "svi-off"),
+        (["[Errno 2] No such file or directory: '/WanGP/start.png'"], None, "input-lost"),
         (["one", "Traceback (most recent call last):", "KeyError: 'x'", "two"], 1, "wangp-failed"),
         ([], 3, "wangp-failed"),
     ],
