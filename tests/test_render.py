@@ -13,6 +13,8 @@ from svi_install import funnel
 from svi_install.commands import render
 from svi_install.storyboard import card
 from svi_install.storyboard.card import Card
+from svi_install.storyboard.task import fields_of
+from svi_install.storyboard.variants import variant_of
 from tests.loras.conftest import svi_file
 from tests.storyboard import standin
 from tests.storyboard.conftest import ffmpeg_program, image
@@ -88,7 +90,7 @@ def test_dry_run(capsys: pytest.CaptureFixture[str], root: Path, image: Path, tm
     assert result["film"]["settings"] == str(tmp_path / "f.json")
     assert (settings["prompt"], settings["svi_mode"], settings["video_length"]) == ("one\ntwo", True, 17)
     assert [task["prompt"] for task in result["film"]["tasks"]] == ["one", "two"]
-    fields = {"svi_variant": "shot", "svi_official_sigmas": "on"}
+    fields = fields_of(variant_of("shot").settings, "i2v")
     assert [each["custom_settings"] for each in (settings, *result["film"]["tasks"])] == [fields] * 3
     assert standin.asked(root) == []
     wgp = root / "wgp.py"

@@ -17,6 +17,7 @@ from svi_install.runtime import png
 from svi_install.storyboard import delivery, ffmpeg, film, mend, runner, wangp
 from svi_install.storyboard.store import tail_of
 from svi_install.storyboard.story import Shot, Story
+from svi_install.storyboard.task import fields_of
 from svi_install.storyboard.variants import variant_of
 
 from . import standin
@@ -223,7 +224,7 @@ def test_declared_defaults_do_not_switch_svi_off(studio: Studio, story: Stories)
     (studio.root / "declares").touch()
     assert studio.make(story()) == [1, 2, 3]
     for asked in standin.asked(studio.root):
-        assert asked["custom_settings"] == {"svi_variant": "shot", "svi_official_sigmas": "on"}
+        assert asked["custom_settings"] == fields_of(variant_of("shot").settings, "i2v")
         assert asked["svi_mode"] is True
 
 

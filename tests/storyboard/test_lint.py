@@ -62,9 +62,7 @@ def test_settings_that_render_decides(story: Stories, tmp_path: Path, name: str)
     [
         ("shot", {"svi_mode": False}, "switch SVI off"),
         ("shot", {"svi_variant": "off"}, "switch SVI off"),
-        ("shot", {"custom_settings": {"svi_variant": "off"}}, "switch SVI off"),
         ("pro", {"svi_clip_seeds": "off"}, "switch SVI off"),
-        ("pro", {"custom_settings": {"svi_clip_seeds": "off"}}, "switch SVI off"),
         ("shot", {"svi_variant": "fast"}, "can only be"),
         ("pro", {"svi_clip_seeds": "maybe"}, "can only be on or off"),
         ("shot", {"svi_num_motion_frames": 5}, "hand 5 frames from clip to clip, those of the film 1"),

@@ -81,7 +81,7 @@ def test_no_runtime_or_an_old_one(root: Path, spoil: Callable[[Path], object], w
 
 def test_the_installed_runtime_says_which_lines_it_needs(root: Path) -> None:
     path = root / RUNTIME_FOLDER / "wgp.py"
-    path.write_text(path.read_text().replace('"svi.attach("', '"another_name.attach("'))
+    path.write_text(path.read_text().replace(f'"{hooked.HOOKS["wgp.py"][0]}"', '"another_name.attach("'))
     assert "wgp.py lost" in refused(root).message
     with (root / "wgp.py").open("a") as file:
         file.write("# another_name.attach(\n")

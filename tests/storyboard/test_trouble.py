@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from svi_install.data import RUNTIME_FOLDER
+from svi_install.runtime.wgp import HOOKS
 from svi_install.storyboard.trouble import explain, smaller, without_svi
 
 from . import standin
@@ -124,7 +125,8 @@ def test_svi_that_refuses(root: Path) -> None:
 
 
 def test_svi_that_was_lost_meanwhile(root: Path) -> None:
-    (root / "wgp.py").write_bytes((root / "wgp.py").read_bytes().replace(b"svi.attach(", b""))
+    text = (root / "wgp.py").read_text()
+    (root / "wgp.py").write_text(text.replace(HOOKS["wgp.py"][0], ""))
     error = without_svi("WanGP made segment 3 without SVI", root, [OFF])
     assert "wgp.py lost the lines of svi-install" in error.message
     assert str(root) in error.hint
