@@ -81,7 +81,7 @@ class RealDisk:
             if error.code != "unsafe-path":
                 raise
             return False
-        return not (self.root / path).is_symlink()
+        return not files.is_link(self.root / path)
 
     def away(self, path: str) -> bool:
         """Tell whether a recorded file lies outside the checkout in a folder that is not there, as on a drive."""
@@ -90,10 +90,13 @@ class RealDisk:
 
     def mtime_ns(self, path: str) -> int | None:
         """Return the time of last change of a file."""
+        file = self.root / path
         try:
-            return (self.root / path).stat().st_mtime_ns
-        except OSError:
+            return file.stat().st_mtime_ns
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            raise files.plain(error, file, "read") from error
 
     def proof(self, path: str, data: bytes) -> str:
         """Return how bytes are proven to be WanGP's: ``published``, ``git``, or ``hooks`` (by our lines alone)."""

@@ -112,6 +112,26 @@ def kind(path: Path) -> Literal["file", "folder", "other", "nothing"]:
     return "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "other"
 
 
+def is_link(path: Path) -> bool:
+    """Tell whether a link is at a path.
+
+    Args:
+        path: the path.
+
+    Returns:
+        Whether it is a link, to whatever.
+
+    Raises:
+        SviError: the disk does not say.
+    """
+    try:
+        return stat.S_ISLNK(path.lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise plain(error, path, "read") from error
+
+
 def _must_be_file(path: Path, found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise _no_file(path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,7 +40,7 @@ def is_outside(root: Path, real: Path) -> bool:
     return not real.is_relative_to(os.path.realpath(root))
 
 
-def note(root: Path, token: str, journal: bytes, paths: list[Path], staged: list[Path]) -> None:
+def note(root: Path, token: str, journal: bytes, paths: Sequence[Path], staged: Sequence[Path]) -> None:
     """Write the record of a transaction, and bring it to the disk.
 
     Args:
@@ -82,13 +83,21 @@ def note(root: Path, token: str, journal: bytes, paths: list[Path], staged: list
 
 
 def of_journal(data: bytes) -> Record | None:
-    """Return the record of a stored journal, None when this computer has none."""
+    """Return the record of a stored journal, None when this computer has none.
+
+    Raises:
+        SviError: the notes are there and cannot be read.
+    """
     wanted = files.digest(data)
     return next((record for record in _all() if record.journal == wanted), None)
 
 
 def of_checkout(root: Path) -> Record | None:
-    """Return the record of what was last on its way in a checkout, None when there is none."""
+    """Return the record of what was last on its way in a checkout, None when there is none.
+
+    Raises:
+        SviError: the notes are there and cannot be read.
+    """
     real = os.path.realpath(root)
     return next((record for record in _all() if record.root == real), None)
 
@@ -114,9 +123,13 @@ def _folder() -> Path:
 
 def _all() -> tuple[Record, ...]:
     try:
-        found = sorted(_folder().glob("*.json"))
-    except (OSError, SviError):
+        found = sorted(path for path in _folder().iterdir() if path.suffix == ".json")
+    except (FileNotFoundError, NotADirectoryError):
         return ()
+    except SviError:  # without a folder of one's own there are no notes in it
+        return ()
+    except OSError as error:
+        raise files.plain(error, _folder(), "read") from error
     return tuple(record for file in found if (record := _read(file)) is not None)
 
 
@@ -124,5 +137,9 @@ def _read(file: Path) -> Record | None:
     try:
         raw = json.loads(files.read(file) or b"")
         return Record(file, str(raw["root"]), str(raw["journal"]), frozenset(raw["paths"]), frozenset(raw["staged"]))
-    except (SviError, ValueError, TypeError, KeyError, RecursionError):
+    except SviError as error:
+        if error.code != "not-a-file":
+            raise
+        return None
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None

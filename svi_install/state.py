@@ -185,7 +185,7 @@ def _runtime(root: Path, old: Receipt | None, runtime: Mapping[str, bytes]) -> t
             states[path] = "older"
         else:
             states[path] = "changed"
-    return states, any(state != "missing" and (root / path).exists() for path, state in states.items())
+    return states, any(state != "missing" and files.kind(root / path) != "nothing" for path, state in states.items())
 
 
 def _unplaceable(patchset: PatchSet, data: Mapping[str, bytes | None]) -> tuple[str, ...]:

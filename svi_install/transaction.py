@@ -30,28 +30,32 @@ class _Step(NamedTuple):
     real: Path
 
 
-def run(plan: Plan) -> None:
+def run(plan: Plan) -> bool:
     """Carry out a plan completely or not at all.
 
     Args:
         plan: what is to change. A plan without changes touches nothing.
+
+    Returns:
+        False when it was done, but what was staged for it could not be removed yet; the next command does that.
 
     Raises:
         SviError: the plan was refused or a write failed; the files are as they were. Should even taking back fail,
             the message says so, and the next command takes back.
     """
     if not plan.changes and not plan.sweep:
-        return
+        return True
     with lock.hold(plan.root, plan.command) as folder:
         settle(plan.root, folder)
         try:
-            _carry_out(plan, folder)
+            return _carry_out(plan, folder)
         except SviError as error:
             if error.code != "disk-full" or plan.command != "revert":
                 raise
             from . import tight
 
             tight.run(plan, folder)
+            return True
 
 
 def planned(root: Path, make: Callable[[], Plan]) -> Plan:
@@ -92,6 +96,8 @@ def recover(root: Path) -> Recovery | None:
         names = {path.name for path in (root / FOLDER).iterdir()}
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise files.plain(error, root / FOLDER, "read") from error
     # An empty folder is what is left of a command that ended just before it took the lock.
     if names and not names & {RUNNING, DONE, DRAFT, TIGHT, lock.NAME}:
         return None
@@ -99,31 +105,33 @@ def recover(root: Path) -> Recovery | None:
         return settle(root, folder)
 
 
-def _carry_out(plan: Plan, folder: Path) -> None:
-    roots = destination.outside_roots(plan.root)
-    for path, expected in plan.relies.items():
-        data = files.read(plan.root / path)
-        if (None if data is None else files.digest(data)) != expected:
-            raise _changed(plan.root / path)
-    token = secrets.token_hex(4)
-    steps = _steps(plan, roots, token)
-    made = _missing_folders(plan)
-    folders = [destination.resolve(plan.root, name, roots) for name in (*made, *plan.sweep)]
-    journal = Journal(plan.command, time.time(), tuple(step.entry for step in steps), made, plan.sweep)
-    data = journal.to_bytes()
-    beyond = [real for real in (*(step.real for step in steps), *folders) if outside.is_outside(plan.root, real)]
-    outside.note(plan.root, token, data, beyond, _staged_beyond(plan.root, steps))
+class _Work(NamedTuple):
+    """A plan that was looked at closely: nothing of it has been done."""
+
+    steps: tuple[_Step, ...]
+    journal: Journal
+    token: str
+    beyond: tuple[Path, ...]
+
+
+def _carry_out(plan: Plan, folder: Path) -> bool:
+    try:
+        work = _prepared(plan)
+    except OSError as error:
+        raise files.plain(error, Path(error.filename or plan.root), "read") from error
+    data = work.journal.to_bytes()
+    outside.note(plan.root, work.token, data, work.beyond, _staged_beyond(plan.root, work.steps))
     place = folder
     try:
         _store(data, folder)
-        for name in made:
+        for name in work.journal.folders:
             place = plan.root / name
             files.make_folder(place)
             files.sync_folder(place.parent)
-        for step in steps:
+        for step in work.steps:
             place = step.real
             _stage(step)
-        for step in steps:
+        for step in work.steps:
             place = step.real
             _apply(step)
         place = folder
@@ -133,8 +141,26 @@ def _carry_out(plan: Plan, folder: Path) -> None:
         raise
     with contextlib.suppress(OSError):
         files.sync_folder(folder)
-    if sweep(plan.root, folder, journal, frozenset(map(str, beyond))):
-        _forget(data, beyond)
+    swept = sweep(plan.root, folder, work.journal, frozenset(map(str, work.beyond)))
+    if swept:
+        _forget(data, work.beyond)
+    return swept
+
+
+def _prepared(plan: Plan) -> _Work:
+    roots = destination.outside_roots(plan.root)
+    for path, expected in plan.relies.items():
+        data = files.read(plan.root / path)
+        if (None if data is None else files.digest(data)) != expected:
+            raise _changed(plan.root / path)
+    token = secrets.token_hex(4)
+    steps = _steps(plan, roots, token)
+    made = _missing_folders(plan)
+    reals = [step.real for step in steps]
+    reals += [destination.resolve(plan.root, name, roots) for name in (*made, *plan.sweep)]
+    beyond = tuple(real for real in reals if outside.is_outside(plan.root, real))
+    journal = Journal(plan.command, time.time(), tuple(step.entry for step in steps), made, plan.sweep)
+    return _Work(steps, journal, token, beyond)
 
 
 def _staged_beyond(root: Path, steps: tuple[_Step, ...]) -> list[Path]:
@@ -142,7 +168,7 @@ def _staged_beyond(root: Path, steps: tuple[_Step, ...]) -> list[Path]:
     return [real.with_name(name) for real, name in names if outside.is_outside(root, real)]
 
 
-def _forget(data: bytes, beyond: list[Path]) -> None:
+def _forget(data: bytes, beyond: tuple[Path, ...]) -> None:
     record = outside.of_journal(data) if beyond else None
     if record is not None:
         outside.forget(record)
@@ -154,7 +180,7 @@ def _steps(plan: Plan, roots: tuple[Path, ...], token: str) -> tuple[_Step, ...]
         real = destination.resolve_file(plan.root, change.path, roots)
         if any(os.path.normcase(step.real) == os.path.normcase(real) for step in steps):
             raise SviError("unsafe-path", f"Two planned files are one and the same: {real}. Nothing was changed.")
-        if change.after is None and (plan.root / change.path).is_symlink():
+        if change.after is None and files.is_link(plan.root / change.path):
             raise SviError("unsafe-path", f"{real} is behind a link; nothing was changed.", "Remove the link.")
         _check_before(change, real)
         entry = Entry(

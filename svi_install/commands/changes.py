@@ -11,6 +11,7 @@ from ..errors import SviError
 from ..plan import Plan
 from ..result import FileChange, HookPlace, Result
 from ..unified import unified
+from .recovery import LATER
 
 Committed = Callable[[Result], None]
 
@@ -43,7 +44,7 @@ def diff_of(plan: Plan, paths: Sequence[str]) -> str:
     return b"".join(parts).decode("utf-8", "surrogateescape")
 
 
-def carry_out(plan: Plan, result: Result, committed: Committed) -> None:
+def carry_out(plan: Plan, result: Result, committed: Committed) -> Result:
     """Write what a plan changes, and tell the moment it is done, even when Ctrl-C comes just then.
 
     Args:
@@ -51,11 +52,15 @@ def carry_out(plan: Plan, result: Result, committed: Committed) -> None:
         result: what the command has done then.
         committed: is told the result when, and only when, the files are changed.
 
+    Returns:
+        The result, with a note where something of the transaction could not be cleared away yet.
+
     Raises:
         SviError: a write failed; then nothing is changed.
     """
     try:
-        transaction.run(plan)
+        if not transaction.run(plan):
+            result = result._replace(notes=(*result.notes, LATER))
         committed(result)
     except BaseException:
         if plan.changes and _is_there(plan):
@@ -64,6 +69,7 @@ def carry_out(plan: Plan, result: Result, committed: Committed) -> None:
                 # Every file is new; what the transaction put aside need not wait for the next command.
                 transaction.recover(plan.root)
         raise
+    return result
 
 
 def _is_there(plan: Plan) -> bool:

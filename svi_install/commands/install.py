@@ -65,5 +65,5 @@ def install(root: Path, *, dry_run: bool = False, committed: Committed = lambda 
     use = 'Start WanGP, choose Wan2.1, Image2video and one of the "SVI" profiles.'
     back = f"To take SVI out again: svi-install --revert {state.quoted(checkout.root)}"
     result = Result("install", "done", headline, checkout, "installed", changes, hooks, (*notes, use, back))
-    carry_out(plan, result, committed)
+    result = carry_out(plan, result, committed)
     return result._replace(state=state.read(checkout.root, patches).name)

@@ -13,6 +13,8 @@ _RECOVERED = {
     "cleared": "A command was interrupted and its journal is damaged: what it left beside the files was removed first.",
 }
 
+LATER = "What was staged beside the files could not be removed yet; the next svi-install command does that."
+
 
 def recover(root: Path) -> tuple[str, ...]:
     """Finish or undo what an earlier command left half done.
@@ -47,5 +49,7 @@ def _litter(root: Path) -> bool:
     receipt = root / PATH
     try:
         return list(receipt.parent.iterdir()) != [receipt]
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError:
+        return True  # what lies there is not known; recovering finds out, or says why it cannot

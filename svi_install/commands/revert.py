@@ -63,7 +63,7 @@ def revert(root: Path, *, dry_run: bool = False, committed: Committed = lambda _
             f"SVI was taken out of WanGP {version}, but for {len(plan.away)} profiles that cannot be reached now."
         )
     result = Result("revert", "done", headline, checkout, "absent", changes, notes=notes)
-    carry_out(plan, result, committed)
+    result = carry_out(plan, result, committed)
     return result._replace(state=state.read(checkout.root, patches).name)
 
 
