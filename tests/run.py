@@ -12,9 +12,12 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv-test"
@@ -73,17 +76,21 @@ def wangp_git() -> str:
     return named if named and Path(named).exists() else ""
 
 
-def laboratory() -> dict[str, str]:
-    """Make the environment of the tests with the real WanGP where its history is; without it they skip."""
+def laboratory() -> tuple[dict[str, str], str]:
+    """Make the environment of the tests with the real WanGP where its history is; without it they skip.
+
+    Returns:
+        Variables for the tests, and why tests with the real WanGP skip, empty where they run.
+    """
     git = wangp_git()
     if not git or os.environ.get("SVI_TEST_WANGP") == "0":
         print("== WanGP's history is not here or not wanted: tests that need it skip and say so", flush=True)
-        return {}
+        return {}, "the real WanGP is not wanted" if git else "no WanGP history here"
     lab = Path(os.environ.get("LAB_VENV") or LAB_VENV)
     if not step("laboratory of the real WanGP", [python(VENV), "tests/wangp/setup_lab.py", str(lab)]):
         print("== the laboratory cannot be made: tests that need it skip and say so", flush=True)
-        return {"WANGP_GIT": git}
-    return {"WANGP_GIT": git, "LAB_VENV": str(lab)}
+        return {"WANGP_GIT": git}, "no laboratory of the real WanGP"
+    return {"WANGP_GIT": git, "LAB_VENV": str(lab)}, ""
 
 
 def coverage_gates(with_runtime: bool) -> bool:
@@ -112,6 +119,35 @@ def coverage_gates(with_runtime: bool) -> bool:
     return not failures
 
 
+def counted(name: str, command: Sequence[str], env: Mapping[str, str], counts: list[dict[str, Any]]) -> bool:
+    """Run one step of tests and add what it counted; a run that counts nothing has not passed."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "counts.json"
+        fine = step(name, command, {**env, "SVI_TEST_COUNTS": str(file)})
+        if file.is_file():
+            counts.append(json.loads(file.read_text("utf-8")))
+            return fine
+    return False
+
+
+def last_line(fine: bool, counts: Sequence[Mapping[str, Any]], without: str) -> str:
+    """Say how it went, with what was left out, so that nobody takes a run without the real WanGP for the whole.
+
+    Args:
+        fine: whether every step passed.
+        counts: of the steps that ran tests.
+        without: why tests with the real WanGP skipped, empty where they ran.
+    """
+    words = {"passed": "passed", "failed": "failed", "error": "in error", "xfailed": "expected failures"}
+    totals = {kind: sum(each[kind] for each in counts) for kind in (*words, "skipped")}
+    parts = [f"{totals[kind]} {word}" for kind, word in words.items() if totals[kind] or kind == "passed"]
+    reasons: Counter[str] = sum((Counter(each["reasons"]) for each in counts), Counter())
+    if totals["skipped"]:
+        most = [f"{number} x {' '.join(reason.split())[:60]}" for reason, number in reasons.most_common(3)]
+        parts.append(f"{totals['skipped']} skipped ({'; '.join([*([without] if without else []), *most])})")
+    return f"== {'all passed' if fine else 'FAILED'}: {', '.join(parts)}"
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run all steps, the fast ones first, and go on after a failure so that one run shows everything."""
     if sys.version_info < (3, 10):  # noqa: UP036 - a person may start this with any Python
@@ -125,17 +161,18 @@ def main(arguments: Sequence[str]) -> int:
         step("format", [*tool, "ruff", "format", "--check", "."]),
         step("types", [*tool, "mypy"]),
     ]
-    env = laboratory()
+    env, without = laboratory()
+    counts: list[dict[str, Any]] = []
     # A part of the tests says nothing about the coverage of all.
     measure = [] if arguments else ["--cov", "--cov-report=", f"--cov-report=json:{COVERAGE}"]
     if "LAB_VENV" in env and not arguments:
         lab = [python(Path(env["LAB_VENV"])), "-m", "pytest", "-q", *measure]
-        passed.append(step("runtime with torch", [*lab, "tests/runtime"], env))
+        passed.append(counted("runtime with torch", [*lab, "tests/runtime"], env, counts))
         measure.append("--cov-append")
-    passed.append(step("tests", [*tool, "pytest", "--durations=15", *measure, *arguments], env))
+    passed.append(counted("tests", [*tool, "pytest", "--durations=15", *measure, *arguments], env, counts))
     if not arguments:
         passed.append(coverage_gates("LAB_VENV" in env))
-    print("== all passed" if all(passed) else "== FAILED", flush=True)
+    print(last_line(all(passed), counts, without), flush=True)
     return 0 if all(passed) else 1
 
 

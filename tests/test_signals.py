@@ -78,6 +78,11 @@ def chosen(total: int, few: int) -> range:
     return range(1, total + 1, STEP or max(1, total // few))
 
 
+def tell(capsys: pytest.CaptureFixture[str], what: str) -> None:
+    with capsys.disabled():
+        print(f"\n{what}: all survived", end="")
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return miniature.write(tmp_path / "WanGP")
@@ -114,7 +119,14 @@ def check(ended: Ended, number: int, root: Path, before: dict[str, object], inst
     [(("status", "ROOT"), 6), (("ROOT", "--no-lora"), 8), (("fetch", "ROOT", "--list"), 4), (("--nothing",), 3)],
     ids=["status", "install", "fetch", "usage"],
 )
-def test_at_every_import(tmp_path: Path, root: Path, words: tuple[str, ...], few: int, number: int) -> None:
+def test_at_every_import(
+    tmp_path: Path,
+    root: Path,
+    words: tuple[str, ...],
+    few: int,
+    number: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     source = shutil.copytree(root, tmp_path / "source")
     before = tree(root)
     line = [word.replace("ROOT", str(root)) for word in words]
@@ -134,11 +146,14 @@ def test_at_every_import(tmp_path: Path, root: Path, words: tuple[str, ...], few
             continue
         outcomes.add(check(ended, number, root, before, installs="--no-lora" in words))
     assert "stopped" in outcomes
+    tell(capsys, f"signal {int(number)} at {len(chosen(total, few))} of {total} imports of {words[0][:9]}")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=["int", "term", "hup"])
 @pytest.mark.parametrize("command", ["install", "revert"])
-def test_at_every_call_that_changes_a_file(tmp_path: Path, root: Path, command: str, number: int) -> None:
+def test_at_every_call_that_changes_a_file(
+    tmp_path: Path, root: Path, command: str, number: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     if command == "revert":
         install(root)
     source = shutil.copytree(root, tmp_path / "source", symlinks=True)
@@ -153,6 +168,7 @@ def test_at_every_call_that_changes_a_file(tmp_path: Path, root: Path, command: 
         ended = trapped(tmp_path / "home", line, at, number, changing=True)
         outcomes.add(check(ended, number, root, before, installs=command == "install"))
     assert outcomes == {"stopped", "done"}
+    tell(capsys, f"signal {int(number)} at {1 + len(chosen(total, 5))} of {total} changing calls of {command}")
 
 
 class Person:
