@@ -244,6 +244,67 @@ def test_the_lora_is_offered_after_an_install_only(monkeypatch: pytest.MonkeyPat
     assert to.out.getvalue() == "echo\necho\n", "the report comes before the question and the download"
 
 
+@pytest.mark.parametrize("command", ["install", "revert"])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (KeyboardInterrupt(), "Stopped after that."),
+        (SviError("code", "what", "how", 4), "what how"),
+        (ZeroDivisionError("a bug"), "An unexpected error stopped svi-install: ZeroDivisionError: a bug"),
+    ],
+)
+def test_what_was_done_is_told_whatever_ends_the_command_after_it(
+    monkeypatch: pytest.MonkeyPatch, command: str, error: BaseException, said: str
+) -> None:
+    def change(root: Path, *, dry_run: bool, committed: Callable[[Result], None]) -> Result:
+        committed(ECHO)
+        raise error
+
+    def refuse(root: Path, *, dry_run: bool, committed: Callable[[Result], None]) -> Result:
+        raise error
+
+    one = wangp(Path.cwd() / "one")
+    to = Output(io.StringIO(), io.StringIO())
+    call = {
+        "install": lambda: actions.install(one, False, to, lora=True, yes=False),
+        "revert": lambda: actions.revert(one, False, to, loras=False),
+    }[command]
+    monkeypatch.setattr(f"svi_install.commands.{command}.{command}", change)
+    result = call()
+    assert (result.headline, result.status, result.exit_code) == ("echo", "done", 0)
+    assert result.notes[0] == said
+    monkeypatch.setattr(f"svi_install.commands.{command}.{command}", refuse)
+    with pytest.raises(type(error)):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("result", "code"), [(ECHO, 0), (ECHO._replace(answer=True), 1), (ECHO._replace(status="planned"), 1)]
+)
+def test_a_bug_in_the_printing_does_not_undo_what_was_done(
+    calls: list[object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], result: Result, code: int
+) -> None:
+    def fail(*_: object, **__: object) -> list[str]:
+        raise ZeroDivisionError("in the printer")
+
+    monkeypatch.setattr(actions, "install", lambda *_, **__: result)
+    monkeypatch.setattr("svi_install.report.plain_lines", fail)
+    assert main([]) == code
+    assert "ZeroDivisionError: in the printer" in capsys.readouterr().err
+
+
+def test_nobody_is_there_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(Terminal):
+        def readline(self, size: int = -1, /) -> str:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("sys.stdin", None)
+    assert not confirmed("Download?", Output(Terminal(), Terminal()))
+    monkeypatch.setattr("sys.stdin", Gone())
+    with pytest.raises(KeyboardInterrupt):
+        confirmed("Download?", Output(Terminal(), Terminal()))
+
+
 def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def fail(*_: object, **__: object) -> Result:
         raise error

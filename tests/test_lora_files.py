@@ -93,3 +93,21 @@ def test_loras_can_go_after_svi_itself(root: Path) -> None:
     lora(root)
     result = keep_or_remove(Result("revert", "unchanged", "Nothing to do."), root, remove=True, dry_run=False)
     assert (result.status, result.headline) == ("done", "SVI's LoRAs were deleted.")
+
+
+def test_a_lora_that_cannot_be_deleted_is_left_to_do_and_the_rest_is_done(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, other = lora(root), lora(root, precision="fp16")
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path == held:
+            raise PermissionError(13, "Permission denied", str(path))
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    result = keep_or_remove(DONE, root, remove=True, dry_run=False)
+    assert (held.exists(), other.exists()) == (True, False)
+    assert (result.status, result.exit_code, result.headline) == ("done", 1, DONE.headline)
+    assert result.todo == (f"delete {held}: that failed (Permission denied).",)

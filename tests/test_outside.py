@@ -100,6 +100,7 @@ def words_of(command: Command, root: Path, git: Path) -> list[str]:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_outputs_that_fail(
+    *,
     name: str,
     prepared: tuple[Path, Path],
     told: story.Story,

@@ -122,6 +122,7 @@ def check(ended: Ended, number: int, root: Path, before: dict[str, object], inst
 def test_at_every_import(
     tmp_path: Path,
     root: Path,
+    *,
     words: tuple[str, ...],
     few: int,
     number: int,

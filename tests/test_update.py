@@ -11,6 +11,7 @@ from svi_install import gitcall, hooks, patchset, state
 from svi_install.commands.install import install
 from svi_install.commands.update import update
 from svi_install.errors import EXIT_UNSUPPORTED, SviError
+from svi_install.result import Result
 from tests import miniature
 from tests.crash.layer import tree
 from tests.trees import posix
@@ -244,3 +245,23 @@ class TestAsBefore:
         assert install(root).state == "installed"
         assert update(root).headline.endswith("SVI is in it.")
         assert clean(root) == new
+
+    @pytest.mark.parametrize("stop", [False, True])
+    def test_what_fails_after_the_pull_is_not_told_as_if_nothing_had_happened(
+        self, upstream: Path, root: Path, monkeypatch: pytest.MonkeyPatch, stop: bool
+    ) -> None:
+        install(root)
+        release(upstream)
+
+        def fail(_: Path) -> Result:
+            raise KeyboardInterrupt if stop else SviError("disk-full", "No room. Nothing was changed.", "Make room.")
+
+        monkeypatch.setattr("svi_install.commands.update.install", fail)
+        with pytest.raises(SviError) as caught:
+            update(root)
+        assert caught.value.exit_code == (130 if stop else 1)
+        assert "WanGP 12.60 was updated, but SVI" in caught.value.message
+        assert "Nothing was changed" not in caught.value.message
+        assert caught.value.hint
+        monkeypatch.undo()
+        assert install(root).state == "installed"
