@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +31,8 @@ def main(arguments: Sequence[str], *, stopped: bool = False) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     options = arguments[: list(arguments).index("--")] if "--" in arguments else arguments
-    to = output.of_process(as_json="--json" in options, quiet="--quiet" in options or "-q" in options)
+    quiet = "--quiet" in options or any(re.fullmatch("-[hy]*q[hqy]*", word) for word in options)
+    to = output.of_process(as_json="--json" in options, quiet=quiet)
     outcome = _outcome(arguments, to, stopped)
     code = EXIT_DONE if isinstance(outcome, str) else outcome.exit_code
     signals.decided(code)

@@ -56,7 +56,7 @@ def ended_from_outside() -> bool:
 def decided(code: int) -> None:
     """Say that the command has ended with this exit code and only the report is left."""
     _Ears.final, _Ears.waiting = code, 0
-    if hasattr(signal, "setitimer"):
+    if sys.platform != "win32":
         # A clock that still runs would end the process when Python has already put its own handler away.
         signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -88,7 +88,7 @@ def _hear(number: int, frame: FrameType | None) -> None:
 def _consider(frame: FrameType | None) -> None:
     if not _Ears.ready or not _Ears.waiting:
         return
-    if hasattr(signal, "setitimer") and _importing(frame) and _Ears.tries < _PATIENCE:
+    if sys.platform != "win32" and _importing(frame) and _Ears.tries < _PATIENCE:
         _Ears.tries += 1
         _look_again()
         return
@@ -110,8 +110,10 @@ def _importing(frame: FrameType | None) -> bool:
 
 
 def _look_again() -> None:
-    signal.signal(signal.SIGALRM, lambda _number, frame: _consider(frame))
-    signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+    # Windows has no such clock; there a signal stops an import at once.
+    if sys.platform != "win32":
+        signal.signal(signal.SIGALRM, lambda _number, frame: _consider(frame))
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN)
 
 
 def _lost(event: sys.UnraisableHookArgs) -> None:
@@ -120,5 +122,5 @@ def _lost(event: sys.UnraisableHookArgs) -> None:
         sys.__unraisablehook__(event)
         return
     _Ears.waiting = _Ears.last or signal.SIGINT
-    if _Ears.ready and hasattr(signal, "setitimer"):
+    if _Ears.ready:
         _look_again()

@@ -318,6 +318,12 @@ def test_an_error_of_ours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     assert capsys.readouterr().err == "svi-install: what\nNext: how\n"
 
 
+@pytest.mark.parametrize("words", ["-q", "-yq", "-qy", "--quiet", "/x -q", "-- -q"])
+def test_quiet_in_every_spelling(calls: list[object], capsys: pytest.CaptureFixture[str], words: str) -> None:
+    assert main(words.split()) == 0
+    assert (capsys.readouterr().out == "") is not words.startswith("-- ")
+
+
 def test_a_stack_trace_only_on_request(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("SVI_INSTALL_DEBUG", "1")
     raising(monkeypatch, SviError("code", "what", "how", 4))
