@@ -177,6 +177,13 @@ class Run:
                 f"Move or rename that file, then run: {self._again(need)}",
                 EXIT_DOWNLOAD,
             ) from unsound
+        except FileNotFoundError as gone:
+            raise SviError(
+                "lora-name-taken",
+                f"{need.target} is a link to a file that is not there. It was left untouched.",
+                f"Remove that link, then run: {self._again(need)}",
+                EXIT_DOWNLOAD,
+            ) from gone
         except OSError as error:
             raise disk_error(error, need.target, "read") from error
 

@@ -164,4 +164,5 @@ def _locked(ledger: Path) -> Iterator[None]:
 
 
 def _key(path: Path) -> str:
-    return str(path.resolve())
+    # `resolve` stumbles over links that lead to themselves.
+    return os.path.realpath(path)

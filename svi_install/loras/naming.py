@@ -93,7 +93,8 @@ def move(source: Path, target: Path, check: Callable[[os.stat_result], None] = l
                 # The first name is still there, with whatever somebody has put there.
                 target.unlink()
                 raise
-            source.unlink()
+            # Another svi-install that finds the file in its place tidies up, too.
+            source.unlink(missing_ok=True)
             return
     source.rename(target)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +55,90 @@ def test_another_file_of_that_name_is_left_alone(store: Store, data: bytes) -> N
     assert (caught.value.code, caught.value.exit_code) == ("lora-name-taken", EXIT_DOWNLOAD)
     assert str(store.target) in caught.value.message
     assert store.target.read_bytes() == data
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (lambda path: path.symlink_to("nothing"), "lora-name-taken"),
+        (lambda path: path.symlink_to(path.name), "disk-error"),
+        (lambda path: path.mkdir(), "lora-name-taken"),
+        (os.mkfifo, "lora-name-taken"),
+        (lambda path: path.symlink_to("/dev/zero"), "lora-name-taken"),
+    ],
+    ids=["a link to nothing", "a link to itself", "a folder", "a pipe", "a device"],
+)
+def test_what_is_no_file_is_left_alone(store: Store, make: Callable[[Path], None], code: str) -> None:
+    store.publish(lora_bytes())
+    store.target.parent.mkdir(parents=True)
+    make(store.target)
+    with pytest.raises(SviError) as caught:
+        store.fetch()
+    assert (caught.value.code, caught.value.exit_code) == (code, EXIT_DOWNLOAD)
+    assert str(store.target) in caught.value.message
+    assert os.path.lexists(store.target)
+    assert store.hub.downloads() == []
+    assert store.litter() == []
+
+
+def test_a_file_of_a_person_that_appears_at_the_last_moment_is_not_overwritten(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.publish(lora_bytes())
+    real = naming.move
+
+    def move(source: Path, target: Path, check: Callable[[os.stat_result], None]) -> None:
+        target.write_bytes(b"of a person")
+        real(source, target, check)
+
+    monkeypatch.setattr(naming, "move", move)
+    with pytest.raises(SviError) as caught:
+        store.fetch()
+    assert caught.value.code == "lora-name-taken"
+    assert store.target.read_bytes() == b"of a person"
+    assert store.litter() == []
+
+
+def test_what_a_process_has_left_that_died_after_the_name_was_given(store: Store) -> None:
+    store.publish(lora_bytes())
+    store.fetch()
+    os.link(store.target, store.part)
+    store.target.with_name(store.target.name + ".part.state").write_bytes(b"")
+    assert store.fetch().how == "have"
+    assert store.litter() == []
+
+
+def test_a_copy_that_is_written_to_while_it_is_hashed_is_not_linked(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = store.publish(lora_bytes())
+    assert isinstance(data, bytes)
+    other = store.root / "loras" / "wan" / "mine.safetensors"
+    other.parent.mkdir(parents=True)
+    other.write_bytes(data)
+    store.file = store.file._replace(size=len(data), sha256=sha256(data))
+    real = os.link
+
+    def link(source: Path, target: Path, **options: bool) -> None:
+        if source == other:
+            other.write_bytes(data[:-1] + b"x")
+        real(source, target, **options)
+
+    monkeypatch.setattr(os, "link", link)
+    assert store.fetch().how == "downloaded"
+    assert store.target.read_bytes() == data
+
+
+@pytest.mark.parametrize("content", [b"<html>" * 5000, lora_bytes(TINY._replace(rank=3))])
+def test_a_copy_in_the_cache_with_the_right_hash_and_the_wrong_layout_is_not_used(
+    store: Store, tmp_path: Path, content: bytes
+) -> None:
+    cached_elsewhere(tmp_path / "hub", content)
+    store.hub.add("owner/name", "v1/svi.safetensors", lora_bytes())
+    store.file = store.file._replace(place=Place("owner/name", "v1/svi.safetensors"))
+    store.settings = replace(store.settings, caches=(tmp_path / "hub",))
+    assert store.fetch().how == "downloaded"
+    assert store.target.read_bytes() == lora_bytes()
 
 
 def test_a_lora_from_another_repository_with_the_same_base_name_is_not_taken_for_it(store: Store) -> None:
