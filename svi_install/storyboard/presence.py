@@ -14,7 +14,7 @@ from ..runtime import wgp as hooked
 
 FILMS = f"{RUNTIME_FOLDER}/segment.py"
 # Without it WanGP loads no tensor of the official LoRAs, and the film drifts without a word.
-LORAS = {"models/wan/modules/model.py": ("lora_keys(",)}
+LORAS = {"models/wan/modules/model.py": ("from svi_wangp import lora_keys",)}
 _VERSION = re.compile(rb"^__version__\s*=\s*[\"']([^\"'\r\n]*)", re.MULTILINE)
 
 

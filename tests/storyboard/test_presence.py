@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from svi_install.storyboard import presence, wangp
 
 from . import standin
 
+PATCHES = Path(__file__).resolve().parents[2] / "patches"
 HOOKS = [(path, line) for path, lines in {**hooked.HOOKS, **presence.LORAS}.items() for line in lines]
 FILES = sorted(path for path in runtime_files() if path not in (f"{RUNTIME_FOLDER}/__init__.py", presence.FILMS))
 
@@ -39,6 +41,14 @@ def test_all_is_there(root: Path) -> None:
     assert presence.lacking(root) == ""
     assert wangp.find(root, env={}).says_begun
     assert presence.next_command(root).startswith("svi-install doctor")
+
+
+@pytest.mark.parametrize(("path", "line"), HOOKS)
+def test_the_lines_that_are_looked_for_are_those_that_an_install_writes(path: str, line: str) -> None:
+    texts = [diff.read_text("utf-8") for diff in PATCHES.glob("*.diff")]
+    added = [re.findall(r"^\+(?!\+\+).*", text, re.MULTILINE) for text in texts if f"+++ b/{path}\n" in text]
+    assert added
+    assert all(any(line in written for written in each) for each in added)
 
 
 @pytest.mark.parametrize(("path", "line"), HOOKS)
