@@ -72,7 +72,9 @@ def lengths(
     bad = loras.broken(namespace, arguments.get("model_type"), arguments.get("activated_loras"))
     if bad is not None:
         path, wrong = bad
-        raise RefusalError(f"the LoRA {path.name} {wrong}. Delete {path}, then run: svi-install fetch")
+        raise RefusalError(
+            f"the LoRA {path.name} {wrong}. Delete {path.absolute()} and apply the profile again: WanGP then loads it anew."
+        )
     asked = (int(arguments["video_length"]), int(arguments["sliding_window_size"]), chosen.motion_frames)
     arithmetic = windows.of(namespace, generate, arguments)
     try:

@@ -97,7 +97,7 @@ def test_refusals_name_the_controls(changes: dict[str, Any], names: dict[str, An
 def test_a_lora_that_cannot_load(tmp_path: Path) -> None:
     (tmp_path / SHOT_LORA).write_bytes(b"")
     names = {"get_lora_dir": lambda model_type: str(tmp_path)}
-    with pytest.raises(checks.RefusalError, match=r"svi-shot\.safetensors is empty.*svi-install fetch"):
+    with pytest.raises(checks.RefusalError, match=r"svi-shot\.safetensors is empty.*apply the profile again"):
         checks.lengths(names, None, SHOT, settings(activated_loras=[SHOT_LORA]))
 
 

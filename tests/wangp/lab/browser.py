@@ -77,7 +77,9 @@ class Browser:
     def __init__(self, driver: str, browser: str, profile: Path) -> None:
         self.base = driver
         options = {"binary": browser, "args": [*ARGUMENTS, f"--user-data-dir={profile}"]}
-        wanted = {"browserName": "chrome", "goog:chromeOptions": options}
+        # A page of WanGP's size on a busy machine may answer late.
+        limits = {"script": 100_000, "pageLoad": 110_000}
+        wanted = {"browserName": "chrome", "goog:chromeOptions": options, "timeouts": limits}
         reply = self.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         self.base += "/session/" + reply["sessionId"]
 
