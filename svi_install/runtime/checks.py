@@ -73,7 +73,8 @@ def lengths(
     if bad is not None:
         path, wrong = bad
         raise RefusalError(
-            f"the LoRA {path.name} {wrong}. Delete {path.absolute()} and apply the profile again: WanGP then loads it anew."
+            f"the LoRA {path.name} {wrong}. "
+            f"Delete {path.absolute()} and apply the profile again: WanGP then loads it anew."
         )
     asked = (int(arguments["video_length"]), int(arguments["sliding_window_size"]), chosen.motion_frames)
     arithmetic = windows.of(namespace, generate, arguments)
