@@ -179,7 +179,9 @@ def make(film: Film, job: runner.Job, program: Path, report: Report, preview: bo
     def tell(step: runner.Step) -> None:
         if step.index < len(missing):
             segment, left = missing[step.index], len(missing) - step.index
-            if step.step and job.wangp.says_begun and not film.store.begun(segment.number, film.keys[segment.number]):
+            # Other work of WanGP counts steps too; only denoising has as many as were asked for.
+            denoises = step.step and step.steps == film.tasks[segment.number].get("num_inference_steps")
+            if denoises and job.wangp.says_begun and not film.store.begun(segment.number, film.keys[segment.number]):
                 raise without_svi(segment)
             report(Progress(segment.number, total, step.step, step.steps, seconds=seconds, left=left))
 

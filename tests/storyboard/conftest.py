@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,23 @@ from . import standin
 SIZE = "64x32"
 # The stand-in has no LoRA files.
 NO_LORAS = {"activated_loras": [], "loras_multipliers": ""}
+
+
+TRIED: Counter[str] = Counter()
+SURVIVED: Counter[str] = Counter()
+
+
+@contextmanager
+def fault(kind: str, count: int = 1) -> Iterator[None]:
+    """Counts faults that are tried in the block; those after which nothing in it failed are printed as survived."""
+    TRIED[kind] += count
+    yield
+    SURVIVED[kind] += count
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for kind, count in TRIED.items():
+        terminalreporter.write_line(f"{kind}: {count} tried, {SURVIVED[kind]} survived")
 
 
 @pytest.fixture

@@ -15,8 +15,10 @@ import pytest
 
 from svi_install import funnel
 from svi_install.runtime import png
+from svi_install.storyboard.store import digest
 
 from . import standin
+from .conftest import fault
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes, links and the stand-in's Python")
 SMALL = ("--steps", "1", "--resolution", "64x32", "--clip-frames", "9", "--set", "activated_loras=[]")
@@ -193,16 +195,21 @@ SEGMENTS: dict[str, tuple[Damage, list[int]]] = {
 def test_only_what_is_broken_is_made_again(studio: Studio, name: str) -> None:
     damage, again = SEGMENTS[name]
     before = studio.target.read_bytes()
-    damage(studio)
-    code, result = studio.render()
-    assert code == 0, result
-    assert result["film"]["made"] == again
-    assert [task["prompt"] for task in standin.asked(studio.root)] == [("one", "two", "three")[n - 1] for n in again]
-    assert studio.target.read_bytes() == before
-    for each in result["film"]["damaged"]:
-        assert any(f"Segment {each['number']} was damaged" in note for note in result["notes"])
-    code, result = studio.render()
-    assert (code, result["film"]["made"], result["film"]["damaged"]) == (0, [], [])
+    with fault("damage in a film's folder"):
+        damage(studio)
+        code, result = studio.render()
+        assert code == 0, result["error"]
+        assert result["film"]["made"] == again
+        prompts = [("one", "two", "three")[number - 1] for number in again]
+        assert [task["prompt"] for task in standin.asked(studio.root)] == prompts
+        assert studio.target.read_bytes() == before
+        for each in result["film"]["damaged"]:
+            assert any(f"Segment {each['number']} was damaged" in note for note in result["notes"])
+        for number in (1, 2, 3):
+            path = studio.segment(number)
+            for file, known in json.loads((path / "done.json").read_text())["files"].items():
+                if name != "a tail that nobody needs" or (number, file) != (1, "tail-001.png"):
+                    assert [(path / file).stat().st_size, digest(path / file)] == known
 
 
 # Nothing can be done about these but to say so; the finished film stays.
@@ -238,14 +245,15 @@ REFUSED: dict[str, tuple[Damage, str]] = {
 def test_what_is_in_the_way_is_named(studio: Studio, name: str) -> None:
     damage, why = REFUSED[name]
     before = studio.target.read_bytes()
-    damage(studio)
-    code, result = studio.render()
-    assert code in (1, 2), result
-    error = result["error"]
-    assert error["code"] != "unexpected", error
-    assert re.search(why, error["message"]), error
-    if name != "a folder as the film":
-        assert studio.target.read_bytes() == before
+    with fault("damage in a film's folder"):
+        damage(studio)
+        code, result = studio.render()
+        assert code in (1, 2), result
+        error = result["error"]
+        assert error["code"] != "unexpected", error
+        assert re.search(why, error["message"]), error
+        if name != "a folder as the film":
+            assert studio.target.read_bytes() == before
 
 
 def test_a_segment_that_comes_out_differently_is_said(studio: Studio) -> None:

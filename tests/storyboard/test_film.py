@@ -243,6 +243,13 @@ def test_a_clip_without_svi_is_stopped_at_its_first_step(studio: Studio, story: 
     assert not [each for each in studio.progress if each.segment == 2 and each.step]
 
 
+def test_other_work_than_denoising_proves_nothing(studio: Studio, story: Stories) -> None:
+    """WanGP may count steps of its own before SVI has seen the clip."""
+    clip = studio.root / "clip.py"
+    clip.write_text(clip.read_text().replace("    declared = {", "    step(1, 2); time.sleep(0.3)\n    declared = {"))
+    assert studio.make(story("one", steps=3)) == [1]
+
+
 def test_a_runtime_that_leaves_no_mark(studio: Studio, story: Stories) -> None:
     studio.wangp = replace(studio.wangp, says_begun=False)
     with pytest.raises(SviError, match="all of SVI is in it") as caught:

@@ -17,6 +17,7 @@ from svi_install.storyboard.request import Request, story_of
 from svi_install.storyboard.variants import variant_of
 
 from . import standin
+from .conftest import fault
 
 TOP = "image: start.png\n"
 SHOT = TOP + "shots:\n- one\n- "
@@ -158,12 +159,13 @@ def test_a_clear_error(folder: Path, name: str) -> None:
     content, why = CASES[name]
     path = folder / "story.yaml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(SviError, match=f"(?s){why}") as caught:
-        look(path)
-    error = caught.value
-    assert (error.code, error.exit_code) == ("story", 2)
-    assert "Nothing was started." in error.message
-    assert len(error.message) < 1500
+    with fault("hostile story file"):
+        with pytest.raises(SviError, match=f"(?s){why}") as caught:
+            look(path)
+        error = caught.value
+        assert (error.code, error.exit_code) == ("story", 2)
+        assert "Nothing was started." in error.message
+        assert len(error.message) < 1500
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such files")
@@ -176,9 +178,10 @@ def test_what_is_no_file(folder: Path, kind: str) -> None:
         path.mkdir()
     else:
         path.symlink_to("/dev/zero" if "device" in kind else folder / "nothing")
-    with pytest.raises(SviError, match=r"is no file|cannot be read") as caught:
-        look(path)
-    assert caught.value.exit_code == 2
+    with fault("hostile story file"):
+        with pytest.raises(SviError, match=r"is no file|cannot be read") as caught:
+            look(path)
+        assert caught.value.exit_code == 2
 
 
 def test_what_a_story_may_say(folder: Path) -> None:
@@ -239,10 +242,10 @@ def test_settings_of_any_kind(folder: Path, key: str, variant: str) -> None:
             f"image: start.png\ndefaults: {{variant: {variant}, loras: [b]}}\n"
             f"shots: [one, {{prompt: two, settings: {{{key}: {value}}}}}]\n"
         )
-        request = Request(path)
-        try:
-            check(root, request)
-            dry_run(root, request)
-        except SviError as error:
-            assert error.code == "story", value  # noqa: PT017
-            assert "Nothing was started" in error.message, value  # noqa: PT017
+        with fault("setting of another kind"):
+            try:
+                check(root, Request(path))
+                dry_run(root, Request(path))
+            except SviError as error:
+                assert error.code == "story", value  # noqa: PT017
+                assert "Nothing was started" in error.message, value  # noqa: PT017

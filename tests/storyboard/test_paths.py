@@ -21,6 +21,7 @@ from svi_install.storyboard import delivery, film, images
 from svi_install.storyboard.store import Store
 
 from . import standin
+from .conftest import fault
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="names and the stand-in's Python as POSIX has them")
 SMALL = ("--steps", "1", "--resolution", "64x32", "--clip-frames", "9", "--set", "activated_loras=[]")
@@ -87,8 +88,9 @@ def test_the_image_reaches_wangp(home: Path, wangp_root: Path, render: Render, n
     if not Path(name).exists():
         picture(home / name)
     path = f"./{name}" if name.startswith("-") else name
-    facts = done(render(path, "a | b"))
-    assert facts["made"] == [1, 2]
+    with fault("relative or strange name of an image"):
+        facts = done(render(path, "a | b"))
+        assert facts["made"] == [1, 2]
     assert Path(facts["path"]).resolve() == home / f"{Path(name).stem}-film.mp4"
     (seen,) = opened(wangp_root)
     assert seen.is_absolute()
@@ -190,8 +192,9 @@ PROMPTS = [
 
 
 def test_prompts_that_look_like_what_wangp_says(home: Path, wangp_root: Path, render: Render) -> None:
-    facts = done(render("start.png", " | ".join(PROMPTS)))
-    assert facts["made"] == list(range(1, len(PROMPTS) + 1))
+    with fault("prompt that looks like WanGP's console", len(PROMPTS)):
+        facts = done(render("start.png", " | ".join(PROMPTS)))
+        assert facts["made"] == list(range(1, len(PROMPTS) + 1))
     assert [task["prompt"] for task in standin.asked(wangp_root)] == [" ".join(prompt.split()) for prompt in PROMPTS]
 
 
@@ -227,12 +230,13 @@ def test_a_file_that_is_not_this_films(
         target.unlink(missing_ok=True)
         spoil(target) if spoil is not edited else (done(render("start.png", "a", "-o", "film.mp4")), edited(target))
     seen, there = len(standin.asked(wangp_root)), target.lstat()
-    code, result = render("start.png", "a | b", "-o", "film.mp4")
-    assert (code, result["error"]["code"]) == (2, "not-ours")
-    assert "nothing was started" in result["error"]["message"]
-    assert '-o "film-2.mp4"' in result["error"]["hint"]
-    assert (target.lstat().st_ino, target.lstat().st_size) == (there.st_ino, there.st_size)
-    assert len(standin.asked(wangp_root)) == seen
+    with fault("file of a person's at the film's name"):
+        code, result = render("start.png", "a | b", "-o", "film.mp4")
+        assert (code, result["error"]["code"]) == (2, "not-ours")
+        assert "nothing was started" in result["error"]["message"]
+        assert '-o "film-2.mp4"' in result["error"]["hint"]
+        assert (target.lstat().st_ino, target.lstat().st_size) == (there.st_ino, there.st_size)
+        assert len(standin.asked(wangp_root)) == seen
     facts = done(render("start.png", "a | b", "-o", "film.mp4", "--yes"))
     assert facts["frames"] == 17
     assert not target.is_symlink()

@@ -15,6 +15,7 @@ from svi_install.runtime import wgp as hooked
 from svi_install.storyboard import presence, wangp
 
 from . import standin
+from .conftest import fault
 
 PATCHES = Path(__file__).resolve().parents[2] / "patches"
 HOOKS = [(path, line) for path, lines in {**hooked.HOOKS, **presence.LORAS}.items() for line in lines]
@@ -27,13 +28,14 @@ def root(tmp_path: Path) -> Path:
 
 
 def refused(root: Path) -> SviError:
-    with pytest.raises(SviError) as caught:
-        wangp.find(root, env={})
-    error = caught.value
-    assert error.code == "not-installed"
-    assert "Nothing was started" in error.message
-    # `status` of a stand-in is "unsupported", for which the doctor is the next command.
-    assert error.hint == f"svi-install doctor {root}"
+    with fault("SVI that cannot run"):
+        with pytest.raises(SviError) as caught:
+            wangp.find(root, env={})
+        error = caught.value
+        assert error.code == "not-installed"
+        assert "Nothing was started" in error.message
+        # `status` of a stand-in is "unsupported", for which the doctor is the next command.
+        assert error.hint == f"svi-install doctor {root}"
     return error
 
 
