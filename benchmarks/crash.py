@@ -30,7 +30,7 @@ from tests import miniature  # noqa: E402
 CALLS = (
     "openat,open,creat,write,pwrite64,writev,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,"
     "mkdir,mkdirat,rmdir,chmod,fchmod,fchmodat,chown,fchown,fchownat,ftruncate,truncate,utimensat,symlink,symlinkat,"
-    "copy_file_range,sendfile"
+    "copy_file_range,sendfile,setxattr,lsetxattr,fsetxattr"
 )
 ERRORS = ("ENOSPC", "EACCES", "EIO")
 SIZE = {"wgp.py": 800_000, "models/wan/any2video.py": 110_000, "models/wan/modules/model.py": 95_000}

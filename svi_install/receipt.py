@@ -149,7 +149,7 @@ def parse(data: bytes) -> Receipt | None:
 def _sum(raw: Mapping[str, Any]) -> str:
     try:
         return files.digest(json.dumps(raw, sort_keys=True).encode())
-    except (ValueError, RecursionError):
+    except RecursionError:
         return ""
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -8,6 +9,7 @@ from types import MappingProxyType
 import pytest
 
 from svi_install import files, receipt
+from svi_install.errors import SviError
 from svi_install.journal import pack
 from svi_install.receipt import Patched, Receipt
 from tests.trees import posix
@@ -119,3 +121,21 @@ def test_a_pipe_under_its_name_is_no_receipt(tmp_path: Path) -> None:
     (tmp_path / ".svi-install").mkdir()
     os.mkfifo(tmp_path / receipt.PATH)
     assert receipt.load(tmp_path) is None
+
+
+def test_a_receipt_too_deep_to_be_summed_up_has_no_sum() -> None:
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert receipt._sum({"a": deep}) == ""
+    while deep:  # freeing it at once would be too deep for Python as well
+        deep = deep.pop()  # type: ignore[assignment]
+
+
+def test_a_disk_that_refuses_it_is_no_missing_receipt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "no")
+
+    monkeypatch.setattr(Path, "stat", fail)
+    with pytest.raises(SviError, match="Could not read"):
+        receipt.load(tmp_path)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import errno
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from svi_install import files, transaction
-from svi_install.journal import Journal
+from svi_install import destination, files, transaction
+from svi_install.errors import SviError
+from svi_install.journal import Entry, Journal
 from svi_install.plan import Change
 from tests.crash.layer import Fault, in_child, layer, tree
 from tests.trees import make, posix, small, standard
@@ -145,3 +147,55 @@ class TestRecover:
         assert transaction.recover(root) == transaction.Recovery("install", "finished")
         assert not cache.exists()
         assert not (root / ".svi-install").exists()
+
+    def test_bytes_that_nobody_has_are_not_made_up(self, root: Path) -> None:
+        entry = Entry("wgp.py", files.digest(b"lost"), files.digest(b"old wgp\n"), "", "", ".svi-00000000.0o")
+        (root / ".svi-install").mkdir()
+        (root / ".svi-install" / "journal").write_bytes(Journal("install", 1.0, (entry,), (), ()).to_bytes())
+        assert transaction.recover(root) == transaction.Recovery("install", "undone", ("wgp.py",))
+        assert (root / "wgp.py").read_bytes() == b"old wgp\n"
+
+    @pytest.mark.parametrize("before", ["x", "0" * 63, "0" * 65])
+    def test_a_journal_with_a_senseless_sum_is_dropped(self, root: Path, before: str) -> None:
+        stored = Journal("install", 1.0, (Entry("wgp.py", before, None, "", "", ""),), (), ()).to_bytes()
+        assert Journal.from_bytes(stored) is None
+
+    def test_a_file_that_may_not_be_looked_at_keeps_the_journal(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = tree(root)
+        self.crash(root)
+
+        def refuse(*_: object) -> Path:
+            raise SviError("no-permission", "Could not read it.")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(destination, "resolve_file", refuse)
+            with pytest.raises(SviError, match="Could not read it"):
+                transaction.recover(root)
+        assert (root / ".svi-install" / "journal").exists()
+        transaction.recover(root)
+        assert tree(root) == before
+
+    def test_a_folder_of_ours_that_may_not_be_listed_is_named(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise OSError(errno.EACCES, "no")
+
+        monkeypatch.setattr(Path, "iterdir", refuse)
+        with pytest.raises(SviError, match=r"Could not read .*\.svi-install"):
+            transaction.recover(root)
+
+    def test_a_disk_that_fails_before_the_first_change_is_named(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = tree(root)
+
+        def fail(*_: object) -> None:
+            raise OSError(errno.EIO, "no", str(root / "wgp.py"))
+
+        monkeypatch.setattr(transaction, "_check_before", fail)
+        with pytest.raises(SviError, match=r"Could not read .*wgp\.py: the disk reported a fault"):
+            transaction.run(standard(root))
+        assert tree(root) == before

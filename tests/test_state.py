@@ -68,6 +68,22 @@ class TestStates:
         install_other(root, PATCHES)
         assert read(root).name == "outdated"
 
+    def test_outdated_names_the_version_that_is_there(self, root: Path) -> None:
+        install_other(root, PATCHES)
+        old = receipt.load(root)
+        assert old is not None
+        (root / receipt.PATH).write_bytes(old._replace(version="0.0.9").to_bytes())
+        assert read(root).details[0].startswith("svi-install version 0.0.9 is installed here; this is ")
+
+    def test_installed_with_a_damaged_receipt(self, root: Path) -> None:
+        install(root, PATCHES)
+        stored = (root / receipt.PATH).read_bytes()
+        (root / receipt.PATH).write_bytes(stored.replace(b'"wangp": "', b'"wangp": "x'))
+        assert read(root).name == "installed"
+        assert "receipt is damaged" in read(root).details[-1]
+        install(root, PATCHES)
+        assert read(root).details == ()
+
     def test_outdated_by_its_hooks_with_changes_elsewhere(self, root: Path) -> None:
         install_other(root, PATCHES)
         edit(root, ANY, b"import", b"# mine\nimport")
