@@ -35,8 +35,8 @@ import sys, json
 from pathlib import Path
 from tests.loras.hub import Hub
 hub = Hub()
-hub.add("owner/name", "big.bin", Path(sys.argv[1]))
-hub.sha256("owner/name/big.bin")
+hub.add("owner/name", "big.safetensors", Path(sys.argv[1]))
+hub.sha256("owner/name/big.safetensors")
 print(json.dumps({"url": hub.url, "store": hub.store}), flush=True)
 sys.stdin.read()
 """
@@ -46,7 +46,7 @@ from pathlib import Path
 from svi_install.loras import prefetch
 from svi_install.loras.catalogue import Catalogue, Lora, LoraFile, Place
 from svi_install.loras.settings import Settings
-file = LoraFile("fp32", Place("owner/name", "big.bin"))
+file = LoraFile("fp32", Place("owner/name", "big.safetensors"))
 known = Catalogue(("big",), (Lora("big", "", "Big", "wan", "", None, (file,)),))
 root = Path(sys.argv[1])
 settings = Settings(endpoint=sys.argv[2], ledger=root / "ledger.json")
@@ -89,7 +89,7 @@ def timed_curl(work: Path, endpoint: str) -> float:
     target = work / "curl.bin"
     settle()
     began = time.perf_counter()
-    url = f"{endpoint}/owner/name/resolve/main/big.bin"
+    url = f"{endpoint}/owner/name/resolve/main/big.safetensors"
     subprocess.run(["curl", "-sSfL", "-o", str(target), url], check=True)
     seconds = time.perf_counter() - began
     target.unlink()
@@ -97,12 +97,16 @@ def timed_curl(work: Path, endpoint: str) -> float:
 
 
 def make_file(path: Path, size: int) -> str:
-    """Write a file that no disk can compress and return its sha256."""
+    """Write a LoRA of one matrix that no disk can compress and return its sha256."""
     digest = hashlib.sha256()
     generator = random.Random(4)
+    length = 128
+    matrix = {"dtype": "U8", "shape": [size - 8 - length], "data_offsets": [0, size - 8 - length]}
+    head = length.to_bytes(8, "little") + json.dumps({"lora_A": matrix}).encode().ljust(length)
     with path.open("wb") as file:
         for at in range(0, size, 16 * MIB):
             block = generator.randbytes(min(16 * MIB, size - at))
+            block = head + block[len(head) :] if not at else block
             file.write(block)
             digest.update(block)
     return digest.hexdigest()
@@ -112,7 +116,7 @@ def kill_often(work: Path, endpoint: str, kills: int, size: int) -> tuple[int, i
     """Kill the client again and again, each time a random stretch further; return kills, worst loss and final hash."""
     root = Path(tempfile.mkdtemp(dir=work))
     generator = random.Random(5)
-    part = root / "loras" / "wan" / "big.bin.part"
+    part = root / "loras" / "wan" / "big.safetensors.part"
     killed = worst = 0
     for _ in range(kills):
         goal = client_start(root) + generator.randrange(size // kills)
@@ -135,7 +139,7 @@ def client_start(root: Path) -> int:
     """Tell from the state on disk where the next run goes on."""
     from svi_install.loras.part_state import left_over
 
-    return left_over(root / "loras" / "wan" / "big.bin")
+    return left_over(root / "loras" / "wan" / "big.safetensors")
 
 
 def timed_list(work: Path, verdict: Callable[[str, bool], None]) -> None:
@@ -174,9 +178,9 @@ def main() -> int:
         print(f"{'ok  ' if kept else 'FAIL'}  {text}", flush=True)
 
     try:
-        sha256 = make_file(work / "big.bin", size)
+        sha256 = make_file(work / "big.safetensors", size)
         server = subprocess.Popen(
-            [sys.executable, "-c", SERVER, str(work / "big.bin")],
+            [sys.executable, "-c", SERVER, str(work / "big.safetensors")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
