@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from ..errors import EXIT_USAGE, SviError
 
@@ -210,6 +209,9 @@ def place_of(url: str) -> Place | None:
     Returns:
         Repository and path, None when the address has another form.
     """
+    # Imported late: what only looks whether a LoRA is there asks for no address.
+    from urllib.parse import unquote, urlsplit
+
     parts = unquote(urlsplit(url.split("|", 1)[0]).path).strip("/").split("/")
     if len(parts) < 5 or parts[2] != "resolve":
         return None

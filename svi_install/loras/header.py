@@ -6,9 +6,9 @@ WanGP gets the same file, so that both say the same about a LoRA.
 from __future__ import annotations
 
 import sys
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ else:
         if name not in sys.modules:
             path = Path(__file__).resolve().parent.parent / "runtime" / "lora_file.py"
             loader = SourceFileLoader(name, str(path))
-            module = module_from_spec(spec_from_loader(name, loader))
+            module = ModuleType(name)
+            module.__spec__ = ModuleSpec(name, loader, origin=str(path))
+            module.__file__, module.__package__ = str(path), name.rpartition(".")[0]
             # Known under its own name, there is only one of it, whoever imports it later.
             sys.modules[name] = module
             loader.exec_module(module)

@@ -22,6 +22,8 @@ LARGEST_LIST = 4 * 1024 * 1024
 LARGEST_GGUF_HEAD = 16 * 1024 * 1024
 _MOST_TENSORS = 100_000
 _MOST_SIDES = 8
+_LONGEST_SIDE = 1 << 48
+_LONG = re.compile(rb"[0-9]{19}")
 _BITS = {
     **dict.fromkeys(("F64", "I64", "U64", "C64"), 64),
     **dict.fromkeys(("F32", "I32", "U32"), 32),
@@ -150,38 +152,36 @@ def _read_safetensors(file: BinaryIO, first: bytes, size: int) -> Head:
         raise Unsound(f"is cut: {size:,} bytes are there, less than its list of tensors")
     tensors = _tensors(text)
     at = 0
-    for tensor in sorted(tensors.values(), key=lambda one: (one.start, one.stop)):
-        if tensor.start != at:
+    for start, stop in sorted((tensor.start, tensor.stop) for tensor in tensors.values()):
+        if start != at:
             raise Unsound("is damaged: its tensors do not lie one after the other")
-        at = tensor.stop
+        at = stop
     _compare(size, 8 + length + at)
     return Head("safetensors", tensors, size, at)
 
 
 def _tensors(text: bytes) -> dict[str, Tensor]:
+    # A call for each number would take longer than all the rest, and hardly any list holds one so long.
+    whole = _whole if _LONG.search(text) else None
     try:
         listed = json.loads(
             text.decode("utf-8"),
             object_pairs_hook=_once,
-            parse_int=_whole,
+            parse_int=whole,
             parse_float=_refuse,
             parse_constant=_refuse,
         )
         notes = listed.pop("__metadata__", {})
         if not all(isinstance(value, str) for value in notes.values()):
             raise ValueError
-        return {name: _tensor(**{key: entry[key] for key in _ENTRY}) for name, entry in listed.items()}
+        return {name: _tensor(entry["dtype"], entry["shape"], *entry["data_offsets"]) for name, entry in listed.items()}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         # Whatever was wrong in there is of no use to a person, and may be megabytes of it.
         raise Unsound("is damaged: its list of tensors cannot be read") from None
 
 
-_ENTRY = ("dtype", "shape", "data_offsets")
-
-
-def _tensor(dtype: str, shape: list[int], data_offsets: list[int]) -> Tensor:
-    start, stop = data_offsets
-    if not isinstance(shape, list) or not all(type(one) is int for one in (*shape, start, stop)):
+def _tensor(dtype: str, shape: list[int], start: int, stop: int) -> Tensor:
+    if type(shape) is not list or {*map(type, shape), type(start), type(stop)} != {int}:
         raise TypeError
     if (stop - start) * 8 != _count(shape) * _BITS[dtype] or start < 0:
         raise ValueError
@@ -189,10 +189,12 @@ def _tensor(dtype: str, shape: list[int], data_offsets: list[int]) -> Tensor:
 
 
 def _count(shape: Sequence[int]) -> int:
-    if len(shape) > _MOST_SIDES or any(not 0 <= side < 1 << 48 for side in shape):
+    if len(shape) > _MOST_SIDES:
         raise ValueError
     count = 1
     for side in shape:
+        if not 0 <= side < _LONGEST_SIDE:
+            raise ValueError
         count *= side
     return count
 
