@@ -4,7 +4,7 @@ It changes modules right after WanGP imports them (AFTER) and replaces third-par
 by inert ones.
 
 LAB_TREE    the WanGP tree: only its own missing imports are replaced
-LAB_TINY    1 or "parity": tiny model sizes and no downloads (tiny_model.py)
+LAB_TINY    1 or "parity": tiny model sizes and no downloads (tiny_model.py), the LoRAs too (tiny_loras.py)
 LAB_CALLS   file that gets one JSON line per video window and per saved file (recorder.py)
 LAB_PARITY  official weights and inputs, everything in float32 (parity_hooks.py)
 LAB_LORAS   file that gets what LoRAs do to the weights (lora_probe.py)
@@ -134,7 +134,7 @@ if os.environ.get("LAB_TREE"):
     after("torch", cuda_on_cpu.apply)
     parts = {"TINY": "tiny_model", "PARITY": "parity_hooks", "CALLS": "recorder", "LORAS": "lora_probe"}
     parts |= {"COST": "cost"}
-    for variable, module in parts.items():
+    for variable, module in (*parts.items(), ("TINY", "tiny_loras")):
         if os.environ.get(f"LAB_{variable}"):
             importlib.import_module(module).install(after)
     sys.meta_path[:0] = [AfterFinder(), TorchvisionFinder()]
