@@ -24,6 +24,14 @@ for python in ${SVI_INSTALL_PYTHON:+"$SVI_INSTALL_PYTHON"} python3 python3.13 py
 "
 done
 
+for word in "$@"; do
+    if [ "$word" = --json ]; then
+        echo '{"schema": 1, "command": "install", "status": "failed", "checkout": null, "state": null, "changes": [],' \
+            '"error": {"code": "no-python", "message": "No Python 3.10 or newer was found. Nothing was changed in WanGP.",' \
+            '"hint": "Install Python, or name one in SVI_INSTALL_PYTHON."}}'
+        exit 1
+    fi
+done
 {
     echo 'svi-install: no Python 3.10 or newer was found. Nothing was changed in WanGP.'
     if [ -n "$seen" ]; then

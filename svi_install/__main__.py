@@ -27,7 +27,9 @@ def main() -> int:
             stopped = True
     from .funnel import main as run
 
-    return run(sys.argv[1:], stopped=stopped)
+    code = run(sys.argv[1:], stopped=stopped)
+    signals.ignore()
+    return code
 
 
 def _version() -> bool:

@@ -199,9 +199,14 @@ def _fail(arguments: Sequence[str], code: str, message: str) -> None:
 def _print(text: str, end: str = "\n") -> None:
     """Print to the error output, if there is one that takes it; the work goes on without."""
     # With None, print would take the standard output.
-    if sys.stderr is not None:
-        with contextlib.suppress(OSError):
-            print(text, end=end, file=sys.stderr, flush=True)
+    if sys.stderr is None:
+        return
+    try:
+        print(text, end=end, file=sys.stderr, flush=True)
+    except OSError:
+        # What stays in its buffer would change the exit code when Python ends.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def own_folder(folder: Path) -> Path:

@@ -43,6 +43,14 @@ def catch() -> None:
     sys.unraisablehook = _lost
 
 
+def ignore() -> None:
+    """Ignore them all: the report is out, and Python, while it ends, would let a signal change the exit code."""
+    for name in _NAMES:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is _hear:
+            signal.signal(number, signal.SIG_IGN)
+
+
 def exit_code() -> int:
     """Return the exit code of a command that was stopped: 128 and the number of the signal."""
     return 128 + _Ears.last if _Ears.last else EXIT_INTERRUPTED

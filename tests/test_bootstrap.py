@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,6 +31,7 @@ def source(tmp_path: Path) -> Path:
     folder = tmp_path / "source"
     for name in (
         "pyproject.toml",
+        "requirements.lock",
         "LICENSE",
         "svi_install/a.py",
         "patches/a.diff",
@@ -79,7 +83,9 @@ def test_the_data_folder_is_where_the_platform_keeps_such_things(
     assert data_folder(platform, env, Path("/home/me")) == Path(expected)
 
 
-@pytest.mark.parametrize("name", ["pyproject.toml", "svi_install/a.py", "patches/a.diff", "profiles/loras/a.json"])
+@pytest.mark.parametrize(
+    "name", ["pyproject.toml", "requirements.lock", "svi_install/a.py", "patches/a.diff", "profiles/loras/a.json"]
+)
 def test_a_changed_source_changes_the_fingerprint(source: Path, name: str) -> None:
     before = fingerprint(source)
     (source / name).write_text("other", "utf-8")
@@ -136,10 +142,11 @@ def test_prepare_makes_the_environment_and_stamps_it(
     runner = Runner(venv)
     monkeypatch.setattr(bootstrap, "run_with_progress", runner)
     prepare(venv, "wanted")
-    made, installed = runner.commands
+    made, packages, installed = runner.commands
     assert made[-2:] == ["venv", str(venv)]
+    assert packages[-3:] == ["--require-hashes", "-r", str(bootstrap.SOURCE / "requirements.lock")]
     assert "--quiet" in installed
-    assert installed[-1] == str(bootstrap.SOURCE)
+    assert installed[-4:] == ["--no-deps", "--no-build-isolation", "--no-index", str(bootstrap.SOURCE)]
     assert is_ready(venv, "wanted")
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -154,7 +161,7 @@ def test_changed_sources_are_installed_into_the_same_environment(
     monkeypatch.setattr(bootstrap, "run_with_progress", runner)
     monkeypatch.setattr(bootstrap, "runs", lambda venv: True)
     prepare(venv, "wanted")
-    assert [command[4] for command in runner.commands] == ["install"]
+    assert [command[4] for command in runner.commands] == ["install", "install"]
     assert "its files changed" in capsys.readouterr().err
 
 
@@ -167,6 +174,23 @@ def test_a_failed_pip_leaves_no_stamp_and_says_why(tmp_path: Path, monkeypatch: 
     assert "hatchling" in str(caught.value)
     assert "Retrying" not in str(caught.value)
     assert not is_ready(venv, "wanted")
+
+
+def test_a_package_that_somebody_changed_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wheel = tmp_path / "demo-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.writestr("demo.py", "")
+        file.writestr("demo-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: demo\nVersion: 1\n")
+        file.writestr("demo-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr("demo-1.dist-info/RECORD", "demo.py,,\n")
+    (tmp_path / bootstrap.LOCK).write_text(f"demo==1 --hash=sha256:{'0' * 64}\n", "utf-8")
+    monkeypatch.setattr(bootstrap, "SOURCE", tmp_path)
+    for name, value in (("PIP_NO_INDEX", "1"), ("PIP_FIND_LINKS", str(tmp_path)), ("PIP_CONFIG_FILE", os.devnull)):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(BootstrapError, match="sha256 differs"):
+        prepare(tmp_path / "venv", "wanted")
+    assert not is_ready(tmp_path / "venv", "wanted")
+    assert not list((tmp_path / "venv").rglob("demo.py"))
 
 
 def test_a_missing_ensurepip_names_the_package_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,6 +230,9 @@ def test_the_own_folder_is_the_real_one(tmp_path: Path) -> None:
         ("ProxyError('Cannot connect to proxy.')", "proxy"),
         ("Temporary failure in name resolution", "no connection"),
         ("[WinError 5] Access is denied", "could not be written"),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "sha256 differs"),
+        ("ERROR: Could not find a version (from versions: 8.1, 8.2)\nERROR: No matching distribution", "lacks one"),
+        ("ERROR: Could not find a version (from versions: none)\nERROR: No matching distribution", "no connection"),
         ("error: invalid command", "lines above"),
     ],
 )
@@ -272,6 +299,53 @@ def test_main_says_what_is_wrong_and_changes_nothing(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.endswith("Nothing was changed in WanGP.\n")
+
+
+def test_a_program_gets_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("", "utf-8")
+    monkeypatch.setenv("SVI_INSTALL_HOME", str(tmp_path / "file"))
+    for words, command in (
+        (["--json"], "install"),
+        (["status", "/x", "--json"], "status"),
+        (["/x", "--json"], "install"),
+    ):
+        assert bootstrap.main(words) == 1
+        captured = capfd.readouterr()
+        data = json.loads(captured.out)
+        assert (captured.err, data["command"], data["error"]["code"]) == ("", command, "no-environment")
+        assert "Nothing was changed in WanGP." in data["error"]["message"]
+    assert bootstrap.main(["launch", "--", "--json"]) == 1
+    assert capfd.readouterr().out == ""
+
+
+def test_a_home_that_nobody_knows(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def unknown() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("SVI_INSTALL_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", unknown)
+    assert bootstrap.main([]) == 1
+    assert "set SVI_INSTALL_HOME" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell closes the streams")
+@pytest.mark.parametrize("streams", [">&-", "2>&-", ">&- 2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>/dev/full"])
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_streams_that_fail(tmp_path: Path, streams: str, words: list[str]) -> None:
+    (tmp_path / "file").write_text("", "utf-8")
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {streams}', "sh", sys.executable, "-I", bootstrap.__file__, *words],
+        env={**os.environ, "SVI_INSTALL_HOME": str(tmp_path / "file")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    if words and " " not in streams:
+        assert json.loads(done.stdout or done.stderr)["error"]["code"] == "no-environment"
 
 
 def test_main_refuses_an_old_python(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -99,6 +100,10 @@ def test_without_a_usable_python_it_says_what_it_found_and_what_to_do(tmp_path: 
     assert "no Python 3.10 or newer was found" in result.stderr
     assert f"{folder / 'python3'}: Python 3.8.1" in result.stderr
     assert "SVI_INSTALL_PYTHON" in result.stderr
+    result = run("status", "--json", PATH=str(folder))
+    assert (result.returncode, result.stderr) == (1, "")
+    data = json.loads(result.stdout)
+    assert (data["status"], data["error"]["code"], data["changes"]) == ("failed", "no-python", [])
 
 
 def test_a_new_environment_without_a_network_ends_with_a_clear_error(tmp_path: Path) -> None:

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pytest
 
+from svi_install import crash_report
+from svi_install import locate as locate_module
 from svi_install.errors import EXIT_NO_CHECKOUT, SviError
 from svi_install.locate import Look, Surroundings, listed, locate, surroundings, upwards, usual_places
+from tests import miniature
 
 WINDOWS = PureWindowsPath
 
@@ -243,3 +247,60 @@ def test_a_folder_that_may_not_be_listed_is_passed_over(cwd: Path, home: Path, m
     root = wangp(home / "Wan2GP")
     monkeypatch.setattr(Path, "iterdir", refuse)
     assert search(None, cwd, home) == (root,)
+
+
+def svi(*words: object, cwd: Path, script: str = 'exec "$@"', **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["/bin/sh", "-c", script, "sh", sys.executable, "-m", "svi_install", *map(str, words)],
+        cwd=cwd,
+        env={**os.environ, "HOME": str(cwd), "PYTHONPATH": str(Path(__file__).resolve().parent.parent), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no folder that somebody is in")
+@pytest.mark.parametrize(
+    "words", [(), ("status",), ("WanGP",), ("doctor",), ("fetch", "--list"), ("--revert", "--json")]
+)
+def test_a_deleted_working_folder(tmp_path: Path, words: tuple[str, ...]) -> None:
+    home = tmp_path / "home"
+    (home / "gone").mkdir(parents=True)
+    done = svi(*words, cwd=home, script='cd gone && rmdir ../gone && exec "$@"', SVI_INSTALL_SOURCE=str(tmp_path))
+    assert done.returncode == 3, done
+    assert "The folder that you are in cannot be used" in done.stdout + done.stderr
+    assert "Nothing was changed" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (home / ".local").exists(), "no log of an unexpected error"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no folder that somebody is in")
+def test_from_a_deleted_working_folder_a_whole_path_works(tmp_path: Path) -> None:
+    home, root = tmp_path / "home", miniature.write(tmp_path / "WanGP")
+    for words in (("status", root), (root, "--no-lora"), ("doctor", root), ("revert", root)):
+        (home / "gone").mkdir(parents=True)
+        done = svi(*words, cwd=home, script='cd gone && rmdir ../gone && exec "$@"')
+        assert done.returncode == 0, done
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="users as POSIX has them")
+def test_the_home_of_nobody(tmp_path: Path) -> None:
+    for words, variables in ((("~nosuchuser/WanGP",), {}), ((), {"WANGP_HOME": "~nosuchuser"})):
+        done = svi("status", *words, cwd=tmp_path, **variables)
+        assert done.returncode == 3
+        assert "there is no user nosuchuser on this computer. Nothing was changed." in done.stderr
+    done = svi("fetch", "--list", tmp_path, cwd=tmp_path, HF_HOME="~nosuchuser")
+    assert "Traceback" not in done.stderr
+    miniature.write(tmp_path / "~nosuchuser")
+    assert svi("status", "~nosuchuser", cwd=tmp_path).returncode == 0
+
+
+def test_a_computer_that_does_not_know_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", unknown)
+    assert locate_module.home_folder() == Path(tmp_path.anchor)
+    assert crash_report.explain(RuntimeError("Could not determine home directory."), []).code == "no-home"
