@@ -5,18 +5,21 @@ from __future__ import annotations
 import gc
 import os
 import re
+import signal
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from pathlib import Path
 
 from . import history
 from .history import Commit
 from .patchset import Variant
 from .placement import Place, PlacementError, Refusal, place
+from .signals import kept_from_children
 
 MAIN_FILE = "wgp.py"
 # Starting a process costs as much as judging this many files.
@@ -131,18 +134,30 @@ def judge(
         # One pool per process keeps each on one stretch of history; fork would copy the threads of a caller. Compiling
         # makes no garbage in cycles, and looking for it takes a sixth of the time.
         spawn = get_context("spawn")
-        pools = [stack.enter_context(ProcessPoolExecutor(1, spawn, gc.disable)) for _ in range(count)]
+        pools = [stack.enter_context(ProcessPoolExecutor(1, spawn, _begin)) for _ in range(count)]
+        for pool in pools:
+            # What waits when Ctrl-C comes is not to be done any more.
+            stack.callback(pool.shutdown, cancel_futures=True)
         waiting: dict[Future[list[FileVerdict]], list[Job]] = {}
-        for number, pool in enumerate(pools):
-            stretch = once[len(once) * number // count : len(once) * (number + 1) // count]
-            for start in range(0, len(stretch), CHUNK):
-                part = stretch[start : start + CHUNK]
-                waiting[pool.submit(_judge_part, git, part, plain, best)] = part
+        if sys.platform != "win32":
+            # Python's helper for spawned processes; its start would let Ctrl-C through to those that follow.
+            resource_tracker.ensure_running()
+        with kept_from_children():
+            for number, pool in enumerate(pools):
+                stretch = once[len(once) * number // count : len(once) * (number + 1) // count]
+                for start in range(0, len(stretch), CHUNK):
+                    part = stretch[start : start + CHUNK]
+                    waiting[pool.submit(_judge_part, git, part, plain, best)] = part
         while waiting:
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                 verdicts.update(zip(waiting.pop(future), future.result(), strict=True))
                 tell(len(verdicts), len(once))
     return verdicts
+
+
+def _begin() -> None:
+    gc.disable()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _judge_part(

@@ -7,9 +7,11 @@ a signal no longer changes that: the first one lets the report be finished, the 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from types import FrameType, TracebackType
 
 from .errors import EXIT_INTERRUPTED
@@ -84,6 +86,19 @@ class heard:  # noqa: N801 - reads as a statement: with heard():
     ) -> None:
         """Go back to remembering signals only."""
         _Ears.ready = False
+
+
+@contextlib.contextmanager
+def kept_from_children() -> Iterator[None]:
+    """Start processes that never hear Ctrl-C, which a terminal sends to all: their parent hears it, and ends them."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _hear(number: int, frame: FrameType | None) -> None:
