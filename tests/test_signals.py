@@ -19,7 +19,7 @@ import pytest
 
 from svi_install import patchset, signals, state
 from svi_install.commands.install import install
-from tests import miniature
+from tests import miniature, story
 from tests.crash.layer import tree
 from tests.hatchery import SVI, Ended, environment
 from tests.trees import posix
@@ -311,6 +311,37 @@ def test_what_was_to_be_ignored_stays_ignored(tmp_path: Path) -> None:
 
 def test_without_signals_of_ours_ctrl_c_has_its_usual_code() -> None:
     assert (signals.exit_code(), signals.ended_from_outside()) == (130, False)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells what a process blocks")
+def test_ctrl_c_at_a_terminal_does_not_reach_the_helpers_of_check(tmp_path: Path) -> None:
+    told = story.tell(tmp_path)
+    script = (
+        "import os, signal, sys\n"
+        "from multiprocessing import active_children\n"
+        "from svi_install import judge\n"
+        "judge.WORTH_A_PROCESS, wait = 1, judge.wait\n"
+        "def stop(*words, **options):\n"
+        "    states = [open(f'/proc/{child.pid}/status').read() for child in active_children()]\n"
+        "    blocked = [int(text.partition('SigBlk:')[2].split()[0], 16) for text in states]\n"
+        "    assert blocked and all(mask & 1 << signal.SIGINT - 1 for mask in blocked), blocked\n"
+        "    os.killpg(os.getpgrp(), signal.SIGINT)\n"
+        "    return wait(*words, **options)\n"
+        "judge.wait = stop\n"
+        "from svi_install.__main__ import main\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "check", str(told.git), "--all-commits", "--json"],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        check=False,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (130, "")
+    assert json.loads(done.stdout)["error"]["code"] == "interrupted"
 
 
 @pytest.mark.parametrize("words", [["launch", "ROOT", "--python", "ROOT/python"]])

@@ -62,11 +62,12 @@ def carry_out(plan: Plan, result: Result, committed: Committed) -> Result:
         if not transaction.run(plan):
             result = result._replace(notes=(*result.notes, LATER))
         committed(result)
-    except BaseException:
+    except BaseException as error:
         if plan.changes and _is_there(plan):
             committed(result)
+        if isinstance(error, KeyboardInterrupt):
+            # What the transaction put aside, or a lock just taken, need not wait for the next command.
             with contextlib.suppress(OSError, SviError):
-                # Every file is new; what the transaction put aside need not wait for the next command.
                 transaction.recover(plan.root)
         raise
     return result
