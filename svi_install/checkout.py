@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from . import files
 from .errors import EXIT_NO_CHECKOUT, EXIT_UNSUPPORTED, SviError
 
 MARKERS = ("wgp.py", "models/wan/any2video.py", "models/wan/modules/model.py")
@@ -86,9 +87,15 @@ def inspect(root: Path) -> Checkout:
         The checkout.
 
     Raises:
-        SviError: not a WanGP folder (exit code 3), older than 9.0 or incomplete (exit code 4).
+        SviError: not a WanGP folder (exit code 3), older than 9.0 or incomplete (exit code 4); or the disk refused.
     """
-    root = root.absolute()
+    try:
+        return _inspect(root.absolute())
+    except OSError as error:
+        raise files.plain(error, Path(error.filename or root), "read") from error
+
+
+def _inspect(root: Path) -> Checkout:
     why = missing_marker(root)
     if why:
         raise SviError(

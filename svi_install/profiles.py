@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from . import files
 from .data import data_folder
 from .destination import outside_roots
 from .loras.catalogue import load
@@ -24,7 +25,17 @@ def profile_files(root: Path) -> dict[str, bytes]:
         Bytes by path: relative to the checkout, or absolute where WanGP's LoRA folder was moved elsewhere by its
         configuration. A folder that only a start script names stays out of it, because it may be anything. A profile
         names the precision of a LoRA that is there already.
+
+    Raises:
+        SviError: the disk does not say where the LoRAs are, or which of them.
     """
+    try:
+        return _profile_files(root)
+    except OSError as error:
+        raise files.plain(error, Path(error.filename or root), "read") from error
+
+
+def _profile_files(root: Path) -> dict[str, bytes]:
     folder = data_folder("profiles")
     lora_folder = _lora_folder(root)
     known = load()

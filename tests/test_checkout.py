@@ -91,6 +91,17 @@ def test_a_folder_that_may_not_be_read_says_so(tmp_path: Path, monkeypatch: pyte
     assert missing_marker(root) == "Input/output error"
 
 
+def test_a_disk_that_fails_half_way_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = wangp(tmp_path)
+
+    def fail(folder: Path) -> None:
+        raise OSError(5, "Input/output error", str(folder / "wgp.py"))
+
+    monkeypatch.setattr("svi_install.checkout.newline_of", fail)
+    with pytest.raises(SviError, match=r"Could not read .*wgp\.py: the disk reported a fault"):
+        inspect(root)
+
+
 @pytest.mark.parametrize("marker", ["comfyui_version.py", "custom_nodes/"])
 def test_comfyui_is_recognised_by_what_lies_in_it(tmp_path: Path, marker: str) -> None:
     folder = tmp_path / "ComfyUI"

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
 import pytest
 
 from svi_install.data import data_folder
+from svi_install.errors import SviError
 from svi_install.profiles import profile_files
 from tests import miniature
 
@@ -54,3 +56,14 @@ def test_a_folder_that_only_a_start_script_names_is_left_alone(tmp_path: Path) -
     root = wangp(tmp_path / "Wan2GP")
     (root / "start.sh").write_text(f"python wgp.py --lora-dir-wan-i2v {tmp_path / 'anywhere'}\n", "utf-8")
     assert folders(root) == {"loras/wan_i2v", "profiles/wan_2_2"}
+
+
+def test_a_disk_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = miniature.write(tmp_path / "WanGP")
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "no", str(root / "args.txt"))
+
+    monkeypatch.setattr("svi_install.profiles.locate", fail)
+    with pytest.raises(SviError, match=r"Could not read .*args\.txt: the disk reported a fault"):
+        profile_files(root)

@@ -158,3 +158,37 @@ def judge(
 
 def differences(one: dict[str, object], other: dict[str, object]) -> list[str]:
     return [path for path in one.keys() | other.keys() if one.get(path) != other.get(path)]
+
+
+@pytest.mark.parametrize("name", ["status", "install", "revert"])
+def test_whole_commands(base: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The commands as a person runs them, with all that they read besides; here only how they end is judged."""
+    from svi_install.commands import install as installing
+    from svi_install.commands import revert as reverting
+    from svi_install.commands.status import status
+
+    action = {"status": status, "install": installing.install, "revert": reverting.revert}[name]
+    root, kept = base / "WanGP", base / "kept"
+    miniature.write(kept)
+    if name != "install":
+        installing.install(kept)
+    try:
+        shutil.copytree(kept, root)
+        with looking(Looks((root,))) as seen:
+            action(root)
+        points = range(0, len(seen.calls), 1 if name == "status" else 11 * STEP)
+        wrong = {}
+        for number, at in enumerate(points):
+            shutil.rmtree(root)
+            shutil.copytree(kept, root)
+            code, said = in_child(
+                lambda: action(root), Looks((root,), at, ERRORS[number % 2], broken=number // 2 % 2 == 1)
+            )
+            if code not in (DONE, REFUSED):
+                wrong[f"{at} {seen.calls[at]}"] = said
+        assert wrong == {}
+        with capsys.disabled():
+            print(f"\n{name}, the whole command: {len(points)} refused looks, none unexpected", end="")
+    finally:
+        shutil.rmtree(root)
+        shutil.rmtree(kept)

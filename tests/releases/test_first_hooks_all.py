@@ -1,0 +1,48 @@
+"""The first hooks in every WanGP release: they are outdated, are upgraded to today's, and go out byte for byte."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from svi_install import patchset, plan, state, transaction
+from tests.older import RUNTIME, first
+from tests.releases.test_install_all import releases, sources, tree  # noqa: F401 (a fixture)
+
+pytestmark = pytest.mark.releases
+
+PATCHES = patchset.load()
+FIRST = first(PATCHES)
+
+
+def test_every_release_upgraded_and_out(
+    tmp_path: Path,
+    sources: dict[tuple[str, str], bytes],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Whether the disk has it in time is tested elsewhere; here it would cost minutes.
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    wrong = {}
+    for number, (release, _) in enumerate(releases()):
+        root = tmp_path / release.strip("<")
+        newline = b"\r\n" if number % 2 else b"\n"
+        for path in PATCHES.paths:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_bytes(sources[release, path].replace(b"\n", newline))
+        before = tree(root)
+        facts = {}
+        for upgrade in (False, True):
+            transaction.run(plan.plan_install(root, FIRST, RUNTIME, {}))
+            facts[f"outdated {upgrade}"] = state.read(root, PATCHES, RUNTIME).name == "outdated"
+            if upgrade:
+                transaction.run(plan.plan_install(root, PATCHES, RUNTIME, {}))
+                facts["upgraded"] = state.read(root, PATCHES, RUNTIME).name == "installed"
+                facts["none left"] = all(b"svi.attach(" not in data for data in tree(root).values())
+            transaction.run(plan.plan_revert(root, PATCHES, RUNTIME, {}))
+            facts[f"byte for byte {upgrade}"] = tree(root) == before
+        if not all(facts.values()):
+            wrong[release] = [name for name, good in facts.items() if not good]
+    assert not wrong
+    assert len(releases()) == 172
