@@ -158,10 +158,13 @@ def _release(path: Path, handle: int) -> None:
     if sys.platform == "win32":
         os.close(handle)
         handle = -1
-    with contextlib.suppress(OSError):
-        files.remove(path, sleep=lambda _: None)
-    if handle >= 0:
-        os.close(handle)
+    try:
+        with contextlib.suppress(OSError):
+            files.remove(path, sleep=lambda _: None)
+    finally:
+        # Also when Ctrl-C comes just now: while the handle is open, this process could not take the lock again.
+        if handle >= 0:
+            os.close(handle)
 
 
 def _busy(path: Path, owner: Owner | None) -> SviError:

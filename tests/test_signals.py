@@ -88,7 +88,7 @@ def root(tmp_path: Path) -> Path:
     return miniature.write(tmp_path / "WanGP")
 
 
-def check(ended: Ended, number: int, root: Path, before: dict[str, object], installs: bool) -> str:
+def check(ended: Ended, number: int, root: Path, before: dict[str, object], *, installs: bool, usual: int = 0) -> str:
     """Hold exit code, JSON object and tree against each other; returns what happened."""
     case = str(ended)
     assert ended.err == "", case
@@ -98,17 +98,14 @@ def check(ended: Ended, number: int, root: Path, before: dict[str, object], inst
         assert data["status"] == "failed", case
         assert tree(root) == before, case
         return "stopped"
-    assert ended.code == 0, case
-    assert data["error"] is None, case
+    assert ended.code == usual, case
+    assert usual or data["error"] is None, case
     if installs:
         assert data["status"] == "done", case
         assert state.read(root, patchset.load()).name == "installed", case
-    assert [path.name for path in (root / ".svi-install").glob("*")] in (
-        [],
-        ["receipt.json"],
-        ["lock", "receipt.json"],
-        ["receipt.json", "lock"],
-    ), case
+    left = [path.name for path in (root / ".svi-install").glob("*")]
+    assert left in ([], ["receipt.json"]), (left, case)
+    assert data["state"] != "absent" or data["command"] != "revert" or not (root / ".svi-install").exists(), case
     assert not list(root.rglob(".svi-*.*")), case
     return "done"
 
@@ -116,8 +113,20 @@ def check(ended: Ended, number: int, root: Path, before: dict[str, object], inst
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["int", "term"])
 @pytest.mark.parametrize(
     ("words", "few"),
-    [(("status", "ROOT"), 6), (("ROOT", "--no-lora"), 8), (("fetch", "ROOT", "--list"), 4), (("--nothing",), 3)],
-    ids=["status", "install", "fetch", "usage"],
+    [
+        (("status", "ROOT"), 4),
+        (("ROOT", "--no-lora"), 5),
+        (("revert", "ROOT"), 2),
+        (("doctor", "ROOT"), 2),
+        (("fetch", "ROOT", "--list"), 3),
+        (("render", "ROOT/wgp.py", "a", "--lint", "--wangp", "ROOT"), 2),
+        (("update", "ROOT"), 2),
+        (("launch", "ROOT", "--python", "/nowhere/python"), 2),
+        (("check", "/nowhere/git"), 2),
+        (("repair-patches", "HEAD", "/nowhere/git"), 2),
+        (("--nothing",), 2),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
 def test_at_every_import(
     tmp_path: Path,
@@ -131,26 +140,25 @@ def test_at_every_import(
     source = shutil.copytree(root, tmp_path / "source")
     before = tree(root)
     line = [word.replace("ROOT", str(root)) for word in words]
-    total, listens = map(int, trapped(tmp_path / "home", line, 0, number, changing=False).err.split())
+    whole = trapped(tmp_path / "home", line, 0, number, changing=False)
+    total, listens = map(int, whole.err.split())
     assert listens < 40
     outcomes = set()
     for at in chosen(total, few):
         shutil.rmtree(root)
         shutil.copytree(source, root)
         ended = trapped(tmp_path / "home", line, at, number, changing=False)
-        if words[0] == "--nothing" and ended.code == 2:
-            assert ended.object()["error"]["code"] == "usage"
-            continue
         if ended.code == -number and number != signal.SIGINT:
             # So early that the program has not even begun to listen.
             assert (at < listens, ended.out, ended.err, tree(root) == before) == (True, "", "", True), (at, ended)
             continue
-        outcomes.add(check(ended, number, root, before, installs="--no-lora" in words))
-    assert "stopped" in outcomes
+        outcomes.add(check(ended, number, root, before, installs="--no-lora" in words, usual=whole.code))
+    # So late that the command was over before the import was: that is no failure, but not all may be like that.
+    assert "stopped" in outcomes or number != signal.SIGINT
     tell(capsys, f"signal {int(number)} at {len(chosen(total, few))} of {total} imports of {words[0][:9]}")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=["int", "term", "hup"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=["int", "hup"])
 @pytest.mark.parametrize("command", ["install", "revert"])
 def test_at_every_call_that_changes_a_file(
     tmp_path: Path, root: Path, command: str, number: int, capsys: pytest.CaptureFixture[str]
@@ -163,13 +171,13 @@ def test_at_every_call_that_changes_a_file(
     total = int(trapped(tmp_path / "home", line, 0, number, changing=True).err.split()[0])
     assert total > 50
     outcomes = set()
-    for at in (*chosen(total, 5), total):
+    for at in (*chosen(total, 4), total):
         shutil.rmtree(root)
         shutil.copytree(source, root, symlinks=True)
         ended = trapped(tmp_path / "home", line, at, number, changing=True)
         outcomes.add(check(ended, number, root, before, installs=command == "install"))
     assert outcomes == {"stopped", "done"}
-    tell(capsys, f"signal {int(number)} at {1 + len(chosen(total, 5))} of {total} changing calls of {command}")
+    tell(capsys, f"signal {int(number)} at {1 + len(chosen(total, 4))} of {total} changing calls of {command}")
 
 
 class Person:
