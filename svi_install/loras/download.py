@@ -177,17 +177,18 @@ class Download:
         try:
             self._bring(url, follower)
             self._part.seal()
-            arrived = follower.finish(self._part.received, lambda done: self._say("hash", done=done))
+            state = self._part.state
+            # Where nobody publishes a hash, that of what arrived tells whether another program has been at the file.
+            wanted = self._job.sha256 or (state.identity if state.hashed else "")
+            arrived = wanted or follower.finish(self._part.received, lambda done: self._say("hash", done=done))
             found = self._part.sha256(lambda done: self._say("hash", done=done))
         except ChangedError:
             return f"Another program writes to {name}", ""
         except TamperedError as tampered:
             return str(tampered), ""
-        state = self._part.state
-        wanted = self._job.sha256 or (state.identity if state.hashed else arrived)
-        if found == wanted:
+        if found == arrived:
             return "", found
-        return _DAMAGED if arrived != wanted else f"Another program writes to {name}", found
+        return _DAMAGED if wanted else f"Another program writes to {name}", found
 
     def _bring(self, url: str, follower: Follower) -> None:
         workers: list[Worker] = []
@@ -198,7 +199,7 @@ class Download:
             follower,
             self._transport,
             self._limits,
-            lambda *seen: self._admit(url, *seen),
+            lambda *seen: self._admitted(url, follower, *seen),
             self._wake,
             self._job.most,
         )
@@ -277,6 +278,12 @@ class Download:
             return "The server begins an answer but never ends it." if now - worker.started > 2 * limit else ""
         reading = worker.reading
         return "The server does not go on with its answer." if reading is not None and now - reading > limit else ""
+
+    def _admitted(self, url: str, follower: Follower, answer: Answer, start: int) -> int:
+        epoch = self._admit(url, answer, start)
+        if self._part.state.hashed:
+            follower.rest()
+        return epoch
 
     def _admit(self, url: str, answer: Answer, start: int) -> int:
         """Decide whether the bytes of an answer belong to what is in the part file."""

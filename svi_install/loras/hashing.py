@@ -129,6 +129,12 @@ class Follower:
             while self._proof[0] < self._written and not self._ended and time.monotonic() < until:
                 self._changed.wait(0.05)
 
+    def rest(self) -> None:
+        """Stop hashing without waiting for the thread: the hash is known, and what is on the disk is read anyway."""
+        with self._changed:
+            self._stopped = self._ended = True
+            self._changed.notify_all()
+
     def stop(self) -> None:
         """Give up on the hash."""
         with self._changed:
