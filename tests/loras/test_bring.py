@@ -190,6 +190,20 @@ def test_a_model_in_gguf(store: Store) -> None:
     assert store.fetch().how == "have"
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"GGUF" + bytes(100), gguf(TWO, body=172)[:-1], gguf(TWO, body=172) + bytes(99), b"<html>", lora_bytes()],
+)
+def test_a_damaged_model_does_not_stay_whatever_its_hash(store: Store, content: bytes) -> None:
+    store.hub.add("owner/name", "model-Q4_K_M.gguf", content)
+    store.layout = None
+    store.file = store.file._replace(place=Place("owner/name", "model-Q4_K_M.gguf"))
+    with pytest.raises(SviError) as caught:
+        store.fetch()
+    assert caught.value.code == "download-not-a-lora"
+    assert not store.target.parent.exists()
+
+
 def test_a_pin_that_came_later_is_checked(store: Store) -> None:
     data = store.publish(lora_bytes(seed=1))
     assert isinstance(data, bytes)
