@@ -75,7 +75,9 @@ def test_killed_and_resumed(wangp_root: Path, image: Path, ffmpeg_program: Path,
     again = subprocess.run(command(wangp_root, image, target, "--json"), capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stdout + again.stderr
     made = json.loads(again.stdout)["film"]["made"]
-    assert made == list(range(kept + 1, 4)) or made == list(range(kept + 2, 4))
+    # WanGP may be ahead of ffmpeg by more than one segment; what it has left is only compressed.
+    assert made == list(range(4 - len(made), 4))
+    assert len(made) <= 3 - kept
     whole = tmp_path / "whole.mp4"
     subprocess.run(command(wangp_root, image, whole, "-q"), check=True)
     assert target.read_bytes() == whole.read_bytes()
