@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from svi_install.output import Output, of_process, program, say, spoken
+from svi_install.output import Closed, Output, Patient, of_process, program, say, spoken
 
 
 class Terminal(io.StringIO):
@@ -77,3 +77,40 @@ def test_how_the_person_started_this_program(monkeypatch: pytest.MonkeyPatch, tm
     assert program({"SVI_INSTALL_SOURCE": "/my apps/svi"}) == '"/my apps/svi/install.sh"'
     monkeypatch.setattr("sys.platform", "win32")
     assert program({"SVI_INSTALL_SOURCE": str(tmp_path)}) == "install.bat"
+
+
+class Full(io.StringIO):
+    """A stream on a full disk."""
+
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+    def flush(self) -> None:
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("stream", [None, Full()])
+def test_words_beside_the_work_never_stop_it(stream: io.StringIO | None) -> None:
+    patient = Patient(stream)
+    print("hello", file=patient, flush=True)
+    assert (patient.isatty(), patient.encoding) == (False, "utf-8")
+    with pytest.raises(OSError, match=r"fileno|operation"):
+        patient.fileno()
+
+
+def test_a_patient_stream_is_the_one_behind_it(tmp_path: Path) -> None:
+    with (tmp_path / "words").open("w", encoding="cp1252") as file:
+        patient = Patient(file)
+        print("hello", file=patient, flush=True)
+        assert (patient.fileno(), patient.encoding) == (file.fileno(), "cp1252")
+        assert (tmp_path / "words").read_text() == "hello\n"
+
+
+def test_streams_that_were_closed_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    monkeypatch.setattr("sys.stderr", None)
+    to = of_process(as_json=False, quiet=False, env={})
+    say("nobody hears it", to)
+    assert isinstance(to.out, Closed)
+    with pytest.raises(OSError, match="it is closed"):
+        print("x", file=to.out)

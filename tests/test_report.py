@@ -10,9 +10,9 @@ import pytest
 
 from svi_install.errors import SviError
 from svi_install.output import Output
-from svi_install.report import as_dict, show, show_error
+from svi_install.report import as_dict, deliver, show, show_error
 from svi_install.result import Result
-from tests.test_output import Terminal
+from tests.test_output import Full, Terminal
 from tests.test_report_plain import CHECKOUT, INSTALLED
 
 
@@ -166,3 +166,49 @@ def test_every_proposal_is_put_that_way(rich: bool) -> None:
     assert out.getvalue().count("./go ") == 3
     show_error(SviError("x", "what", "svi-install PATH"), "install", Output(out, out, program="./go"))
     assert "Next: ./go PATH" in out.getvalue()
+
+
+STATUS = Result("status", "done", "fine", answer=True)
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.parametrize(
+    ("outcome", "code", "said"),
+    [
+        (INSTALLED, 0, "SVI is installed in WanGP 12.60." + "|No space left on device"),
+        (STATUS, 1, "there is no answer. Nothing was changed."),
+        (INSTALLED._replace(status="planned"), 1, "there is no answer. Nothing was changed."),
+        (STATUS._replace(exit_code=4), 1, "there is no answer."),
+        ("the help", 1, "there is no answer."),
+        (SviError("x", "what", "how", 4), 4, "what"),
+    ],
+)
+def test_what_the_standard_output_does_not_take(
+    outcome: Result | SviError | str, code: int, said: str, as_json: bool
+) -> None:
+    err = io.StringIO()
+    assert deliver(outcome, "install", Output(Full(), err, as_json=as_json)) == code
+    shown = err.getvalue()
+    if as_json and outcome is INSTALLED:
+        data = json.loads(shown)
+        assert (data["status"], data["error"]) == ("done", None)
+        assert "No space left on device" in data["notes"][-1]
+    elif as_json:
+        assert said in json.loads(shown)["error"]["message"]
+    else:
+        assert all(part in shown for part in said.split("|"))
+
+
+def test_a_reader_that_has_left_has_seen_enough() -> None:
+    class Left(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError(32, "Broken pipe")
+
+    err = io.StringIO()
+    assert deliver(STATUS, "status", Output(Left(), err)) == 1
+    assert err.getvalue() == ""
+    assert deliver(INSTALLED, "install", Output(Left(), err, quiet=True)) == 0
+    assert err.getvalue() == "", "nothing was to be printed"
+    assert deliver("the help", "install", Output(io.StringIO(), err)) == 0
+    assert deliver(INSTALLED, "install", Output(Left(), err)) == 0
+    assert "SVI is installed" in err.getvalue()
