@@ -245,7 +245,7 @@ def _have(need: Need) -> str:
     if need.fault:
         return "damaged"
     for file in need.lora.files:
-        if look(need.target.parent / file.filename, need.lora, file).present:
+        if look(need.target.parent / file.filename).present:
             return file.precision
     return f"{need.kept * 100 // need.size} %" if need.kept and need.size else "no"
 
@@ -255,7 +255,7 @@ def _renaming(root: Path, found: Sequence[Need]) -> str:
     for need in found:
         others = [file for file in need.lora.files if file != need.file]
         if need.file != need.lora.files[0] and not any(
-            look(need.target.parent / file.filename, need.lora, file).present for file in others
+            look(need.target.parent / file.filename).present for file in others
         ):
             from ..state import quoted
 

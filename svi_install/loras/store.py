@@ -57,7 +57,7 @@ def needs(
         file = lora.file(precision)
         where = places.of(lora.folder)
         target = where.folder / file.filename
-        there = look(target, lora, file)
+        there = look(target)
         size = there.size if there.size is not None else file.size or file.tensor_bytes
         found.append(Need(lora, file, target, where.why, size, there.present, left_over(target), there.fault))
     return tuple(found)

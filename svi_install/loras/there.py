@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import stat
 from pathlib import Path
 from typing import NamedTuple
@@ -42,13 +41,14 @@ class Seen(NamedTuple):
     look: Look
 
 
-def look(path: Path, lora: Lora, file: LoraFile) -> Look:
+def look(path: Path) -> Look:
     """Look at the place of a LoRA.
+
+    What could load counts, also when it is another LoRA than the published one: it may be a person's own, and `fetch`
+    says so.
 
     Args:
         path: where it belongs.
-        lora: what it should be.
-        file: in which precision.
 
     Returns:
         What is there.
@@ -60,24 +60,17 @@ def look(path: Path, lora: Lora, file: LoraFile) -> Look:
     except OSError as error:
         return Look(present=False, fault=f"cannot be read ({error.strerror or error})")
     size = status.st_size if stat.S_ISREG(status.st_mode) else None
-    fault = _fault(os.fspath(path), (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns), lora, file)
+    fault = _fault(path, (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
     return Look(not fault, size, fault)
 
 
 @functools.lru_cache(maxsize=256)
-def _fault(path: str, _stamp: tuple[int, int, int, int], lora: Lora, file: LoraFile) -> str:
-    """Say what is wrong with a file. An install asks once for each profile, which need not read the head again."""
+def _fault(path: Path, _stamp: tuple[int, int, int, int]) -> str:
+    """Say why a file cannot load. An install asks once for each profile, which need not read the head again."""
     # Where no LoRA is there, nothing that reads one has to be imported.
-    from .header import Unsound
-    from .verify import examine
+    from .header import lora_file
 
-    try:
-        examine(Path(path), lora, file)
-    except Unsound as unsound:
-        return str(unsound)
-    except OSError as error:
-        return f"cannot be read ({error.strerror or error})"
-    return ""
+    return lora_file.problem(path) or ""
 
 
 class Places:
@@ -114,9 +107,7 @@ def seen(root: Path, catalogue: Catalogue | None = None) -> tuple[Seen, ...]:
     found: list[Seen] = []
     for lora in known.loras:
         folder = places.of(lora.folder).folder
-        looks = [
-            Seen(lora, file, path, look(path, lora, file)) for file in lora.files for path in (folder / file.filename,)
-        ]
+        looks = [Seen(lora, file, path, look(path)) for file in lora.files for path in (folder / file.filename,)]
         there = [one for one in looks if one.look.present or one.look.fault]
         found += there or (looks[:1] if lora.name in known.default else [])
     return tuple(found)

@@ -59,7 +59,7 @@ def profile_url(root: Path, lora: Lora, precision: str = "fp32") -> str:
     """
     folder = locate(root, lora.folder).folder
     preferred = lora.file(precision)
-    there = [file for file in (preferred, *lora.files) if look(folder / file.filename, lora, file).present]
+    there = [file for file in (preferred, *lora.files) if look(folder / file.filename).present]
     return (there or [preferred])[0].url
 
 

@@ -232,7 +232,7 @@ def missing_loras(root: Path, names: Iterable[str]) -> tuple[tuple[str, str], ..
         entry = known.by_url(name) if "://" in name else None
         if entry is not None:
             lora, file = entry
-            there = look(locate(root, lora.folder).folder / file.filename, lora, file)
+            there = look(locate(root, lora.folder).folder / file.filename)
             # What is there and cannot load is no download either: it is named when it is fetched.
             if not there.present:
                 found[lora.name, file.precision or "fp32"] = None

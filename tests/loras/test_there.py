@@ -12,7 +12,7 @@ from svi_install.loras.catalogue import load
 from svi_install.loras.there import Look, look, seen
 from svi_install.runtime import lora_file
 
-from .conftest import svi_file
+from .conftest import large_lora, safetensors, svi_file
 
 (SHOT,) = load().select(["svi-shot"])
 FP32, FP16 = SHOT.files
@@ -24,13 +24,13 @@ def target(root: Path) -> Path:
 
 
 def test_nothing_is_there(root: Path, target: Path) -> None:
-    assert look(target, SHOT, FP32) == Look(present=False)
+    assert look(target) == Look(present=False)
     assert [(one.lora.name, one.file, one.look.present) for one in seen(root)] == [("svi-shot", FP32, False)]
 
 
 def test_what_could_load_is_there(root: Path, target: Path) -> None:
     svi_file(target)
-    assert look(target, SHOT, FP32) == Look(present=True, size=target.stat().st_size)
+    assert look(target) == Look(present=True, size=target.stat().st_size)
     assert [(one.path, one.look.present) for one in seen(root)] == [(target, True)]
 
 
@@ -48,11 +48,11 @@ def test_what_cannot_load_is_not_there(root: Path, target: Path) -> None:
         "a page": lambda: target.write_bytes(b"<html>" * 7000),
         "a byte too few": lambda: svi_file(target, cut=1),
         "half of it": lambda: svi_file(target, cut=1_200_000_000),
-        "another precision": lambda: svi_file(target, "F16"),
+        "a model": lambda: target.write_bytes(safetensors({"blocks.0.weight": [4]})),
     }.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         make()
-        got = look(target, SHOT, FP32)
+        got = look(target)
         assert not got.present, name
         faults[name] = got.fault
         assert [(one.path, one.look.fault) for one in seen(root)] == [(target, got.fault)]
@@ -61,7 +61,7 @@ def test_what_cannot_load_is_not_there(root: Path, target: Path) -> None:
         "a page": "is not a safetensors file",
         "a byte too few": faults["a byte too few"],
         "half of it": faults["half of it"],
-        "another precision": "is another LoRA: its numbers are F16 instead of F32",
+        "a model": "is not a LoRA: it holds no LoRA matrices",
     }
     assert faults["half of it"].startswith("is cut: 1,25")
     assert faults["half of it"].endswith(" bytes are there")
@@ -71,22 +71,28 @@ def test_what_cannot_load_is_not_there(root: Path, target: Path) -> None:
 def test_what_is_no_file_is_not_waited_for(target: Path) -> None:
     target.parent.mkdir(parents=True)
     target.mkdir()
-    assert look(target, SHOT, FP32) == Look(present=False, fault="is not a file")
+    assert look(target) == Look(present=False, fault="is not a file")
     target.rmdir()
     os.mkfifo(target)
-    assert look(target, SHOT, FP32).fault == "is not a file"
+    assert look(target).fault == "is not a file"
     target.unlink()
     target.symlink_to("nothing")
-    assert look(target, SHOT, FP32).fault == "is a link to a file that is not there"
+    assert look(target).fault == "is a link to a file that is not there"
     target.unlink()
     target.symlink_to(target.name)
-    assert "cannot be read" in look(target, SHOT, FP32).fault
+    assert "cannot be read" in look(target).fault
+
+
+def test_a_lora_of_a_persons_own_under_that_name_is_there_too(target: Path) -> None:
+    target.parent.mkdir(parents=True)
+    target.write_bytes(large_lora(4000))
+    assert look(target).present
 
 
 def test_a_link_to_a_lora_is_one(target: Path) -> None:
     elsewhere = svi_file(target.with_name("elsewhere.safetensors"))
     target.symlink_to(elsewhere)
-    assert look(target, SHOT, FP32).present
+    assert look(target).present
 
 
 def test_only_heads_are_read(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,15 +117,15 @@ def test_only_heads_are_read(target: Path, monkeypatch: pytest.MonkeyPatch) -> N
             return found
 
     monkeypatch.setattr(os, "fdopen", Counting)
-    assert look(target, SHOT, FP32).present
+    assert look(target).present
     assert 0 < sum(asked) < 200_000
 
 
 def test_a_changed_file_is_looked_at_again(target: Path) -> None:
     svi_file(target)
-    assert look(target, SHOT, FP32).present
+    assert look(target).present
     os.truncate(target, 5000)
-    assert not look(target, SHOT, FP32).present
+    assert not look(target).present
 
 
 def test_there_is_one_reader_and_it_brings_nothing_of_the_runtime_with_it() -> None:
