@@ -113,17 +113,7 @@ def kind(path: Path) -> Literal["file", "folder", "other", "nothing"]:
 
 
 def is_link(path: Path) -> bool:
-    """Tell whether a link is at a path.
-
-    Args:
-        path: the path.
-
-    Returns:
-        Whether it is a link, to whatever.
-
-    Raises:
-        SviError: the disk does not say.
-    """
+    """Tell whether a link is at a path, to whatever; an `SviError` says that the disk does not tell."""
     try:
         return stat.S_ISLNK(path.lstat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
@@ -138,7 +128,8 @@ def _must_be_file(path: Path, found: os.stat_result) -> None:
 
 
 def _no_file(path: Path) -> SviError:
-    return SviError("not-a-file", f"{path} is not a regular file; nothing was changed.", "Move it away.")
+    hint = f"Move {path} away, {_AGAIN}"
+    return SviError("not-a-file", f"{path} is not a regular file; nothing was changed.", hint)
 
 
 def write_new(path: Path, data: bytes, like: Path | None = None, mtime_ns: int | None = None) -> None:
@@ -185,7 +176,7 @@ def set_mtime(path: Path, mtime_ns: int) -> None:
     except OverflowError:
         return
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ERANGE, errno.EOVERFLOW):
+        if error.errno not in (errno.EINVAL, errno.ERANGE, getattr(errno, "EOVERFLOW", 0)):
             raise
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -99,7 +101,7 @@ def settle(root: Path, folder: Path) -> Recovery | None:
                 _clear(root, data)
                 result = Recovery("", "cleared")
             else:
-                done = way(root, folder, journal, outside.of_journal(data))
+                done = way(root, folder, journal, _known(root, journal, data))
                 if done is None:
                     continue
                 result = done
@@ -156,22 +158,33 @@ def _clear(root: Path, data: bytes) -> None:
     # Imported late, because only a damaged disk or a hand brings anybody here.
     from . import litter
 
-    litter.clear(root, data, outside.of_checkout(root))
+    # Where nothing of this checkout lies outside, a folder of notes that cannot be read is no hindrance.
+    litter.clear(root, data, outside.of_checkout(root) if destination.outside_roots(root) else None)
+
+
+def _known(root: Path, journal: Journal, data: bytes) -> frozenset[str]:
+    """Return what outside the checkout this computer's own notes name for a journal."""
+    paths = (*(entry.path for entry in journal.entries), *journal.folders, *journal.sweep)
+    if not any(is_outside(root, Path(os.path.realpath(root / path))) for path in paths if "\0" not in path):
+        return frozenset()
+    record = outside.of_journal(data)
+    return frozenset() if record is None else record.paths
 
 
 def _forget(data: bytes, root: Path) -> None:
-    record = outside.of_journal(data) or outside.of_checkout(root)
-    if record is not None:
-        outside.forget(record)
+    # The journal is gone, and without it a note means nothing.
+    with contextlib.suppress(SviError):
+        record = outside.of_journal(data) or outside.of_checkout(root)
+        if record is not None:
+            outside.forget(record)
 
 
-def _finish(root: Path, folder: Path, journal: Journal, record: outside.Record | None) -> Recovery | None:
-    known = frozenset() if record is None else record.paths
+def _finish(root: Path, folder: Path, journal: Journal, known: frozenset[str]) -> Recovery | None:
     return Recovery(journal.command, "finished") if sweep(root, folder, journal, known) else None
 
 
-def _undo(root: Path, folder: Path, journal: Journal, record: outside.Record | None) -> Recovery:
-    reach = _Reach(root, destination.outside_roots(root), frozenset() if record is None else record.paths)
+def _undo(root: Path, folder: Path, journal: Journal, known: frozenset[str]) -> Recovery:
+    reach = _Reach(root, destination.outside_roots(root), known)
     undone = [(entry, _restore(reach, entry)) for entry in reversed(journal.entries)]
     _drop_staged(reach, journal)
     for name in reversed(journal.folders):

@@ -169,9 +169,11 @@ def _staged_beyond(root: Path, steps: tuple[_Step, ...]) -> list[Path]:
 
 
 def _forget(data: bytes, beyond: tuple[Path, ...]) -> None:
-    record = outside.of_journal(data) if beyond else None
-    if record is not None:
-        outside.forget(record)
+    # It is done, and without its journal a note means nothing.
+    with contextlib.suppress(SviError):
+        record = outside.of_journal(data) if beyond else None
+        if record is not None:
+            outside.forget(record)
 
 
 def _steps(plan: Plan, roots: tuple[Path, ...], token: str) -> tuple[_Step, ...]:

@@ -15,6 +15,7 @@ from svi_install import files, lock, patchset, receipt, state, transaction
 from svi_install.commands.recovery import recover
 from svi_install.commands.status import status
 from svi_install.errors import SviError
+from svi_install.files import FOLDER
 from svi_install.journal import Entry, Journal
 from tests import miniature
 from tests.crash.layer import Fault, in_child, tree
@@ -116,7 +117,7 @@ class TestPipes:
         os.mkfifo(root / ".svi-install" / "lock")
         with pytest.raises(SviError, match=r"lock is not a regular file; nothing was changed") as caught:
             transaction.recover(root)
-        assert caught.value.hint == "Move it away."
+        assert caught.value.hint == f"Move {root / FOLDER / lock.NAME} away, then run the same command again."
 
     @pytest.mark.parametrize("name", ["journal", "journal.done"])
     def test_one_as_journal_is_cleared(self, root: Path, name: str) -> None:

@@ -217,6 +217,38 @@ class TestGenuine:
             install(root, drive)
         assert tree(root, drive) == before
 
+    @pytest.mark.parametrize("damaged", [False, True])
+    def test_notes_that_cannot_be_read_hinder_nothing_inside(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: bool
+    ) -> None:
+        root = miniature.write(tmp_path / "plain")
+        before = tree(root)
+        entry = Entry("svi_wangp/x.py", None, files.digest(b"x"), "", ".svi-00000000.0n", "")
+        forge(root, "journal", entry)
+        if damaged:
+            (root / ".svi-install" / "journal").write_bytes(b"junk")
+
+        def refuse() -> None:
+            raise SviError("no-permission", "Could not read the notes.")
+
+        monkeypatch.setattr(outside, "_all", refuse)
+        assert recover(root)
+        assert tree(root) == before
+
+    def test_notes_that_cannot_be_read_keep_the_journal(
+        self, root: Path, drive: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = next(iter(profiles(root, drive)))
+        forge(root, "journal", Entry(path, None, files.digest(b"x"), "", ".svi-00000000.0n", ""))
+
+        def refuse() -> None:
+            raise SviError("no-permission", "Could not read the notes.")
+
+        monkeypatch.setattr(outside, "_all", refuse)
+        with pytest.raises(SviError, match="Could not read the notes"):
+            recover(root)
+        assert (root / ".svi-install" / "journal").exists()
+
     def test_inside_the_checkout_no_note_is_needed(self, tmp_path: Path, notes: Path) -> None:
         root = miniature.write(tmp_path / "plain")
         transaction.run(plan.plan_install(root, PATCHES, RUNTIME, {}))

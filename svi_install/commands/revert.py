@@ -44,7 +44,8 @@ def revert(root: Path, *, dry_run: bool = False, committed: Committed = lambda _
         headline = f"svi-install has nothing in WanGP {version}; nothing to do."
         if plan.away:
             headline = f"{len(plan.away)} profiles of svi-install cannot be reached now; nothing was changed."
-        return Result("revert", "unchanged", headline, checkout, before.name, notes=(*notes, *before.details))
+        details = () if plan.away else before.details
+        return Result("revert", "unchanged", headline, checkout, before.name, notes=(*notes, *details))
     if dry_run:
         headline = f"SVI would be taken out of WanGP {version}; nothing was changed."
         return Result(
