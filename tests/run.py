@@ -166,7 +166,7 @@ def main(arguments: Sequence[str]) -> int:
     env, without = laboratory()
     counts: list[dict[str, Any]] = []
     # A part of the tests says nothing about the coverage of all.
-    measure = [] if arguments else ["--cov", "--cov-report=", f"--cov-report=json:{COVERAGE}"]
+    measure: list[str] = [] if arguments else ["--cov", "--cov-report=", f"--cov-report=json:{COVERAGE}"]
     if "LAB_VENV" in env and not arguments:
         lab = [python(Path(env["LAB_VENV"])), "-m", "pytest", "-q", *measure]
         passed.append(counted("runtime with torch", [*lab, "tests/runtime"], env, counts))
