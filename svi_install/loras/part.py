@@ -13,7 +13,7 @@ from pathlib import Path
 from . import hashing
 from .naming import ChangedError, Seal, compare, rename, sync_folder
 from .own import open_own
-from .part_state import HASH, Extents, State, booted, clip, merge, open_locked, read_newest, write_slot
+from .part_state import HASH, Extents, State, booted, clip, merge, missing, open_locked, read_newest, write_slot
 
 # Two clocks that both run since the machine started drift apart a little; a restart moves them by much more.
 _SAME_BOOT = 2.0
@@ -108,18 +108,7 @@ class Part:
         Returns:
             Extents in order; the last one ends at the size, or is open (end -1) while the size is not known.
         """
-        missing: list[tuple[int, int]] = []
-        at = 0
-        for start, end in self.state.done:
-            if start > at:
-                missing.append((at, start))
-            at = end
-        size = self.state.size
-        if size is None:
-            missing.append((at, -1))
-        elif at < size:
-            missing.append((at, size))
-        return tuple(missing)
+        return missing(self.state)
 
     def begin(self, url: str, identity: str, validator: str, size: int | None, host: str = "") -> None:
         """Forget what is there and start with a new file.

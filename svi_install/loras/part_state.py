@@ -153,6 +153,29 @@ def merge(extents: Extents, start: int, end: int) -> Extents:
     return tuple(sorted(merged))
 
 
+def missing(state: State) -> Extents:
+    """List what is missing.
+
+    Args:
+        state: what is there.
+
+    Returns:
+        Extents in order; the last one ends at the size, or is open (end -1) while the size is not known.
+    """
+    found: list[tuple[int, int]] = []
+    at = 0
+    for start, end in state.done:
+        if start > at:
+            found.append((at, start))
+        at = end
+    size = state.size
+    if size is None:
+        found.append((at, -1))
+    elif at < size:
+        found.append((at, size))
+    return tuple(found)
+
+
 def clip(extents: Extents, length: int) -> Extents:
     """Drop what lies behind the end of a file.
 
