@@ -103,11 +103,7 @@ class Part:
         return done[0][1] if done and done[0][0] == 0 else 0
 
     def gaps(self) -> Extents:
-        """List what is missing.
-
-        Returns:
-            Extents in order; the last one ends at the size, or is open (end -1) while the size is not known.
-        """
+        """List what is missing, as `missing` does."""
         return missing(self.state)
 
     def begin(self, url: str, identity: str, validator: str, size: int | None, host: str = "") -> None:
