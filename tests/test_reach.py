@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -253,6 +254,57 @@ class TestGenuine:
         root = miniature.write(tmp_path / "plain")
         transaction.run(plan.plan_install(root, PATCHES, RUNTIME, {}))
         assert not notes.exists()
+
+
+class TestNotes:
+    def note(self, root: Path, token: str) -> None:
+        outside.note(root, token, token.encode(), [root.parent / "drive" / "SVI.json"], [])
+
+    def test_there_is_one_for_each_checkout(self, tmp_path: Path, notes: Path) -> None:
+        self.note(tmp_path / "a", "0" * 8)
+        self.note(tmp_path / "b", "1" * 8)
+        self.note(tmp_path / "a", "2" * 8)
+        assert sorted(path.stem for path in notes.iterdir()) == ["1" * 8, "2" * 8]
+        assert outside.of_journal(b"0" * 8) is None
+        found = outside.of_journal(b"2" * 8)
+        assert found is not None
+        assert found == outside.of_checkout(tmp_path / "a")
+        outside.forget(found)
+        assert outside.of_checkout(tmp_path / "a") is None
+
+    def test_what_is_no_note_is_passed_over(self, tmp_path: Path, notes: Path) -> None:
+        self.note(tmp_path / "a", "0" * 8)
+        os.mkfifo(notes / "pipe.json")
+        (notes / "text.txt").write_text("x")
+        assert outside.of_journal(b"0" * 8) is not None
+
+    def test_notes_that_cannot_be_read_are_no_missing_notes(
+        self, tmp_path: Path, notes: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.note(tmp_path / "a", "0" * 8)
+        for target, name in ((Path, "iterdir"), (Path, "stat")):
+
+            def refuse(*_: object) -> None:
+                raise OSError(errno.EACCES, "no")
+
+            with monkeypatch.context() as patch:
+                patch.setattr(target, name, refuse)
+                with pytest.raises(SviError, match="Could not read"):
+                    outside.of_journal(b"0" * 8)
+
+    def test_a_note_that_cannot_be_removed_stays(
+        self, tmp_path: Path, notes: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.note(tmp_path / "a", "0" * 8)
+        found = outside.of_journal(b"0" * 8)
+        assert found is not None
+
+        def refuse(*_: object) -> None:
+            raise OSError(errno.EACCES, "no")
+
+        monkeypatch.setattr(files, "remove", refuse)
+        outside.forget(found)
+        assert found.file.exists()
 
 
 class TestDriveThatIsAway:
