@@ -101,8 +101,19 @@ def seen(root: Path, catalogue: Catalogue | None = None) -> tuple[Seen, ...]:
     Returns:
         Every file that is there, and for each LoRA of the default set that is not there in any precision its preferred
         file; in the order of the catalogue.
+
+    Raises:
+        SviError: a folder or file that says where LoRAs belong cannot be read.
     """
-    known = catalogue or load()
+    try:
+        return _seen(root, catalogue or load())
+    except OSError as error:
+        from ..files import plain
+
+        raise plain(error, Path(error.filename or root), "read") from error
+
+
+def _seen(root: Path, known: Catalogue) -> tuple[Seen, ...]:
     places = Places(root)
     found: list[Seen] = []
     for lora in known.loras:
