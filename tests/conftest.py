@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
-# A run in the background of a shell is told to ignore Ctrl-C and hands that on to the programs that it starts; the
-# tests that press Ctrl-C on those would then test nothing.
+# A run in the background of a shell is told to ignore Ctrl-C, one under nohup the end of its terminal, and both hand that
+# on to the programs that they start; the tests that send these signals to those would then test nothing, or wait forever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+for _name in ("SIGHUP", "SIGQUIT"):
+    if (_signal := getattr(signal, _name, None)) is not None and signal.getsignal(_signal) is signal.SIG_IGN:
+        signal.signal(_signal, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
