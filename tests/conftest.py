@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-# A run in the background of a shell is told to ignore Ctrl-C, one under nohup the end of its terminal, and both hand that
-# on to the programs that they start; the tests that send these signals to those would then test nothing, or wait forever.
+# A run in the background of a shell is told to ignore Ctrl-C, one under nohup the end of its terminal, and both hand
+# that on to the programs that they start; the tests that send them these signals would test nothing, or wait forever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 for _name in ("SIGHUP", "SIGQUIT"):

@@ -175,8 +175,8 @@ def main(arguments: Sequence[str]) -> int:
     if arguments:
         passed.append(counted("tests", [*tests, *arguments], env, counts))
     else:
-        # The real WanGP keeps every processor busy by itself; the other tests mostly wait, for processes and servers. The
-        # longest files come early in the alphabet, so they begin first.
+        # The real WanGP keeps every processor busy by itself; the other tests mostly wait, for processes and servers.
+        # The longest files come early in the alphabet, so they begin first.
         beside = ["--ignore", REAL, "-n", str(os.cpu_count() or 1), "--dist", "loadfile", "--no-loadscope-reorder"]
         passed.append(counted("tests", [*tests, *measure, *beside], env, counts))
         passed.append(counted("tests on the real WanGP", [*tests, *measure, *APPEND, REAL], env, counts))
