@@ -128,11 +128,6 @@ class Page:
         """Presses the button with that text."""
         self.browser.click(self.browser.until(lambda: self.browser.script(BUTTON, button), 20, f"the button {button}"))
 
-    def press_when_there(self, button: str, timeout: float) -> None:
-        """Presses a button that comes with what the page is doing, if it comes."""
-        with contextlib.suppress(TimeoutError, RuntimeError):
-            self.browser.click(self.browser.until(lambda: self.browser.script(BUTTON, button), timeout, button))
-
     def has_button(self, button: str) -> bool:
         return self.browser.script(BUTTON, button) is not None
 
