@@ -245,10 +245,12 @@ def _wrap_validate(
         settled = {**inputs, **accepted, "model_type": model_type}
         try:
             lengths = checks.lengths(namespace, generate, chosen, settled)
+            if not silent:
+                _tell(namespace, chosen, lengths, settled, result[1])
         except RefusalError as refusal:
             return _refuse(namespace, str(refusal), silent, len(result))
-        if not silent:
-            _tell(namespace, chosen, lengths, settled, result[1])
+        except Exception as error:  # noqa: BLE001  (a newer WanGP that counts otherwise must generate all the same)
+            say(f"could not check these settings: {type(error).__name__}: {error}")
         return result
 
     return validate_settings

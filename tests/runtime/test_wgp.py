@@ -154,6 +154,20 @@ def test_validation_does_not_mind_the_overlap(wangp: dict[str, Any], monkeypatch
     assert (plain[0] is None) is (wangp["FLAVOUR"] != "old")
 
 
+@pytest.mark.parametrize("name", ["get_lora_dir", "build_default_window_plan", "get_computed_fps"])
+def test_a_function_of_wangps_that_changed_stops_no_generation(
+    wangp: dict[str, Any], name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def changed(*args: Any, **kwargs: Any) -> Any:
+        raise TypeError("not as it was")
+
+    wangp[name] = changed
+    inputs = standin.request(**TWO, sliding_window_overlap=5, video_length=41)
+    assert wangp["validate_settings"]({}, "i2v", True, inputs)[0] is inputs
+    said = capsys.readouterr().out
+    assert ("could not check these settings: TypeError: not as it was" in said) is (name != "get_computed_fps")
+
+
 def test_abort_keeps_the_finished_clips(wangp: dict[str, Any]) -> None:
     wangp["wan_model"].interrupt_at = 3
     generate(wangp, **TWO, video_length=41)
