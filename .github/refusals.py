@@ -160,7 +160,7 @@ def report(out: Path, call: Run = run) -> list[str]:
 def main(arguments: Sequence[str]) -> int:
     """Run one of the two steps."""
     if len(arguments) == 3 and arguments[0] == "collect":
-        from svi_install.patchset import load
+        from svi_install.patching.patchset import load
 
         print("\n".join(collect(arguments[1], Path(arguments[2]), list(load().commits)[-1])))
         return 0

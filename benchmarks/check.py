@@ -20,9 +20,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from svi_install import history, patchset  # noqa: E402
-from svi_install.data import data_folder  # noqa: E402
-from svi_install.judge import jobs_of  # noqa: E402
+from svi_install.history import repository  # noqa: E402
+from svi_install.history.judge import jobs_of  # noqa: E402
+from svi_install.package_data import data_folder  # noqa: E402
+from svi_install.patching import patchset  # noqa: E402
 
 
 def write_out(git: Path, folder: Path) -> list[tuple[Path, Path]]:
@@ -33,7 +34,7 @@ def write_out(git: Path, folder: Path) -> list[tuple[Path, Path]]:
         (row,) = jobs_of(git, [commit], patches.paths)
         target = folder / commit
         jobs = [job for job in row if job]
-        for job, data in zip(jobs, history.read_blobs(git, [job.blob for job in jobs]), strict=True):
+        for job, data in zip(jobs, repository.read_blobs(git, [job.blob for job in jobs]), strict=True):
             (target / job.path).parent.mkdir(parents=True, exist_ok=True)
             (target / job.path).write_bytes(data)
             variant = next(item for item in patches.variants[job.path] if release in item.releases)
@@ -67,7 +68,7 @@ def main() -> int:
     if len(sys.argv) < 2:
         print(__doc__, file=sys.stderr)
         return 2
-    git = history.open_history(sys.argv[1])
+    git = repository.open_history(sys.argv[1])
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
     with tempfile.TemporaryDirectory() as name:
         calls = write_out(git, Path(name))

@@ -23,8 +23,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from svi_install import patchset, placement  # noqa: E402
-from svi_install.unified import unified  # noqa: E402
+from svi_install.patching import patchset, placement  # noqa: E402
+from svi_install.patching.unified import unified  # noqa: E402
 from tests import miniature  # noqa: E402
 
 CALLS = (

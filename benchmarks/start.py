@@ -24,9 +24,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from svi_install import patchset  # noqa: E402
-from svi_install.placement import place  # noqa: E402
-from svi_install.unified import unified  # noqa: E402
+from svi_install.patching import patchset  # noqa: E402
+from svi_install.patching.placement import place  # noqa: E402
+from svi_install.patching.unified import unified  # noqa: E402
 from tests import miniature  # noqa: E402
 
 Run = Callable[[], None]

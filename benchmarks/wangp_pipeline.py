@@ -34,7 +34,7 @@ def pipelines(tree: Path, text: type, image: type, **options: Any) -> tuple[Any,
 
 def module_of(tree: Path, name: str, hooked: bool) -> Any:
     """A module of WanGP's package ``models.wan``: any2video.py of the tree, with or without svi-install's lines."""
-    from svi_install import patchset, placement
+    from svi_install.patching import patchset, placement
 
     variants = patchset.load().variants[PIPELINE]
     source = (tree / PIPELINE).read_bytes()

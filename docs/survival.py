@@ -20,10 +20,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from svi_install import history, patchset  # noqa: E402
-from svi_install.judge import FileVerdict, Job, jobs_of, judge  # noqa: E402
-from svi_install.patchset import PatchSet, known_at  # noqa: E402
-from svi_install.releases import releases  # noqa: E402
+from svi_install.history import repository  # noqa: E402
+from svi_install.history.judge import FileVerdict, Job, jobs_of, judge  # noqa: E402
+from svi_install.history.releases import releases  # noqa: E402
+from svi_install.patching import patchset  # noqa: E402
+from svi_install.patching.patchset import PatchSet, known_at  # noqa: E402
 
 CONTEXT = 3
 Row = list[Job]
@@ -51,7 +52,9 @@ def plain_shares(git: Path, patches: PatchSet, rows: Sequence[Row], starts: Mapp
     """Return the part of all later commits that plain diffs with three lines of context still apply to."""
     jobs = list(dict.fromkeys(job for row in rows for job in row))
     # Newlines around each text, so that a pattern can begin and end with one.
-    texts = dict(zip(jobs, (b"\n" + data for data in history.read_blobs(git, [job.blob for job in jobs])), strict=True))
+    texts = dict(
+        zip(jobs, (b"\n" + data for data in repository.read_blobs(git, [job.blob for job in jobs])), strict=True)
+    )
     reference = judge(git, jobs, patches.variants)
     fits: dict[tuple[bytes, Job], bool] = {}
     shares = {}
@@ -117,7 +120,7 @@ def main() -> int:
     if len(sys.argv) != 2:
         print(__doc__, file=sys.stderr)
         return 2
-    git = history.open_history(sys.argv[1])
+    git = repository.open_history(sys.argv[1])
     patches = patchset.load()
     chosen = releases(git, patches, all_commits=True)
     commits = [item.commit for item in chosen]

@@ -18,10 +18,10 @@ from rich.text import Text
 from svi_install.commands.install import install
 from svi_install.commands.revert import revert
 from svi_install.commands.status import status
-from svi_install.output import Output, spoken
-from svi_install.report_plain import plain_lines
-from svi_install.report_rich import show_rich
-from svi_install.result import Result
+from svi_install.report.output import Output, spoken
+from svi_install.report.result import Result
+from svi_install.report.table import show_rich
+from svi_install.report.text import plain_lines
 
 WIDTH = 98
 SHOWN = Path("/home/me/Wan2GP")

@@ -25,7 +25,7 @@ def main() -> int:
             break
         except KeyboardInterrupt:
             stopped = True
-    from .funnel import main as run
+    from .cli.main import main as run
 
     code = run(sys.argv[1:], stopped=stopped)
     signals.ignore()

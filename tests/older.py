@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from types import MappingProxyType
 
-from svi_install import plan, transaction
-from svi_install.patchset import Hunk, PatchSet, Variant
+from svi_install.patching import plan
+from svi_install.patching.patchset import Hunk, PatchSet, Variant
+from svi_install.writing import transaction
 
 RUNTIME = {"svi_wangp/clip.py": b"CLIP = 1\n", "svi_wangp/__init__.py": b"from .clip import CLIP\n"}
 PROFILES = {"loras/wan_i2v/SVI.json": b'{"svi": 1}\n', "profiles/new/SVI 2.2.json": b"{}\n"}

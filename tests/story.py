@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from svi_install.data import data_folder
+from svi_install.package_data import data_folder
 from tests import miniature
 from tests.miniature import ANY2VIDEO, WGP
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from svi_install import files, patchset
+from svi_install.patching import patchset
+from svi_install.writing import files
 from tests import miniature
 from tests.older import install, revert
 

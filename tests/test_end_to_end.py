@@ -12,15 +12,16 @@ from typing import Any
 
 import pytest
 
-from svi_install import funnel, patchset
+from svi_install.cli import main
 from svi_install.commands.install import install
 from svi_install.errors import EXIT_DONE, EXIT_FAILED, EXIT_NO_CHECKOUT, EXIT_UNSUPPORTED
+from svi_install.patching import patchset
 from svi_install.storyboard import quality
 from svi_install.storyboard.variants import variant_of
 from svi_install.storyboard.wangp import WanGP
 from tests import miniature
+from tests.checkout.test_mp4 import box, meta, video
 from tests.crash import layer
-from tests.test_mp4 import box, meta, video
 
 HOOKS = {hunk.hook for variants in patchset.load().variants.values() for hunk in variants[0].hunks}
 PATCHED = (miniature.MODEL, miniature.ANY2VIDEO, miniature.WGP)
@@ -52,7 +53,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
     def call(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
         capsys.readouterr()
-        code = funnel.main([*map(str, arguments), "--json"])
+        code = main.main([*map(str, arguments), "--json"])
         captured = capsys.readouterr()
         assert captured.err == "", "with --json there is one object and nothing else"
         data = json.loads(captured.out)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from svi_install import patchset, plan, state, transaction
 from svi_install.errors import SviError
+from svi_install.patching import patchset, plan, state
+from svi_install.writing import transaction
 from tests import miniature
 from tests.crash.layer import Fault, in_child, layer, tree
 from tests.older import OTHER_PROFILES, OTHER_RUNTIME, PROFILES, RUNTIME, install, other, revert

@@ -24,8 +24,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from svi_install import hooks, patchset, plan, receipt, state, transaction
 from svi_install.errors import EXIT_UNSUPPORTED, SviError
+from svi_install.patching import hooks, patchset, plan, receipt, state
+from svi_install.writing import transaction
 from tests import miniature
 from tests.crash.layer import Fault, in_child, tree
 from tests.older import OTHER_RUNTIME, RUNTIME, install, install_other, other, revert, revert_other

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from svi_install import files, lock, patchset, receipt, state, transaction
-from svi_install.commands.recovery import recover
+from svi_install.commands.interrupted import recover
 from svi_install.commands.status import status
 from svi_install.errors import SviError
-from svi_install.files import FOLDER
-from svi_install.journal import Entry, Journal
+from svi_install.patching import patchset, receipt, state
+from svi_install.writing import files, lock, transaction
+from svi_install.writing.files import FOLDER
+from svi_install.writing.journal import Entry, Journal
 from tests import miniature
 from tests.crash.layer import Fault, in_child, tree
 from tests.older import RUNTIME, install, revert

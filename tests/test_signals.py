@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from svi_install import patchset, signals, state
+from svi_install import signals
 from svi_install.commands.install import install
+from svi_install.patching import patchset, state
 from tests import miniature, story
 from tests.crash.layer import tree
 from tests.hatchery import SVI, Ended, environment
@@ -327,7 +328,7 @@ def test_ctrl_c_at_a_terminal_does_not_reach_the_helpers_of_check(tmp_path: Path
     script = (
         "import os, signal, sys\n"
         "from multiprocessing import active_children\n"
-        "from svi_install import judge\n"
+        "from svi_install.history import judge\n"
         "judge.WORTH_A_PROCESS, wait = 1, judge.wait\n"
         "def stop(*words, **options):\n"
         "    states = [open(f'/proc/{child.pid}/status').read() for child in active_children()]\n"

@@ -14,7 +14,7 @@ from types import ModuleType
 
 import pytest
 
-from svi_install.funnel import main
+from svi_install.cli.main import main
 from tests import story
 from tests.story import Story
 

@@ -6,12 +6,12 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
 
-from .. import files, transaction
 from ..errors import SviError
-from ..plan import Plan
-from ..result import FileChange, HookPlace, Result
-from ..unified import unified
-from .recovery import LATER
+from ..patching.plan import Plan
+from ..patching.unified import unified
+from ..report.result import FileChange, HookPlace, Result
+from ..writing import files, transaction
+from .interrupted import LATER
 
 Committed = Callable[[Result], None]
 

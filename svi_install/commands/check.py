@@ -8,16 +8,16 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from .. import history
-from ..check_page import page
-from ..check_view import lifetime, matrix, refusals
 from ..errors import EXIT_DONE, EXIT_UNSUPPORTED, SviError
-from ..judge import FileVerdict, Progress
-from ..patchset import known_at, load
-from ..releases import Verdict, releases
-from ..releases import check as judge_all
-from ..result import Result
-from ..survival import Survival, survival
+from ..history import repository
+from ..history.judge import FileVerdict, Progress
+from ..history.releases import Verdict, releases
+from ..history.releases import check as judge_all
+from ..history.survival import Survival, survival
+from ..patching.patchset import known_at, load
+from ..report.check_page import page
+from ..report.check_table import lifetime, matrix, refusals
+from ..report.result import Result
 
 
 def check(
@@ -51,7 +51,7 @@ def check(
     """
     patchset = load(patches)
     used = known_at(patchset, frozen_at) if frozen_at else patchset
-    git = history.open_history(source)
+    git = repository.open_history(source)
     chosen = releases(git, patchset, since or frozen_at, revision, all_commits)
     life: Survival | None = None
     if frozen_at and revision is None:
@@ -73,7 +73,7 @@ def check(
         "done",
         headline,
         body=tuple(lines),
-        extra=_extra(verdicts, str(source or history.UPSTREAM), used.version, life),
+        extra=_extra(verdicts, str(source or repository.UPSTREAM), used.version, life),
         exit_code=EXIT_DONE if good else EXIT_UNSUPPORTED,
     )
 

@@ -12,21 +12,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from .. import __version__, hooks, patchset, state
-from ..checkout import Checkout, inspect
-from ..data import runtime_files
+from .. import __version__
+from ..checkout.inspection import Checkout, inspect
+from ..checkout.locate import home_folder
+from ..checkout.profiles import profile_files
 from ..errors import EXIT_DONE, EXIT_FAILED, SviError
-from ..files import FOLDER, digest
-from ..locate import home_folder
 from ..loras.there import seen
-from ..patchset import PatchSet
-from ..pristine import extended
-from ..profiles import profile_files
-from ..proven import caution, newest_run
-from ..result import Line, Result
-from ..state import State, quoted
+from ..package_data import runtime_files
+from ..patching import hooks, patchset, state
+from ..patching.patchset import PatchSet
+from ..patching.pristine import extended
+from ..patching.state import State, quoted
+from ..patching.tested import caution, newest_run
+from ..report.result import Line, Result
 from ..storyboard.wangp import python_of
-from .recovery import recover
+from ..writing.files import FOLDER, digest
+from .interrupted import recover
 
 _WINDOWS = sys.platform == "win32"
 _ROOM = 64 * 1024 * 1024

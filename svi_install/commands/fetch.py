@@ -12,7 +12,7 @@ from ..loras.progress import Report, human_size, no_report
 from ..loras.settings import from_environment
 from ..loras.there import look
 from ..loras.usage import used_by
-from ..result import Result
+from ..report.result import Result
 
 # More than that is asked about before it is downloaded.
 LARGE = 5 * 1024**3
@@ -79,7 +79,7 @@ def fetch(
     Raises:
         SviError: with the exit code for downloads; the installation is untouched.
     """
-    from ..checkout import inspect
+    from ..checkout.inspection import inspect
 
     found = needs(root, names, precision=precision)
     result = prefetch(root, names, precision=precision, report=report, settings=from_environment(mirror=mirror))
@@ -227,7 +227,7 @@ def missing(root: Path, names: Sequence[str] | None, *, precision: str) -> tuple
 
 def _again(root: Path, name: str) -> str:
     # Late, because a list needs to know nothing about states.
-    from ..state import quoted
+    from ..patching.state import quoted
 
     return f"svi-install fetch {name} {quoted(root)}"
 
@@ -257,7 +257,7 @@ def _renaming(root: Path, found: Sequence[Need]) -> str:
         if need.file != need.lora.files[0] and not any(
             look(need.target.parent / file.filename).present for file in others
         ):
-            from ..state import quoted
+            from ..patching.state import quoted
 
             return f"svi-install {quoted(root)}"
     return ""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .. import patchset, state, transaction
-from ..checkout import inspect
-from ..data import runtime_files
-from ..plan import plan_install
-from ..profiles import profile_files
-from ..proven import caution
-from ..result import Result
+from ..checkout.inspection import inspect
+from ..checkout.profiles import profile_files
+from ..package_data import runtime_files
+from ..patching import patchset, state
+from ..patching.plan import plan_install
+from ..patching.tested import caution
+from ..report.result import Result
+from ..writing import transaction
 from .changes import Committed, carry_out, diff_of, file_changes, hook_places
-from .recovery import recover
+from .interrupted import recover
 
 _DONE = {
     "outdated": "SVI in WanGP {version} was brought up to date.",

@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from .. import patchset, signals, state
-from ..checkout import inspect
+from .. import signals
+from ..checkout.inspection import inspect
 from ..errors import SviError
-from ..result import Result
+from ..patching import patchset, state
+from ..report.result import Result
 from ..storyboard.wangp import python_of
 from .install import install
-from .recovery import recover
+from .interrupted import recover
 
 # What points a Python at the environment of svi-install instead of its own.
 _OURS = ("PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__", "VIRTUAL_ENV")

@@ -9,8 +9,8 @@ from ..loras import catalogue, ledger, needs
 from ..loras.items import Need
 from ..loras.progress import human_size
 from ..loras.settings import from_environment
-from ..result import Result
-from ..state import quoted
+from ..patching.state import quoted
+from ..report.result import Result
 
 _ACCELERATOR = "accelerator"
 

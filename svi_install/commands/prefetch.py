@@ -10,8 +10,8 @@ from ..errors import SviError
 from ..loras import Need, needs, prefetch
 from ..loras.progress import Report, human_size, no_report
 from ..loras.there import seen
-from ..result import Result
-from ..state import quoted
+from ..patching.state import quoted
+from ..report.result import Result
 
 
 def missing_loras(root: Path) -> tuple[Need, ...]:

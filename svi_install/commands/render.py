@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..checkout import inspect
+from ..checkout.inspection import inspect
 from ..errors import EXIT_FAILED, EXIT_INTERRUPTED, SviError
 from ..loras import prefetch
 from ..loras.progress import Report as DownloadReport
 from ..loras.progress import human_size, no_report
-from ..result import Line, Result
-from ..storyboard import card, delivery, ffmpeg, film, mend, quality, runner, store, task
+from ..report.film_progress import span
+from ..report.result import Line, Result
+from ..storyboard import damage, delivery, ffmpeg, film, hardware, quality, runner, store, task
 from ..storyboard.lint import Finding, lint
-from ..storyboard.progress import span
 from ..storyboard.request import Request, story_of, target_of
 from ..storyboard.segments import Segment, film_frames, seconds
 from ..storyboard.story import Story, usage
@@ -182,9 +182,9 @@ def render(
         if how.start is not None:
             film.forget(planned, range(how.start, len(planned.segments) + 1))
         job = runner.Job(wangp, planned.store.root / film.OUT, fitted.options)
-        if mend.doubtful(planned, job):
+        if damage.doubtful(planned, job):
             fitted = replace(fitted, notes=(*fitted.notes, DOUBT))
-        mended = mend.damaged(planned, program)
+        mended = damage.damaged(planned, program)
         film.forget(planned, [segment.number for segment, _ in mended])
         _bring(wangp, planned, fitted, downloads)
         missing = planned.missing()
@@ -212,7 +212,7 @@ def _planned(request: Request) -> tuple[Story, Variant, film.Film]:
 def _made(
     planned: film.Film, job: runner.Job, program: Path, fitted: _Fitted, report: film.Report, *, preview: bool
 ) -> tuple[Any, ...]:
-    from ..storyboard import trouble
+    from ..storyboard import failures
 
     try:
         return film.make(planned, job, program, report, preview)
@@ -228,7 +228,7 @@ def _made(
         if error.code not in {"card-full", "ram-full"}:
             raise
         failed = next(iter(planned.missing()), planned.segments[0])
-        hint = trouble.smaller(planned.tasks[failed.number], fitted.quality, fitted.profile)
+        hint = failures.smaller(planned.tasks[failed.number], fitted.quality, fitted.profile)
         raise SviError(error.code, error.message, hint, error.exit_code) from error
 
 
@@ -252,7 +252,7 @@ def _fit(wangp: WanGP, variant: Variant, how: How) -> _Fitted:
     if how.quality is None:
         return _Fitted(None, None, how.profile, own)
     two = variant.architecture != "i2v"
-    found, memory = card.find_card(), card.ram()
+    found, memory = hardware.find_card(), hardware.ram()
     if found is None:
         if how.quality == AUTO:
             raise usage(
@@ -262,7 +262,7 @@ def _fit(wangp: WanGP, variant: Variant, how: How) -> _Fitted:
         return _Fitted(
             model.name, how.quality, how.profile, own, ("No NVIDIA card was found; WanGP's options are yours.",)
         )
-    choice = card.choose(found, memory, two, wangp.profiles_35)
+    choice = hardware.choose(found, memory, two, wangp.profiles_35)
     chosen = choice.quality if how.quality == AUTO else how.quality
     if how.profile is not None:
         choice = replace(choice, profile=how.profile)
@@ -366,7 +366,7 @@ def _result(
         old = f"{len(unused)} folders of earlier takes ({human_size(size)})"
         notes.append(f"{planned.store.root} also holds {old}, which an undone change would use again.")
     notes += [f"Segment {segment.number} was damaged ({why}) and was made again." for segment, why in mended]
-    for number in mend.unfit(planned):
+    for number in damage.unfit(planned):
         notes.append(
             f"Segment {number - 1} ends a little differently than it did when segment {number} went on from it. "
             f"If that shows, make what follows again: --from {number}"

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import history
-from ..data import data_folder
 from ..errors import EXIT_DONE, EXIT_UNSUPPORTED, SviError
-from ..gitcall import environment
-from ..judge import jobs_of, judge_text
-from ..patchset import TABLE, load
-from ..repair import Repair, repair
-from ..result import Line, Result
+from ..history import repository
+from ..history.gitcall import environment
+from ..history.judge import jobs_of, judge_text
+from ..history.repair import Repair, repair
+from ..package_data import data_folder
+from ..patching.patchset import TABLE, load
+from ..report.result import Line, Result
 
 FAILED = "real WanGP: FAILED"
 
@@ -44,11 +44,11 @@ def repair_patches(
     """
     folder = patches or data_folder("patches")
     patchset = load(folder)
-    git = history.open_history(source)
-    commit = history.resolve(git, revision)
+    git = repository.open_history(source)
+    commit = repository.resolve(git, revision)
     (row,) = jobs_of(git, [commit], patchset.paths)
     main = next((job for job in row if job and job.path == patchset.paths[-1]), None)
-    data = b"".join(history.read_blobs(git, [main.blob])) if main else b""
+    data = b"".join(repository.read_blobs(git, [main.blob])) if main else b""
     name = (judge_text(patchset.variants, main, data).version if main else "") or commit[:10]
     found = repair(git, patchset, commit, name)
     if not found:
@@ -128,7 +128,7 @@ def prove_candidate(git: Path, folder: Path, commit: str) -> list[str]:
         for job in row:
             if job is None:
                 continue
-            (data,) = history.read_blobs(git, [job.blob])
+            (data,) = repository.read_blobs(git, [job.blob])
             verdict = judge_text(candidate.variants, job, data)
             if verdict.refusals:
                 raise SviError("bad-candidate", f"The candidate is no good: {job.path}: {verdict.refusals[0].why}.")

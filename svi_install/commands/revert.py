@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .. import patchset, state, transaction
-from ..checkout import inspect
-from ..data import runtime_files
-from ..plan import plan_revert
-from ..profiles import profile_files
-from ..result import Result
+from ..checkout.inspection import inspect
+from ..checkout.profiles import profile_files
+from ..package_data import runtime_files
+from ..patching import patchset, state
+from ..patching.plan import plan_revert
+from ..report.result import Result
+from ..writing import transaction
 from .changes import Committed, carry_out, diff_of, file_changes
-from .recovery import recover
+from .interrupted import recover
 
 
 def revert(root: Path, *, dry_run: bool = False, committed: Committed = lambda _result: None) -> Result:

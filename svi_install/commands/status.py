@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from .. import patchset, state
-from ..checkout import inspect
+from ..checkout.inspection import inspect
 from ..loras.there import Seen, seen
-from ..proven import caution
-from ..result import HookPlace, Result
-from .recovery import recover
+from ..patching import patchset, state
+from ..patching.tested import caution
+from ..report.result import HookPlace, Result
+from .interrupted import recover
 
 _HEADLINES: dict[state.Name, str] = {
     "absent": "SVI is not in WanGP {version}.",

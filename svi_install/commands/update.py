@@ -8,17 +8,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from .. import patchset, placement, state, transaction
-from ..checkout import Checkout, inspect
-from ..data import runtime_files
+from ..checkout.inspection import Checkout, inspect
+from ..checkout.profiles import profile_files
 from ..errors import EXIT_INTERRUPTED, EXIT_UNSUPPORTED, SviError
-from ..gitcall import git, line, names
-from ..patchset import PatchSet
-from ..plan import Change, Plan, plan_revert
-from ..profiles import profile_files
-from ..result import Result
+from ..history.gitcall import git, line, names
+from ..package_data import runtime_files
+from ..patching import patchset, placement, state
+from ..patching.patchset import PatchSet
+from ..patching.plan import Change, Plan, plan_revert
+from ..report.result import Result
+from ..writing import transaction
 from .install import install
-from .recovery import recover
+from .interrupted import recover
 
 _WITH_SVI = ("installed", "outdated", "wiped", "partial", "edited")
 

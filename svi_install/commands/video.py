@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..checkout.mp4 import comment
 from ..errors import SviError
-from ..mp4 import comment
-from ..result import Result
+from ..report.result import Result
 
 KEY = "svi"
 # A WanGP that refuses unknown settings (13.14 and later) gets the values among those of its form's fields.

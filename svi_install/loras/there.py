@@ -108,7 +108,7 @@ def seen(root: Path, catalogue: Catalogue | None = None) -> tuple[Seen, ...]:
     try:
         return _seen(root, catalogue or load())
     except OSError as error:
-        from ..files import plain
+        from ..writing.files import plain
 
         raise plain(error, Path(error.filename or root), "read") from error
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ..data import data_folder
+from ..package_data import data_folder
 from .catalogue import Catalogue, Lora, load, place_of
 from .destination import locate
 from .there import look

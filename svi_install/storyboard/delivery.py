@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..checkout.mp4 import comment
 from ..errors import EXIT_USAGE, SviError
-from ..mp4 import comment
 from .store import JOURNAL, Store, digest, plainly, read_json, regular, write_json
 from .story import usage
 

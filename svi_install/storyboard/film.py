@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import SviError
 from ..runtime import png
 from ..runtime.segment import DONE as MADE
-from . import ffmpeg, images, runner, task, trouble
+from . import failures, ffmpeg, images, runner, task
 from .segments import Segment, film_frames, part_frames, segments_of
 from .store import Store, plainly, remove, tail_of
 from .story import MOST_SECONDS, Story
@@ -174,7 +174,7 @@ def make(film: Film, job: runner.Job, program: Path, report: Report, preview: bo
 
     def without_svi(segment: Segment) -> SviError:
         what = f"WanGP makes segment {segment.number} without SVI, so it is of no use"
-        return trouble.without_svi(what, job.wangp.root, runner.said(job, heard))
+        return failures.without_svi(what, job.wangp.root, runner.said(job, heard))
 
     def tell(step: runner.Step) -> None:
         if step.index < len(missing):
@@ -232,7 +232,7 @@ def said_lost(film: Film, job: runner.Job) -> bool:
     """Tell whether WanGP lacked a file in the last run: what it has made then is of no use."""
     starts = [event.get("log") for event in film.store.journal() if event.get("event") == "start"]
     since = starts[-1] if starts and type(starts[-1]) is int and starts[-1] >= 0 else 0
-    return any(trouble.LOST.match(line) for line in runner.said(job, since))
+    return any(failures.LOST.match(line) for line in runner.said(job, since))
 
 
 def join(film: Film, program: Path, target: Path, segments: Sequence[Segment] | None = None) -> int:

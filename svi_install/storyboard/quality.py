@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import EXIT_UNSUPPORTED, SviError
-from ..files import read
 from ..loras.catalogue import Lora, LoraFile, load, place_of
 from ..loras.destination import locate
 from ..loras.items import Fetched, Need
 from ..loras.progress import Report
 from ..loras.settings import Settings, from_environment
 from ..loras.there import look
-from .card import QUALITIES
+from ..writing.files import read
+from .hardware import QUALITIES
 from .store import write_json
 from .variants import PRO, Variant, variant_of
 from .wangp import WanGP

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import yamlfile
+from .prompt_text import shots_of
 from .story import (
     FPS,
     LORAS,
@@ -22,7 +23,6 @@ from .story import (
     is_list_of_names,
     usage,
 )
-from .text import shots_of
 from .yamltree import content
 
 STORIES = (".yaml", ".yml")

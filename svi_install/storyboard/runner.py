@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from . import trouble
+from . import failures
 from .driver import MARK
 from .store import plainly, remove, usable
 from .wangp import WanGP
@@ -91,8 +91,8 @@ def run(job: Job, tasks: Sequence[Mapping[str, Any]], report: Report) -> Iterato
 
 
 def _check(line: str) -> None:
-    if trouble.LOST.match(line):
-        raise trouble.lost(line)
+    if failures.LOST.match(line):
+        raise failures.lost(line)
 
 
 def said(job: Job, since: int = 0) -> list[str]:
@@ -137,7 +137,7 @@ def _served(job: Job, tasks: Sequence[Mapping[str, Any]], report: Report) -> Ite
                 report(Step(index, int(event["step"]), int(event["steps"])))
             elif event["event"] == "done":
                 if not event["ok"]:
-                    raise trouble.explain([*wangp.said, *event["errors"]], None, job.wangp.root)
+                    raise failures.explain([*wangp.said, *event["errors"]], None, job.wangp.root)
                 index += 1
                 if index < len(tasks):
                     wangp.send(tasks[index])
@@ -145,7 +145,7 @@ def _served(job: Job, tasks: Sequence[Mapping[str, Any]], report: Report) -> Ite
                 if index == len(tasks):
                     wangp.send(None)
                     return
-        raise trouble.explain(wangp.said, wangp.code(), job.wangp.root)
+        raise failures.explain(wangp.said, wangp.code(), job.wangp.root)
 
 
 def _batch(job: Job, tasks: Sequence[Mapping[str, Any]], report: Report) -> Iterator[int]:
@@ -164,9 +164,9 @@ def _batch(job: Job, tasks: Sequence[Mapping[str, Any]], report: Report) -> Iter
                 index += 1
                 yield index - 1
             elif _FAILED.search(line):
-                raise trouble.explain(wangp.said, None, job.wangp.root)
+                raise failures.explain(wangp.said, None, job.wangp.root)
         if index < len(tasks):
-            raise trouble.explain(wangp.said, wangp.code(), job.wangp.root)
+            raise failures.explain(wangp.said, wangp.code(), job.wangp.root)
 
 
 class _Process:

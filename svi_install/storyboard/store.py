@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import files
 from ..errors import SviError
-from ..lock import hold
 from ..runtime.segment import BEGUN, FRAMES, LATENTS, TAIL_NAME
 from ..runtime.segment import DONE as MADE
+from ..writing import files
+from ..writing.lock import hold
 
 FINISHED = "done.json"
 JOURNAL = "journal.jsonl"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..data import data_folder
+from ..package_data import data_folder
 from ..runtime import options
 from .story import usage
 

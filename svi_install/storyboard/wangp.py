@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..checkout import inspect
+from ..checkout.inspection import inspect
 from ..errors import EXIT_UNSUPPORTED, SviError
-from . import presence
+from . import svi_files
 
 PYTHON_VARIABLE = "WANGP_PYTHON"
 # setup.py of WanGP, its manual, Pinokio and portable builds.
@@ -77,12 +77,12 @@ def find(root: Path, python: Path | None = None, env: Mapping[str, str] = os.env
             "Update WanGP to 9.8 or newer, then run this command again.",
             EXIT_UNSUPPORTED,
         )
-    why = presence.lacking(checkout.root)
+    why = svi_files.lacking(checkout.root)
     if why:
         raise SviError(
             "not-installed",
             f"SVI cannot run in the WanGP in {root}: {why}. Nothing was started.",
-            presence.next_command(checkout.root),
+            svi_files.next_command(checkout.root),
         )
     return WanGP(
         checkout.root,
@@ -92,7 +92,7 @@ def find(root: Path, python: Path | None = None, env: Mapping[str, str] = os.env
         profiles_35=bool(_PROFILE_35.search(text)),
         gguf=b"shared.qtypes.gguf" in text,
         fields=bool(_FIELDS.search(text)),
-        says_begun=b"BEGUN" in (checkout.root / presence.FILMS).read_bytes(),
+        says_begun=b"BEGUN" in (checkout.root / svi_files.FILMS).read_bytes(),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import SviError
 from . import yamltree
+from .prompt_text import plain, shots_of
 from .story import (
     CLIP_FRAMES,
     DEFAULT_SEED,
@@ -24,7 +25,6 @@ from .story import (
     is_list_of_names,
     usage,
 )
-from .text import plain, shots_of
 from .yamltree import Lines, Place, shown
 
 TOP = ("image", "defaults", "shots")

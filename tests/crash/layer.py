@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from svi_install import files
+from svi_install.writing import files
 
 CHANGING = (
     "open",
@@ -51,7 +51,7 @@ class Fault:
 
 @dataclass
 class Layer:
-    """Stands in for the `os` module inside `svi_install.files` and counts the calls that change the tree."""
+    """Stands in for the `os` module inside `svi_install.writing.files` and counts the calls that change the tree."""
 
     fault: Fault | None = None
     calls: list[str] = field(default_factory=list)

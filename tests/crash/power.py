@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from svi_install import files
+from svi_install.writing import files
 
 _NAMES = ("open", "replace", "link", "unlink", "mkdir", "rmdir")
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from svi_install import patchset, plan, transaction
+from svi_install.patching import patchset, plan
+from svi_install.writing import transaction
 from tests import miniature
 from tests.crash.layer import Fault, in_child, layer, tree
 from tests.older import OTHER_PROFILES, OTHER_RUNTIME, PROFILES, RUNTIME, install, install_other, other

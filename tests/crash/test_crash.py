@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from svi_install import transaction
+from svi_install.writing import transaction
 from tests.crash.layer import CHANGING, FAULTS, KILLED, Fault, Layer, in_child, layer, tree
 from tests.crash.power import cuts, recorded
 from tests.crash.scenarios import PATHS, Scenario, scenarios

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from svi_install import patchset, plan, state, transaction
-from svi_install.journal import STAGED
+from svi_install.patching import patchset, plan, state
+from svi_install.writing import transaction
+from svi_install.writing.journal import STAGED
 from tests import miniature
 from tests.crash.layer import KILLED, Fault, in_child, layer
 from tests.older import PROFILES, RUNTIME, first, install, install_other, revert

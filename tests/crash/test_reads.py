@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from svi_install import patchset, plan, state, transaction
-from svi_install.commands.recovery import recover
+from svi_install.commands.interrupted import recover
+from svi_install.patching import patchset, plan, state
+from svi_install.writing import transaction
 from tests import miniature
 from tests.crash.layer import Fault, layer, tree
 from tests.crash.layer import in_child as killed

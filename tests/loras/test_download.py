@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from svi_install.cli import SUBCOMMANDS
+from svi_install.cli.app import SUBCOMMANDS
 from svi_install.errors import EXIT_DOWNLOAD, EXIT_INTERRUPTED, SviError
 from svi_install.loras.bring import Run
 from svi_install.loras.catalogue import Lora, Place

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from svi_install import history
+from svi_install.history import repository
 from tests.wangp.lab.checkout import git_directory
 
 
@@ -16,4 +16,4 @@ def git() -> Path:
     found = git_directory()
     if found is None:
         pytest.skip("172 releases and 709 commits not tried: WanGP's history is not here (WANGP_GIT)")
-    return history.open_history(str(found))
+    return repository.open_history(str(found))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from svi_install import patchset, plan, state, transaction
+from svi_install.patching import patchset, plan, state
+from svi_install.writing import transaction
 from tests.older import RUNTIME, first
 from tests.releases.test_install_all import releases, sources, tree  # noqa: F401 (a fixture)
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from svi_install import history, patchset
 from svi_install.commands.install import install
 from svi_install.commands.revert import revert
 from svi_install.commands.status import status
+from svi_install.history import repository
+from svi_install.patching import patchset
 
 pytestmark = pytest.mark.releases
 
@@ -25,9 +26,9 @@ def releases() -> list[tuple[str, str]]:
 def sources(git: Path) -> dict[tuple[str, str], bytes]:
     """The patched files of every release, by release and path."""
     wanted = {(release, path): f"{commit}:{path}" for release, commit in releases() for path in patchset.load().paths}
-    found = history.blob_ids(git, wanted.values())
+    found = repository.blob_ids(git, wanted.values())
     assert None not in found
-    return dict(zip(wanted, history.read_blobs(git, [blob for blob in found if blob]), strict=True))
+    return dict(zip(wanted, repository.read_blobs(git, [blob for blob in found if blob]), strict=True))
 
 
 def tree(root: Path) -> dict[str, bytes]:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from svi_install import history, patchset
-from svi_install.data import data_folder
-from svi_install.judge import Job, jobs_of, judge
-from svi_install.patchset import known_at
-from svi_install.placement import PlacementError, place, remove_hooks
-from svi_install.releases import check, releases
+from svi_install.history import repository
+from svi_install.history.judge import Job, jobs_of, judge
+from svi_install.history.releases import check, releases
+from svi_install.package_data import data_folder
+from svi_install.patching import patchset
+from svi_install.patching.patchset import known_at
+from svi_install.patching.placement import PlacementError, place, remove_hooks
 
 pytestmark = pytest.mark.releases
 
@@ -47,12 +48,12 @@ def commits(git: Path) -> list[str]:
 def contents(git: Path, commits: list[str]) -> Iterator[tuple[Job, bytes]]:
     """Yield each different content of each of the three files once."""
     jobs = dict.fromkeys(job for row in jobs_of(git, commits, PATCHES.paths) for job in row if job)
-    yield from zip(jobs, history.read_blobs(git, [job.blob for job in jobs]), strict=True)
+    yield from zip(jobs, repository.read_blobs(git, [job.blob for job in jobs]), strict=True)
 
 
 def test_all_releases_and_all_commits_are_there(git: Path, commits: list[str]) -> None:
     assert len(PATCHES.commits) == RELEASES
-    assert None not in history.blob_ids(git, [f"{commit}^{{commit}}" for commit in PATCHES.commits.values()])
+    assert None not in repository.blob_ids(git, [f"{commit}^{{commit}}" for commit in PATCHES.commits.values()])
     assert len(commits) >= COMMITS
 
 
@@ -114,7 +115,7 @@ def test_by_hand_the_named_diff_does_on_every_release_what_the_installer_does(
             jobs = [job for row in rows for job in row if job]
             assert len(jobs) == len(variant.releases)
             once = list(dict.fromkeys(jobs))
-            for job, data in zip(once, history.read_blobs(git, [job.blob for job in once]), strict=True):
+            for job, data in zip(once, repository.read_blobs(git, [job.blob for job in once]), strict=True):
                 (tmp_path / path).write_bytes(data)
                 command = [*TOOLS[tool], str((folder / variant.diff).resolve())]
                 done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)

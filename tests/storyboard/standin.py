@@ -153,9 +153,9 @@ def make(root: Path, headless: str = "api", version: str = "12.60") -> Path:
 
 def put_svi_in(root: Path) -> None:
     """What of SVI `render` looks for in a WanGP: its runtime, and in each of WanGP's files the hook lines."""
-    from svi_install.data import runtime_files
+    from svi_install.package_data import runtime_files
     from svi_install.runtime.wgp import HOOKS
-    from svi_install.storyboard.presence import LORAS
+    from svi_install.storyboard.svi_files import LORAS
 
     for path, data in runtime_files().items():
         (root / path).write_bytes(data)

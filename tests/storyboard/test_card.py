@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from svi_install.storyboard import card
-from svi_install.storyboard.card import Card, choose, find_card, parse_card, smaller_quality
+from svi_install.storyboard import hardware
+from svi_install.storyboard.hardware import Card, choose, find_card, parse_card, smaller_quality
 
 T4 = Card("Tesla T4", 15.0, 7.5)
 
@@ -87,11 +87,11 @@ def test_asking_the_driver(answer: Any, found: Card | None, monkeypatch: pytest.
             raise answer
         return answer
 
-    monkeypatch.setattr(card.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(hardware.shutil, "which", lambda name: f"/usr/bin/{name}")
     assert find_card(run) == found
-    monkeypatch.setattr(card.shutil, "which", lambda name: None)
+    monkeypatch.setattr(hardware.shutil, "which", lambda name: None)
     assert find_card(run) is None
 
 
 def test_this_computer_has_memory() -> None:
-    assert card.ram() > 0.1
+    assert hardware.ram() > 0.1

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from svi_install import funnel
+from svi_install.cli import main
 from svi_install.runtime import png
 from svi_install.storyboard.store import digest
 
@@ -34,7 +34,7 @@ class Studio:
 
     def render(self, *further: object) -> tuple[int, dict[str, Any]]:
         words = ["render", self.folder / "start.png", *WORDS, "-o", self.target, "--wangp", self.root, *further]
-        code = funnel.main([*map(str, words), "--json"])
+        code = main.main([*map(str, words), "--json"])
         return code, json.loads(self._capsys.readouterr().out)
 
     def segment(self, number: int) -> Path:
@@ -50,7 +50,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     png.write(folder / "start.png", png.Picture(64, 32, bytes(range(256)) * 24))
     standin.make(folder / "WanGP")
     words = ["render", folder / "start.png", *WORDS, "-o", folder / "film.mp4", "--wangp", folder / "WanGP", "-q"]
-    assert funnel.main([str(word) for word in words]) == 0
+    assert main.main([str(word) for word in words]) == 0
     return folder
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+from svi_install.checkout.mp4 import comment
 from svi_install.errors import SviError
-from svi_install.mp4 import comment
 from svi_install.runtime import png
-from svi_install.storyboard import delivery, ffmpeg, film, mend, runner, wangp
+from svi_install.storyboard import damage, delivery, ffmpeg, film, runner, wangp
 from svi_install.storyboard.store import tail_of
 from svi_install.storyboard.story import Shot, Story
 from svi_install.storyboard.task import fields_of
@@ -40,7 +40,7 @@ class Studio:
         """Renders what is missing and returns its numbers."""
         planned = self.plan(story)
         job = runner.Job(self.wangp, planned.store.root / "wangp")
-        film.forget(planned, [segment.number for segment, _ in mend.damaged(planned, self.program)])
+        film.forget(planned, [segment.number for segment, _ in damage.damaged(planned, self.program)])
         made = film.make(planned, job, self.program, self.progress.append, preview)
         joined = planned.store.root / film.JOINED
         film.join(planned, self.program, joined)

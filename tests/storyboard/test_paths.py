@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from svi_install import cli_render, funnel
+from svi_install.cli import main
+from svi_install.cli import render as render_command
 from svi_install.errors import SviError
 from svi_install.runtime import png
 from svi_install.storyboard import delivery, film, images
@@ -42,7 +43,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ffmpeg_program: Path) 
 @pytest.fixture
 def render(wangp_root: Path, capsys: pytest.CaptureFixture[str]) -> Render:
     def run(*words: object) -> tuple[int, dict[str, Any]]:
-        code = funnel.main(["render", *map(str, words), "--wangp", str(wangp_root), *OPTIONS, "--json"])
+        code = main.main(["render", *map(str, words), "--wangp", str(wangp_root), *OPTIONS, "--json"])
         return code, json.loads(capsys.readouterr().out)
 
     return run
@@ -256,8 +257,8 @@ def test_a_person_is_asked(
             assert not usual
             return value
 
-        monkeypatch.setattr(cli_render, "confirmed", confirmed)
-        return funnel.main(words)
+        monkeypatch.setattr(render_command, "confirmed", confirmed)
+        return main.main(words)
 
     assert answer(False) == 2
     assert (home / "film.mp4").read_bytes() == b"a person's own film"

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from svi_install.data import RUNTIME_FOLDER, runtime_files
 from svi_install.errors import SviError
+from svi_install.package_data import RUNTIME_FOLDER, runtime_files
 from svi_install.runtime import wgp as hooked
-from svi_install.storyboard import presence, wangp
+from svi_install.storyboard import svi_files, wangp
 
 from . import standin
 from .conftest import fault
 
 PATCHES = Path(__file__).resolve().parents[2] / "patches"
-HOOKS = [(path, line) for path, lines in {**hooked.HOOKS, **presence.LORAS}.items() for line in lines]
-FILES = sorted(path for path in runtime_files() if path not in (f"{RUNTIME_FOLDER}/__init__.py", presence.FILMS))
+HOOKS = [(path, line) for path, lines in {**hooked.HOOKS, **svi_files.LORAS}.items() for line in lines]
+FILES = sorted(path for path in runtime_files() if path not in (f"{RUNTIME_FOLDER}/__init__.py", svi_files.FILMS))
 
 
 @pytest.fixture
@@ -40,9 +40,9 @@ def refused(root: Path) -> SviError:
 
 
 def test_all_is_there(root: Path) -> None:
-    assert presence.lacking(root) == ""
+    assert svi_files.lacking(root) == ""
     assert wangp.find(root, env={}).says_begun
-    assert presence.next_command(root).startswith("svi-install doctor")
+    assert svi_files.next_command(root).startswith("svi-install doctor")
 
 
 @pytest.mark.parametrize(("path", "line"), HOOKS)
@@ -59,7 +59,7 @@ def test_each_hook(root: Path, path: str, line: str) -> None:
     (root / path).write_text(text.replace(line, "gone("))
     assert f"{path} lost the lines of svi-install" in refused(root).message
     (root / path).write_text(text)
-    assert presence.lacking(root) == ""
+    assert svi_files.lacking(root) == ""
 
 
 def test_all_files_that_lost_hooks_are_named(root: Path) -> None:
@@ -97,9 +97,9 @@ def test_the_installed_runtime_says_which_lines_it_needs(root: Path) -> None:
     assert "wgp.py lost" in refused(root).message
     with (root / "wgp.py").open("a") as file:
         file.write("# another_name.attach(\n")
-    assert presence.lacking(root) == ""
+    assert svi_files.lacking(root) == ""
     path.write_text("HOOKS = dict(a=1)\n")
-    assert presence.lacking(root) == ""
+    assert svi_files.lacking(root) == ""
 
 
 def test_a_file_that_cannot_be_read(root: Path) -> None:
@@ -112,4 +112,4 @@ def test_a_file_that_cannot_be_read(root: Path) -> None:
 
 def test_without_a_receipt_the_files_of_this_version_count(root: Path) -> None:
     assert not (root / ".svi-install").exists()
-    assert set(presence._runtime(root)) == set(runtime_files())
+    assert set(svi_files._runtime(root)) == set(runtime_files())

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from svi_install.output import Output
+from svi_install.report.film_progress import line, printer, span
+from svi_install.report.output import Output
 from svi_install.storyboard.film import Progress
-from svi_install.storyboard.progress import line, printer, span
 
 
 class Terminal(io.StringIO):

@@ -10,7 +10,7 @@ from svi_install.errors import EXIT_DOWNLOAD, SviError
 from svi_install.loras.progress import no_report
 from svi_install.loras.settings import from_environment
 from svi_install.storyboard import quality
-from svi_install.storyboard.card import QUALITIES
+from svi_install.storyboard.hardware import QUALITIES
 from svi_install.storyboard.variants import variant_of
 from svi_install.storyboard.wangp import WanGP, find
 from tests.loras.conftest import svi_file

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from svi_install import process
 from svi_install.storyboard import film
+from svi_install.writing import process
 
 from . import standin
 

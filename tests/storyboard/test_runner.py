@@ -94,7 +94,7 @@ def test_a_wangp_that_does_not_start(wangp_root: Path, tmp_path: Path, image: Pa
 
 
 def test_stopping_in_the_middle_ends_wangp(wangp_root: Path, tmp_path: Path, image: Path) -> None:
-    from svi_install import process
+    from svi_install.writing import process
 
     job = runner.Job(wangp.find(wangp_root, env={}), tmp_path / "out")
     running = runner.run(job, tasks(tmp_path, image, "one", "slow two", "three"), lambda step: None)

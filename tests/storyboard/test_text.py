@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from svi_install.errors import SviError
-from svi_install.storyboard.text import shots_of
+from svi_install.storyboard.prompt_text import shots_of
 
 
 def prompts(text: str) -> list[str]:

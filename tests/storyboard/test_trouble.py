@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from svi_install.data import RUNTIME_FOLDER
+from svi_install.package_data import RUNTIME_FOLDER
 from svi_install.runtime.wgp import HOOKS
-from svi_install.storyboard.trouble import explain, smaller, without_svi
+from svi_install.storyboard.failures import explain, smaller, without_svi
 
 from . import standin
 

@@ -9,9 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from svi_install.data import runtime_files
-from svi_install.patchset import load
-from svi_install.placement import place
+from svi_install.package_data import runtime_files
+from svi_install.patching.patchset import load
+from svi_install.patching.placement import place
 
 from . import scenes
 from .lab import checkout, media, tools

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from svi_install import funnel
+from svi_install.cli import main
 from svi_install.storyboard import film, images, task
 from svi_install.storyboard.segments import part_frames
 from svi_install.storyboard.story import Shot, Story
@@ -214,7 +214,7 @@ def test_as_a_person_types_it(
     assert "not found" not in log
     assert [each["input_prompt"] for each in events(calls, "window")] == ["a [SKIP] boat", "[ERROR] a bridge"]
     monkeypatch.setattr(images, "keep", lambda store, wanted: dict.fromkeys(wanted, Path("mein bild.png")))
-    code = funnel.main([*words, "--from", "1", "-o", "other.mp4", "--json"])
+    code = main.main([*words, "--from", "1", "-o", "other.mp4", "--json"])
     error = json.loads(capsys.readouterr().out)["error"]
     assert (code, error["code"]) == (1, "input-lost"), error
     assert not list(home.glob("other.svi/segments/*"))

@@ -1,0 +1,65 @@
+"""The commands `update`, `launch` and `doctor`: options in, one call, result out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..report.output import Output, say
+from ..report.result import Result
+from .app import output_options, path_argument
+from .dispatch import checkout_root
+
+
+class PassedOn(click.Command):
+    """A command that hands everything after ``--`` on as it is."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep what stands after ``--`` away from click."""
+        at = args.index("--") if "--" in args else len(args)
+        ctx.meta["passed_on"] = tuple(args[at + 1 :])
+        return super().parse_args(ctx, args[:at])
+
+
+@click.command()
+@path_argument
+@output_options
+def update(path: Path | None) -> Result:
+    """Update WanGP with git and keep SVI in it.
+
+    The new WanGP is looked at first: when SVI cannot go into it, or git cannot pull, everything stays as it was.
+    """
+    from ..commands.update import update as run
+
+    to: Output = click.get_current_context().obj
+    return run(checkout_root(path, to), lambda text: say(text, to))
+
+
+@click.command(cls=PassedOn, options_metavar="[OPTIONS] [-- WANGP-OPTIONS]")
+@path_argument
+@click.option("--python", type=click.Path(path_type=Path), metavar="FILE", help="WanGP's Python.")
+@output_options
+def launch(path: Path | None, python: Path | None) -> Result:
+    """Make sure that SVI is in, then start WanGP with its own Python.
+
+    What stands after -- goes to WanGP, for example: svi-install launch -- --listen
+    """
+    from ..commands.launch import launch as run
+
+    context = click.get_current_context()
+    to: Output = context.obj
+    root = checkout_root(path, to)
+    return run(root, context.meta["passed_on"], python=python, apart=to.as_json, say=lambda text: say(text, to))
+
+
+@click.command()
+@path_argument
+@click.option("--report", "paste", is_flag=True, help="Show a text to paste into a report, without private paths.")
+@output_options
+def doctor(path: Path | None, *, paste: bool) -> Result:
+    """Look for faults; each comes with the command that mends it."""
+    from ..commands.doctor import doctor as run
+
+    to: Output = click.get_current_context().obj
+    return run(checkout_root(path, to), report=paste)._replace(answer=True)

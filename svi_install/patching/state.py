@@ -1,0 +1,207 @@
+"""What a checkout is now, told by hashes and hooks; cheap enough to be asked before every start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+from .. import __version__
+from ..package_data import runtime_files
+from ..writing import files
+from . import hooks, receipt
+from .hooks import Found
+from .patchset import PatchSet, Variant
+from .pristine import extended, hook_lines
+from .receipt import Patched, Receipt
+
+Name = Literal["absent", "installed", "outdated", "wiped", "partial", "edited", "foreign", "unsupported"]
+_NEXT: Mapping[Name, str] = {
+    "absent": "svi-install {}",
+    "installed": "svi-install --revert {}",
+    "outdated": "svi-install {}",
+    "wiped": "svi-install {}",
+    "partial": "svi-install {}",
+    "edited": "svi-install doctor {}",
+    "foreign": "svi-install doctor {}",
+    "unsupported": "svi-install doctor {}",
+}
+
+
+class State(NamedTuple):
+    """The state of a checkout.
+
+    Attributes:
+        name: one of the eight states.
+        details: what led to it, one sentence each; also what is worth knowing in the state ``installed``.
+        next_command: the one command to run next.
+        found: per patched file what is there of each hook.
+        receipt: the receipt, None when there is none that can be read.
+    """
+
+    name: Name
+    details: tuple[str, ...]
+    next_command: str
+    found: Mapping[str, tuple[Found, ...]]
+    receipt: Receipt | None
+
+
+class _Seen(NamedTuple):
+    """One patched file: its hooks and whether they are all of this svi-install, all of another one, or none."""
+
+    found: tuple[Found, ...]
+    kind: Literal["current", "other", "none", "some", "edited"]
+    details: tuple[str, ...] = ()
+
+
+def read(root: Path, patchset: PatchSet, runtime: Mapping[str, bytes] | None = None) -> State:
+    """Tell what a checkout is.
+
+    Args:
+        root: the checkout.
+        patchset: the hooks to look for.
+        runtime: bytes by path of the module that the hooks call; that of this package when None.
+
+    Returns:
+        The state.
+
+    Raises:
+        SviError: a file is there and cannot be read.
+    """
+    runtime = runtime_files() if runtime is None else runtime
+    old = receipt.load(root)
+    data = {path: files.read(root / path) for path in patchset.paths}
+    seen = {
+        path: _look(patchset.variants[path], path, content, None if old is None else old.of(path))
+        for path, content in data.items()
+        if content is not None
+    }
+    found = MappingProxyType({path: item.found for path, item in seen.items()})
+    unfit = _unfit(patchset, data)
+    name, details = unfit or _judge(root, patchset, seen, old, runtime)
+    if name == "absent" and (reasons := _unplaceable(patchset, data)):
+        name, details = "unsupported", reasons
+    return State(name, details, _NEXT[name].format(quoted(root)), found, old)
+
+
+def quoted(root: Path) -> str:
+    """Return a path as a person types it on a command line."""
+    text = str(root)
+    return f'"{text}"' if any(not (sign.isalnum() or sign in "/\\:._-") for sign in text) else text
+
+
+def _look(variants: tuple[Variant, ...], path: str, data: bytes, recorded: Patched | None) -> _Seen:
+    known = extended(variants, recorded)
+    found = hooks.find_hooks(variants, path, data)
+    strange = hooks.edited_lines(known, data)
+    if strange:
+        return _Seen(
+            found,
+            "edited",
+            tuple(f"{path}, line {number}: somebody changed this line: {text}" for number, text in strange),
+        )
+    if all(item.state == "ours" for item in found):
+        changed = recorded is not None and files.digest(data) != recorded.after
+        return _Seen(
+            found, "current", (f"{path} has other changes since the install; they are kept.",) if changed else ()
+        )
+    if hooks.remove_hooks(known, path, data) == data:
+        return _Seen(found, "none")
+    # Without a receipt the lines of the first svi-install are known from the patch set.
+    lines = variants[0].retired if recorded is None else recorded.lines
+    if lines and set(lines) != set(hook_lines(variants)):
+        there = set(map(bytes.strip, data.splitlines()))
+        if {line.encode() for line in lines} <= there:
+            return _Seen(found, "other")
+    if broken := [item.hook for item in found if item.state == "edited"]:
+        return _Seen(found, "some", (f"{path}: hook {', '.join(broken)} is there in part or twice.",))
+    missing = [item.hook for item in found if item.state == "missing"]
+    return _Seen(found, "some", (f"{path}: hook {', '.join(missing)} is missing.",))
+
+
+def _unfit(patchset: PatchSet, data: Mapping[str, bytes | None]) -> tuple[Name, tuple[str, ...]] | None:
+    """Recognise files that cannot carry hooks whatever else is there."""
+    absent = tuple(f"{path} is missing." for path in patchset.paths if data[path] is None)
+    if absent:
+        return "unsupported", absent
+    contents = {path: content for path, content in data.items() if content is not None}
+    others = {path: hooks.foreign(content, path) for path, content in contents.items()}
+    if any(others.values()):
+        return "foreign", tuple(f"{path} carries the patches of {other}." for path, other in others.items() if other)
+    merges = tuple(
+        f"{path}, line {line}: a merge was left unfinished."
+        for path, content in contents.items()
+        if (line := hooks.conflict_line(content))
+    )
+    return ("unsupported", merges) if merges else None
+
+
+def _judge(
+    root: Path, patchset: PatchSet, seen: Mapping[str, _Seen], old: Receipt | None, runtime: Mapping[str, bytes]
+) -> tuple[Name, tuple[str, ...]]:
+    kinds = {item.kind for item in seen.values()}
+    details = tuple(detail for item in seen.values() for detail in item.details)
+    ours, there = _runtime(root, old, runtime)
+    if "edited" in kinds:
+        return "edited", details
+    if kinds == {"none"}:
+        if old is None and not there:
+            return "absent", ()
+        if old is not None and old.is_left_over() and not there:
+            return "absent", (
+                f"{len(old.added)} of SVI's profiles are left on a drive that was not there when SVI was taken out; "
+                f"run svi-install --revert {quoted(root)} when it is back.",
+            )
+        return "wiped", ("WanGP's files were reset, by its updater or by hand: no hook is left.",)
+    if strange := [path for path, state in ours.items() if state == "changed"]:
+        return "edited", (*details, *(f"{path} is not the file that svi-install put there." for path in strange))
+    bare = tuple(f"{path} was reset: no hook is left." for path, item in seen.items() if item.kind == "none")
+    lost = tuple(f"{path} is missing." for path, state in ours.items() if state == "missing")
+    if bare or "some" in kinds or lost:
+        return "partial", (*details, *bare, *lost)
+    if "other" in kinds or "older" in ours.values():
+        version = "Another version of svi-install" if old is None else f"svi-install version {old.version}"
+        if old is not None and old.version == __version__:
+            version = f"An earlier build of {version}"
+        return "outdated", (f"{version} is installed here; this is {__version__}.", *details)
+    if old is None:
+        return "installed", (*details, "Its receipt is missing; the next svi-install writes a new one.")
+    if old.damaged:
+        return "installed", (*details, "Its receipt is damaged; the next svi-install writes a new one.")
+    return "installed", details
+
+
+def _runtime(root: Path, old: Receipt | None, runtime: Mapping[str, bytes]) -> tuple[dict[str, str], bool]:
+    """Return what became of each file of the runtime, and whether any of them is there."""
+    states: dict[str, str] = {}
+    for path, wanted in runtime.items():
+        now = files.read(root / path)
+        if now is None:
+            # A file that the installed version does not have is not lost: that version is another one.
+            known = old is None or path in old.added
+            states[path] = "missing" if known else "older"
+        elif now == wanted:
+            states[path] = "current"
+        elif old is not None and old.added.get(path) == files.digest(now):
+            states[path] = "older"
+        else:
+            states[path] = "changed"
+    return states, any(state != "missing" and files.kind(root / path) != "nothing" for path, state in states.items())
+
+
+def _unplaceable(patchset: PatchSet, data: Mapping[str, bytes | None]) -> tuple[str, ...]:
+    """Name the hooks whose anchor is nowhere; whether the others have a safe place, only placing can tell."""
+    reasons: list[str] = []
+    for path in patchset.paths:
+        content = data[path] or b""
+        anchors: dict[str, set[bytes]] = {}
+        for variant in patchset.variants[path]:
+            for hunk in variant.hunks:
+                anchors.setdefault(hunk.hook, set()).add(hunk.anchor_line.strip().encode())
+        reasons += [
+            f"{path}: there is no place for hook {hook}."
+            for hook, texts in anchors.items()
+            if not any(text in content for text in texts)
+        ]
+    return tuple(reasons)

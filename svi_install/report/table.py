@@ -1,0 +1,71 @@
+"""The table on a terminal; imported only where one is shown, because rich takes time to import."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .output import Output, printable, spoken, takes_ansi
+from .result import Result
+from .text import describe, rows
+
+
+def rich_text(result: Result, to: Output) -> str:
+    """Return a result with a table, as a terminal takes it.
+
+    Args:
+        result: what a command returned.
+        to: where and how it will be printed. Rich itself would end the process when nobody reads.
+
+    Returns:
+        The text.
+    """
+    text = io.StringIO()
+    show_rich(result, to, Console(file=text, force_terminal=takes_ansi(os.environ), **_quiet(to)))
+    return text.getvalue()
+
+
+def show_rich(result: Result, to: Output, console: Console) -> None:
+    """Print a result with a table.
+
+    Args:
+        result: what a command returned.
+        to: where and how.
+        console: takes it.
+    """
+    console.print(Text(printable(result.headline), style="bold yellow" if result.todo else "bold green"))
+    if result.checkout is not None:
+        console.print(Text.assemble(("  folder  ", "dim"), printable(str(result.checkout.root))), soft_wrap=True)
+        console.print(Text.assemble(("  kind    ", "dim"), printable(describe(result.checkout))), soft_wrap=True)
+    table = Table(box=box.ROUNDED if _draws(to) else box.ASCII, header_style="bold", border_style="dim")
+    table.add_column("File", overflow="fold")
+    table.add_column("Change", no_wrap=True)
+    table.add_column("Hooks and their lines" if result.hooks else "Files", overflow="fold")
+    for row in rows(result):
+        table.add_row(Text(printable(row.path)), Text(row.change, style="green"), Text(printable(row.details)))
+    console.print(table)
+    for note in result.notes:
+        console.print(Text(printable(spoken(note, to))))
+    for task in result.todo:
+        console.print(Text.assemble(("Left to do: ", "bold yellow"), printable(spoken(task, to))))
+    if result.next_command:
+        console.print(Text.assemble(("Next: ", "bold"), printable(spoken(result.next_command, to))), soft_wrap=True)
+
+
+def _quiet(to: Output) -> dict[str, Any]:
+    return {"no_color": not to.color, "highlight": False, "emoji": False, "markup": False}
+
+
+def _draws(to: Output) -> bool:
+    """Tell whether the stream's encoding has box-drawing characters."""
+    try:
+        "\u256d\u2500\u2502".encode(getattr(to.out, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

@@ -1,0 +1,97 @@
+"""Whether SVI is in a WanGP, by looking at its files: before a film is begun, and where a clip came without it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from .. import __version__
+from ..errors import SviError
+from ..package_data import RUNTIME_FOLDER, runtime_files
+from ..patching import receipt
+from ..runtime import wgp as hooked
+from ..writing import files
+
+FILMS = f"{RUNTIME_FOLDER}/segment.py"
+# Without it WanGP loads no tensor of the official LoRAs, and the film drifts without a word.
+LORAS = {"models/wan/modules/model.py": ("from svi_wangp import lora_keys",)}
+_VERSION = re.compile(rb"^__version__\s*=\s*[\"']([^\"'\r\n]*)", re.MULTILINE)
+
+
+def lacking(root: Path) -> str:
+    """Say what keeps SVI from running in a WanGP.
+
+    Args:
+        root: WanGP's folder.
+
+    Returns:
+        One sentence that names the file, empty when everything is there.
+
+    Raises:
+        SviError: a file is there and cannot be read.
+    """
+    if files.read(root / RUNTIME_FOLDER / "__init__.py") is None:
+        return f"the folder {RUNTIME_FOLDER} of SVI is not in it"
+    if files.read(root / FILMS) is None:
+        return f"the SVI in it{_version_of(root)} is too old to render films"
+    for path in _runtime(root):
+        data = files.read(root / path)
+        if data is None:
+            return f"{path} is missing"
+        try:
+            compile(data, path, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError):
+            return f"{path} is damaged"
+    lost = [path for path, lines in _hooks(root).items() if _misses(root / path, lines)]
+    if lost:
+        names = " and ".join(filter(None, (", ".join(lost[:-1]), lost[-1])))
+        return f"{names} lost the lines of svi-install; an update of WanGP does that"
+    return ""
+
+
+def next_command(root: Path) -> str:
+    """Return the command that mends what is lacking: what `status` proposes, the doctor where that sees no fault."""
+    from ..patching import patchset, state
+
+    try:
+        now = state.read(root, patchset.load())
+    except SviError:
+        return f"svi-install doctor {state.quoted(root)}"
+    return now.next_command if now.name != "installed" else f"svi-install doctor {state.quoted(root)}"
+
+
+def older(root: Path) -> str:
+    """Return the version of the SVI in a WanGP where it is another one than this, empty where it is this one."""
+    version = _version_of(root).strip(" ()")
+    return "" if version == __version__ else version
+
+
+def _misses(path: Path, lines: tuple[str, ...]) -> bool:
+    text = (files.read(path) or b"").decode("utf-8", "replace")
+    return any(line not in text for line in lines)
+
+
+def _hooks(root: Path) -> Mapping[str, tuple[str, ...]]:
+    """The lines that the runtime in this WanGP looks for itself when a generation starts."""
+    source = files.read(root / RUNTIME_FOLDER / "wgp.py") or b""
+    try:
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.Assign) and [getattr(target, "id", "") for target in node.targets] == ["HOOKS"]:
+                return {**ast.literal_eval(node.value), **LORAS}
+    except (SyntaxError, ValueError, TypeError):
+        pass  # put together in another way by another version
+    return {**hooked.HOOKS, **LORAS}
+
+
+def _runtime(root: Path) -> tuple[str, ...]:
+    """Files of the runtime that is in this WanGP; without a receipt, those of this version."""
+    old = receipt.load(root)
+    listed = runtime_files() if old is None else old.added
+    return tuple(path for path in listed if path.startswith(f"{RUNTIME_FOLDER}/") and path.endswith(".py"))
+
+
+def _version_of(root: Path) -> str:
+    found = _VERSION.search(files.read(root / RUNTIME_FOLDER / "version.py") or b"")
+    return f" ({found[1].decode('utf-8', 'replace')})" if found else ""

@@ -1,0 +1,276 @@
+"""All or nothing: a plan is staged beside the files, journalled, renamed into place, and undone if anything fails.
+
+Whatever needs room on the disk is written before the first file changes; from then on there are only renames, and
+taking back is renaming the very files that were there. A link stays a link and the file behind it changes. Of a file
+with several names (hard links) this name alone changes: the others, often a backup, keep their bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from ..errors import SviError
+from ..patching.plan import Change, Plan
+from . import files, lock, outside, targets
+from .files import FOLDER
+from .journal import Entry, Journal, pack
+from .recovery import DONE, DRAFT, RUNNING, TIGHT, Recovery, settle, sweep
+
+
+class _Step(NamedTuple):
+    change: Change
+    entry: Entry
+    real: Path
+
+
+def run(plan: Plan) -> bool:
+    """Carry out a plan completely or not at all.
+
+    Args:
+        plan: what is to change. A plan without changes touches nothing.
+
+    Returns:
+        False when it was done, but what was staged for it could not be removed yet; the next command does that.
+
+    Raises:
+        SviError: the plan was refused or a write failed; the files are as they were. Should even taking back fail,
+            the message says so, and the next command takes back.
+    """
+    if not plan.changes and not plan.sweep:
+        return True
+    with lock.hold(plan.root, plan.command) as folder:
+        settle(plan.root, folder)
+        try:
+            return _carry_out(plan, folder)
+        except SviError as error:
+            if error.code != "disk-full" or plan.command != "revert":
+                raise
+            from . import full_disk
+
+            full_disk.run(plan, folder)
+            return True
+
+
+def planned(root: Path, make: Callable[[], Plan]) -> Plan:
+    """Make a plan, and make it again if it was refused while another svi-install was half way.
+
+    Args:
+        root: the checkout.
+        make: makes the plan from what is in the checkout.
+
+    Returns:
+        The plan.
+
+    Raises:
+        SviError: the plan was refused, or another svi-install is at work there.
+    """
+    try:
+        return make()
+    except SviError:
+        if not os.path.lexists(root / FOLDER / lock.NAME):
+            return make()
+    with lock.hold(root, "plan"):
+        return make()
+
+
+def recover(root: Path) -> Recovery | None:
+    """Finish or undo a command that was interrupted in this checkout.
+
+    Args:
+        root: the checkout.
+
+    Returns:
+        What was done, None when there was nothing to do.
+
+    Raises:
+        SviError: another svi-install is at work there, or the disk refused; nothing is lost then, run it again.
+    """
+    try:
+        names = {path.name for path in (root / FOLDER).iterdir()}
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise files.plain(error, root / FOLDER, "read") from error
+    # An empty folder is what is left of a command that ended just before it took the lock.
+    if names and not names & {RUNNING, DONE, DRAFT, TIGHT, lock.NAME}:
+        return None
+    with lock.hold(root, "recover") as folder:
+        return settle(root, folder)
+
+
+class _Work(NamedTuple):
+    """A plan that was looked at closely: nothing of it has been done."""
+
+    steps: tuple[_Step, ...]
+    journal: Journal
+    token: str
+    beyond: tuple[Path, ...]
+
+
+def _carry_out(plan: Plan, folder: Path) -> bool:
+    try:
+        work = _prepared(plan)
+    except OSError as error:
+        raise files.plain(error, Path(error.filename or plan.root), "read") from error
+    data = work.journal.to_bytes()
+    outside.note(plan.root, work.token, data, work.beyond, _staged_beyond(plan.root, work.steps))
+    place = folder
+    try:
+        _store(data, folder)
+        for name in work.journal.folders:
+            place = plan.root / name
+            files.make_folder(place)
+            files.sync_folder(place.parent)
+        for step in work.steps:
+            place = step.real
+            _stage(step)
+        for step in work.steps:
+            place = step.real
+            _apply(step)
+        place = folder
+        files.replace(folder / RUNNING, folder / DONE)
+    except BaseException as error:
+        _take_back(plan.root, folder, place, error)
+        raise
+    with contextlib.suppress(OSError):
+        files.sync_folder(folder)
+    swept = sweep(plan.root, folder, work.journal, frozenset(map(str, work.beyond)))
+    if swept:
+        _forget(data, work.beyond)
+    return swept
+
+
+def _prepared(plan: Plan) -> _Work:
+    roots = targets.outside_roots(plan.root)
+    for path, expected in plan.relies.items():
+        data = files.read(plan.root / path)
+        if (None if data is None else files.digest(data)) != expected:
+            raise _changed(plan.root / path)
+    token = secrets.token_hex(4)
+    steps = _steps(plan, roots, token)
+    made = _missing_folders(plan)
+    reals = [step.real for step in steps]
+    reals += [targets.resolve(plan.root, name, roots) for name in (*made, *plan.sweep)]
+    beyond = tuple(real for real in reals if outside.is_outside(plan.root, real))
+    journal = Journal(plan.command, time.time(), tuple(step.entry for step in steps), made, plan.sweep)
+    return _Work(steps, journal, token, beyond)
+
+
+def _staged_beyond(root: Path, steps: tuple[_Step, ...]) -> list[Path]:
+    names = [(step.real, name) for step in steps for name in (step.entry.new, step.entry.old) if name]
+    return [real.with_name(name) for real, name in names if outside.is_outside(root, real)]
+
+
+def _forget(data: bytes, beyond: tuple[Path, ...]) -> None:
+    # It is done, and without its journal a note means nothing.
+    with contextlib.suppress(SviError):
+        record = outside.of_journal(data) if beyond else None
+        if record is not None:
+            outside.forget(record)
+
+
+def _steps(plan: Plan, roots: tuple[Path, ...], token: str) -> tuple[_Step, ...]:
+    steps: list[_Step] = []
+    for number, change in enumerate(plan.changes):
+        real = targets.resolve_file(plan.root, change.path, roots)
+        if any(os.path.normcase(step.real) == os.path.normcase(real) for step in steps):
+            raise SviError("unsafe-path", f"Two planned files are one and the same: {real}. Nothing was changed.")
+        if change.after is None and files.is_link(plan.root / change.path):
+            raise SviError("unsafe-path", f"{real} is behind a link; nothing was changed.", "Remove the link.")
+        _check_before(change, real)
+        entry = Entry(
+            change.path,
+            None if change.before is None else files.digest(change.before),
+            None if change.after is None else files.digest(change.after),
+            "" if change.before is None else pack(change.before),
+            "" if change.after is None else f".svi-{token}.{number}n",
+            "" if change.before is None else f".svi-{token}.{number}o",
+        )
+        steps.append(_Step(change, entry, real))
+    return tuple(steps)
+
+
+def _check_before(change: Change, real: Path) -> None:
+    if files.read(real) != change.before:
+        raise _changed(real)
+    if change.before is not None and not real.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+        raise SviError(
+            "read-only",
+            f"{real} is marked read-only. Nothing was changed.",
+            "Allow writing to this file, then run again.",
+        )
+
+
+def _changed(path: Path) -> SviError:
+    return SviError(
+        "changed-meanwhile",
+        f"{path} is not what it was a moment ago: another program changed it. Nothing of it was touched.",
+        "Close WanGP and its updater, then run the same command again.",
+    )
+
+
+def _missing_folders(plan: Plan) -> tuple[str, ...]:
+    missing: dict[str, None] = {}
+    for change in plan.changes:
+        if change.after is not None:
+            for parent in reversed(PurePosixPath(change.path).parents):
+                if not os.path.lexists(plan.root / parent):
+                    missing[str(parent)] = None
+    return tuple(missing)
+
+
+def _store(data: bytes, folder: Path) -> None:
+    files.write_new(folder / DRAFT, data)
+    files.replace(folder / DRAFT, folder / RUNNING)
+    files.sync_folder(folder)
+    files.sync_folder(folder.parent)
+
+
+def _stage(step: _Step) -> None:
+    change, entry, real = step.change, step.entry, step.real
+    like = None
+    if change.before is not None:
+        like = real
+        files.keep_aside(real, real.with_name(entry.old))
+    if change.after is not None:
+        files.write_new(real.with_name(entry.new), change.after, like, change.mtime_ns)
+
+
+def _apply(step: _Step) -> None:
+    change, entry, real = step.change, step.entry, step.real
+    _check_before(change, real)
+    if change.after is None:
+        files.remove(real)
+    else:
+        files.replace(real.with_name(entry.new), real)
+    files.sync_folder(real.parent)
+
+
+def _take_back(root: Path, folder: Path, place: Path, error: BaseException) -> None:
+    try:
+        settle(root, folder)
+    except (OSError, SviError) as second:
+        raise SviError(
+            "not-taken-back",
+            f"Could not finish ({_reason(error, place)}) nor take back what was written ({_reason(second, folder)}). "
+            "Nothing is lost: the old files are kept.",
+            f"Run svi-install --status {root} once the disk works again: it takes back the rest by itself.",
+        ) from error
+    if isinstance(error, OSError):
+        failure = files.plain(error, place, "write")
+        failure.message = f"{failure.message} Every file is as it was before."
+        failure.args = (failure.message,)
+        raise failure from error
+
+
+def _reason(error: BaseException, place: Path) -> str:
+    if isinstance(error, OSError):
+        error = files.plain(error, place, "write")
+    return str(error).rstrip(".")

@@ -1,0 +1,393 @@
+"""The command `fetch`, from the command line to the files, against a hub on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from svi_install.cli.main import main
+from svi_install.commands import fetch
+from svi_install.errors import EXIT_DONE, EXIT_DOWNLOAD, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, SviError
+from svi_install.loras import catalogue
+from svi_install.loras.catalogue import load
+
+from ..loras.conftest import TINY, large_lora, lora_bytes, sha256
+from ..loras.hub import Fault, Hub
+
+CATALOGUE = {
+    "schema": 1,
+    "default": ["svi-shot"],
+    "layouts": {"svi": TINY._asdict()},
+    "loras": [
+        {
+            "name": name,
+            "group": "",
+            "title": name,
+            "folder": "wan_i2v",
+            "variant": "1.0",
+            "layout": "svi",
+            "files": [
+                {
+                    "precision": precision,
+                    "repository": "owner/name",
+                    "path": f"{name}{'' if precision == 'fp32' else '_fp16'}.safetensors",
+                    "licence": "",
+                    "commit": "",
+                    "size": None,
+                    "sha256": "",
+                    "tensor_bytes": None,
+                    "mirrors": [],
+                }
+                for precision in precisions
+            ],
+        }
+        for name, precisions in (("svi-shot", ("fp32", "fp16")), ("svi-tom", ("fp32",)))
+    ],
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "Wan2GP"
+    (folder / "models" / "wan" / "modules").mkdir(parents=True)
+    (folder / "wgp.py").write_text('WanGP_version = "12.60"\nserver_config = {"loras_root": "loras"}\n', "utf-8")
+    for name in ("models/wan/any2video.py", "models/wan/modules/model.py"):
+        (folder / name).write_text("", "utf-8")
+    return folder
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    server = Hub()
+    server.add("owner/name", "svi-shot.safetensors", lora_bytes(seed=1))
+    server.add("owner/name", "svi-shot_fp16.safetensors", lora_bytes(seed=2))
+    server.add("owner/name", "svi-tom.safetensors", lora_bytes(seed=3))
+    yield server
+    server.close()
+
+
+@pytest.fixture(autouse=True)
+def _small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hub: Hub) -> None:
+    """A catalogue of small files, a hub on loopback, and nothing of the person who runs the tests."""
+    path = tmp_path / "catalogue.json"
+    path.write_text(json.dumps(CATALOGUE), "utf-8")
+
+    monkeypatch.setattr(catalogue, "CATALOGUE", path)
+    for name in ("HF_TOKEN", "HF_HUB_OFFLINE", "HTTP_PROXY", "http_proxy", "WANGP_HOME", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, dict[str, Any]]:
+    code = main(["fetch", *(str(argument) for argument in arguments), "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def shot(root: Path) -> Path:
+    return root / "loras" / "wan_i2v" / "svi-shot.safetensors"
+
+
+def test_without_a_name_svi_shot_comes(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, got = run(capsys, root)
+    assert (code, got["status"]) == (EXIT_DONE, "done")
+    (file,) = got["loras"]
+    assert (file["name"], file["how"], file["proof"]) == ("svi-shot", "downloaded", "published")
+    assert sha256(shot(root).read_bytes()) == file["sha256"]
+    code, got = run(capsys, root)
+    assert (code, got["status"], got["loras"][0]["how"]) == (EXIT_DONE, "unchanged", "have")
+
+
+def test_a_person_reads_what_will_come_and_what_came(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fetch", str(root)]) == EXIT_DONE
+    said = capsys.readouterr()
+    assert "To download: svi-shot" in said.err
+    assert "1 LoRA came" in said.out
+    assert str(shot(root)) in said.out
+    assert "proof: as published by 127.0.0.1" in said.out
+
+
+def test_all(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, got = run(capsys, "--all", root)
+    assert (code, [file["name"] for file in got["loras"]]) == (EXIT_DONE, ["svi-shot", "svi-tom"])
+
+
+def test_fp16_and_the_command_that_makes_profiles_name_it(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, got = run(capsys, "svi-shot", "svi-tom", root, "--precision", "fp16")
+    assert code == EXIT_DONE
+    assert [Path(file["path"]).name for file in got["loras"]] == ["svi-shot_fp16.safetensors", "svi-tom.safetensors"]
+    assert "Not published in fp16, so as they are: svi-tom." in got["notes"]
+    assert got["next_command"] == f"svi-install {root}"
+    code, got = run(capsys, "svi-tom", root)
+    assert got["next_command"] is None
+
+
+def test_the_list(root: Path, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, "svi-shot", root)
+    hub.seen.clear()
+    code, got = run(capsys, "--list", root)
+    assert code == EXIT_DONE
+    assert [(lora["name"], lora["have"]) for lora in got["loras"]] == [("svi-shot", True), ("svi-tom", False)]
+    assert hub.seen == []
+    assert main(["fetch", "--list", str(root)]) == EXIT_DONE
+    table = capsys.readouterr().out
+    assert "1 of 2 LoRAs there." in table
+    assert "loras/wan_i2v" in table
+
+
+def test_the_list_shows_the_other_precision_and_what_is_half_there(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(capsys, "svi-shot", root, "--precision", "fp16")
+    _, got = run(capsys, "--list", "svi-shot", root)
+    assert any("fp16" in note for note in got["notes"])
+
+
+def test_verify(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, got = run(capsys, "--verify", root)
+    assert (code, got["loras"]) == (EXIT_DONE, [])
+    run(capsys, root)
+    code, got = run(capsys, "--verify", root)
+    assert (code, len(got["loras"]), got["problems"]) == (EXIT_DONE, 1, [])
+    data = bytearray(shot(root).read_bytes())
+    data[-1] ^= 1
+    shot(root).write_bytes(data)
+    code, got = run(capsys, "--verify", root)
+    assert (code, got["problems"][0]["name"]) == (EXIT_FAILED, "svi-shot")
+    assert any(f"svi-install fetch svi-shot {root}" in line for line in got["todo"])
+
+
+def test_a_lora_that_cannot_load_is_not_there(root: Path, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    run(capsys, root)
+    hub.seen.clear()
+    for data, said in ((b"", "is empty"), (b"<html>" * 7000, "is not a safetensors file")):
+        shot(root).write_bytes(data)
+        code, got = run(capsys, "--list", "svi-shot", root)
+        assert (code, got["loras"][0]["have"], got["loras"][0]["fault"]) == (EXIT_DONE, False, said)
+        assert got["todo"] == [f"{shot(root)} {said}. Remove it, then: svi-install fetch svi-shot {root}"]
+        code, got = run(capsys, "--verify", root)
+        assert (code, got["problems"][0]["why"]) == (EXIT_FAILED, said)
+        code, got = run(capsys, root)
+        assert (code, got["error"]["code"]) == (EXIT_DOWNLOAD, "lora-name-taken")
+        assert shot(root).read_bytes() == data
+    assert hub.seen == []
+    assert main(["fetch", "--list", str(root)]) == EXIT_DONE
+    assert "damaged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", [b"<html>Sign in</html>" * 2100, b"", lora_bytes(TINY._replace(blocks=1))])
+def test_wrong_bytes_with_a_published_hash_do_not_stay(
+    root: Path, hub: Hub, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    hub.add("owner/name", "svi-shot.safetensors", content)
+    code, got = run(capsys, root)
+    assert (code, got["error"]["code"]) == (EXIT_DOWNLOAD, "download-not-a-lora")
+    assert not (root / "loras").exists()
+
+
+def test_who_vouches_is_said(root: Path, hub: Hub, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    _, got = run(capsys, root)
+    assert (got["loras"][0]["proof"], got["loras"][0]["vouched"]) == ("published", "as published by 127.0.0.1")
+    run(capsys, "--pin", "svi-tom")
+    _, got = run(capsys, "svi-tom", root)
+    assert (got["loras"][0]["proof"], got["loras"][0]["vouched"]) == ("pinned", "as pinned")
+    hub.large = False
+    _, got = run(capsys, root, "--precision", "fp16")
+    assert (got["loras"][0]["proof"], got["loras"][0]["vouched"]) == ("layout", "layout and size only")
+    _, got = run(capsys, "--verify", root)
+    assert {file["vouched"] for file in got["loras"]} == {"as pinned", "layout and size only"}
+    assert main(["fetch", "--verify", str(root)]) == EXIT_DONE
+    assert "proof: layout and size only" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("token", ["hf_ThisIsTheSecret\nsecond line", "hf_ThisIsTheSecret\x1b[2J"])
+def test_a_token_is_never_on_the_screen(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", token)
+    assert main(["fetch", str(root)]) == EXIT_DOWNLOAD
+    said = capsys.readouterr()
+    assert "HF_TOKEN holds" in said.err
+    assert "ThisIsTheSecret" not in said.out + said.err
+    assert "Set it to the token alone" in said.err
+
+
+def test_a_part_that_is_a_link_is_named_and_left_alone(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "mine.safetensors"
+    mine.write_bytes(b"of a person")
+    shot(root).parent.mkdir(parents=True)
+    part = shot(root).with_name("svi-shot.safetensors.part")
+    part.symlink_to(mine)
+    code, got = run(capsys, root)
+    assert (code, got["error"]["code"]) == (EXIT_DOWNLOAD, "download-in-the-way")
+    assert str(part) in got["error"]["message"]
+    assert f"svi-install fetch svi-shot {root}" in got["error"]["hint"]
+    assert mine.read_bytes() == b"of a person"
+
+
+def test_what_is_checked_is_said(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fetch", str(root)]) == EXIT_DONE
+    assert "svi-shot.safetensors: checking what is on the disk" in capsys.readouterr().err
+
+
+def test_a_mirror(root: Path, hub: Hub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    code, _ = run(capsys, "--mirror", hub.url, root)
+    assert code == EXIT_DONE
+    assert all("authorization" not in seen.headers for seen in hub.seen)
+
+
+def test_a_failure_has_its_own_exit_code(root: Path, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    hub.files.clear()
+    code, got = run(capsys, root)
+    assert (code, got["error"]["code"]) == (EXIT_DOWNLOAD, "download-missing")
+    assert not (root / "loras").exists()
+
+
+@pytest.mark.parametrize("arguments", [["nothing-like-it"], ["--all", "svi-shot"], ["--precision", "fp8"]])
+def test_a_wrong_command_line(root: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, got = run(capsys, *arguments, root)
+    assert (code, got["status"]) == (EXIT_USAGE, "failed")
+
+
+def test_words_are_names_but_for_a_path_at_the_end(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fetch.split_words(()) == ((), None)
+    assert fetch.split_words(("svi-shot",)) == (("svi-shot",), None)
+    assert fetch.split_words(("svi-shot", str(root))) == (("svi-shot",), root)
+    assert fetch.split_words((str(root / "not" / "there"),)) == ((), root / "not" / "there")
+    monkeypatch.chdir(root.parent)
+    assert fetch.split_words(("svi-tom", "Wan2GP")) == (("svi-tom",), Path("Wan2GP"))
+    (root.parent / "svi-tom").mkdir()
+    assert fetch.split_words(("svi-tom",)) == (("svi-tom",), None)
+    with pytest.raises(SviError, match="svi-toom"):
+        fetch.split_words(("svi-toom",))
+
+
+def test_a_maintainer_pins(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, got = run(capsys, "--pin", "svi-tom")
+    assert (code, got["status"]) == (EXIT_DONE, "done")
+    pinned = load(tmp_path / "catalogue.json").select(["svi-tom"])[0].files[0]
+    assert pinned.sha256 == sha256(lora_bytes(seed=3))
+    code, got = run(capsys, "--pin")
+    assert code == EXIT_DONE
+
+
+def test_a_pin_that_the_hub_refuses_is_a_failure(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    hub.files.clear()
+    code, got = run(capsys, "--pin", "svi-tom")
+    assert (code, got["status"]) == (EXIT_FAILED, "unchanged")
+    assert "404" in got["todo"][0]
+
+
+OTHER_CATALOGUE = """
+import sys
+from pathlib import Path
+from svi_install.loras import catalogue
+from svi_install.funnel import main
+catalogue.CATALOGUE = Path(sys.argv[1])
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def started(root: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start the command in a process of its own, with the catalogue of the tests."""
+    return subprocess.Popen(
+        [sys.executable, "-c", OTHER_CATALOGUE, str(root.parent / "catalogue.json"), "fetch", str(root), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+
+
+def until(condition: Callable[[], bool]) -> None:
+    for _ in range(2000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never came to that")
+
+
+@pytest.fixture
+def slow(hub: Hub, tmp_path: Path) -> bytes:
+    """A LoRA in the place of SVI-Shot, large and slow enough to be interrupted."""
+    data = large_lora(12 * 1024**2)
+    hub.add("owner/name", "svi-shot.safetensors", data)
+    without_layouts = json.loads(json.dumps(CATALOGUE))
+    for lora in without_layouts["loras"]:
+        lora["layout"] = ""
+    (tmp_path / "catalogue.json").write_text(json.dumps(without_layouts), "utf-8")
+    hub.always = Fault(rate=6.0 * 1024**2)
+    return data
+
+
+def half_there(root: Path) -> bool:
+    part = shot(root).with_name("svi-shot.safetensors.part")
+    return part.exists() and part.stat().st_size > 5 * 1024**2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send Ctrl-C to one process")
+def test_ctrl_c_and_the_same_command_again(root: Path, hub: Hub, slow: bytes) -> None:
+    first = started(root)
+    until(lambda: half_there(root))
+    first.send_signal(signal.SIGINT)
+    _, said = first.communicate()
+    assert first.returncode == EXIT_INTERRUPTED
+    assert "Stopped at" in said
+    assert "svi-install fetch svi-shot" in said
+    hub.always = Fault()
+    again = started(root, "--json")
+    got = json.loads(again.communicate()[0])
+    assert got["loras"][0]["resumed"] > 5 * 1024**2
+    assert shot(root).read_bytes() == slow
+
+
+def test_a_second_process_takes_over_when_the_first_is_killed(root: Path, hub: Hub, slow: bytes) -> None:
+    first = started(root)
+    until(lambda: half_there(root))
+    second = started(root, "--json")
+    hub.always = Fault()
+    first.kill()
+    first.communicate()
+    got = json.loads(second.communicate()[0])
+    assert got["loras"][0]["sha256"] == sha256(slow)
+    assert got["loras"][0]["resumed"] > 0
+    assert [path.name for path in shot(root).parent.iterdir()] == ["svi-shot.safetensors"]
+
+
+def test_two_processes_bring_it_once(root: Path, hub: Hub, slow: bytes) -> None:
+    both = [started(root, "--json") for _ in range(2)]
+    found = sorted(json.loads(process.communicate()[0])["loras"][0]["how"] for process in both)
+    assert found == ["downloaded", "have"]
+    assert sum(seen.sent[0] for seen in hub.downloads()) == len(slow)
+
+
+def test_a_list_imports_no_network_code(root: Path) -> None:
+    script = (
+        "import sys; from svi_install.cli.main import main; code = main(sys.argv[1:]); "
+        "print(sorted({'ssl', 'http.client', 'urllib.request', 'huggingface_hub', 'rich', 'git', 'unidiff'}"
+        " & set(sys.modules))); sys.exit(code)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script, "fetch", "--list", "--quiet", str(root)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert ran.stdout == "[]\n"

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from svi_install.errors import EXIT_DOWNLOAD, EXIT_FAILED, EXIT_USAGE, SviError
+from svi_install.history import repository
+from tests import story
+from tests.story import Story
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    return story.tell(tmp_path_factory.mktemp("story"))
+
+
+def test_a_folder_in_a_repository_is_enough(told: Story) -> None:
+    tree = told.git.parent
+    assert repository.open_history(str(tree)) == told.git.resolve()
+    assert repository.open_history(str(tree / "models" / "wan")) == told.git.resolve()
+    assert repository.open_history(str(told.git)) == told.git.resolve()
+
+
+def test_a_url_is_cloned_once_and_then_brought_up_to_date(tmp_path: Path) -> None:
+    tree = tmp_path / "up"
+    tree.mkdir()
+    story.git(tree, "init", "-q", "-b", "main")
+    story.git(tree, "commit", "-q", "--allow-empty", "-m", "one")
+    first = repository.open_history(f"file://{tree}", tmp_path / "cache")
+    assert [item.subject for item in repository.log(first, [repository.tip(first)])] == ["one"]
+    story.git(tree, "commit", "-q", "--allow-empty", "-m", "two", when=1)
+    assert repository.open_history(f"file://{tree}", tmp_path / "cache") == first
+    assert [item.subject for item in repository.log(first, [repository.tip(first)])] == ["one", "two"]
+    assert [entry.name for entry in (tmp_path / "cache").iterdir()] == [first.name]
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "exit_code"),
+    [("no/such/folder", "no-history", EXIT_USAGE), ("file:///no/such/repository", "download-failed", EXIT_DOWNLOAD)],
+)
+def test_what_cannot_be_opened_is_said(tmp_path: Path, source: str, code: str, exit_code: int) -> None:
+    with pytest.raises(SviError) as caught:
+        repository.open_history(source, tmp_path / "cache")
+    assert (caught.value.code, caught.value.exit_code) == (code, exit_code)
+    assert not (tmp_path / "cache").exists() or not list((tmp_path / "cache").glob("*.git"))
+
+
+def test_a_folder_without_history_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    with pytest.raises(SviError, match="has no git history"):
+        repository.open_history(str(tmp_path))
+
+
+def test_without_git_the_way_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SviError, match="git is not installed") as caught:
+        repository.open_history(None)
+    assert caught.value.exit_code == EXIT_FAILED
+
+
+@pytest.mark.parametrize(
+    ("platform", "variables", "below"),
+    [
+        ("linux", {"XDG_CACHE_HOME": "CACHE"}, "CACHE"),
+        ("linux", {}, "HOME/.cache"),
+        ("darwin", {}, "HOME/Library/Caches"),
+        ("win32", {"LOCALAPPDATA": "LOCAL"}, "LOCAL"),
+        ("win32", {}, "HOME/AppData/Local"),
+    ],
+)
+def test_clones_are_kept_in_the_platforms_cache(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, platform: str, variables: dict[str, str], below: str
+) -> None:
+    asked: list[Path] = []
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, str(tmp_path / value))
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "HOME")
+    monkeypatch.setattr(repository.shutil, "which", lambda name: name)
+    monkeypatch.setattr(repository, "_mirror", lambda url, cache: asked.append(cache) or cache)
+    assert repository.open_history("https://example.invalid/wangp.git") == tmp_path / below / "svi-install" / "history"
+    assert len(asked) == 1
+
+
+def test_the_log_follows_the_main_line(told: Story) -> None:
+    names = list(told.commits)
+    every = repository.log(told.git, [repository.tip(told.git)])
+    assert [item.subject for item in every] == [f"Story: {name}" for name in names]
+    assert [item.id for item in every] == list(told.commits.values())
+    assert every[1].time - every[0].time == 10 * 86400
+    later = repository.log(told.git, [told.commits["12.71"]], [told.commits["12.61"]], ["wgp.py"])
+    assert [item.subject for item in later] == ["Story: rework", "Story: broken", "Story: 12.71"]
+    alone = repository.log(told.git, [told.commits["12.61"], told.commits["9.91"]], walk=False)
+    assert [item.subject for item in alone] == ["Story: 12.61", "Story: 9.91"]
+
+
+def test_revisions_are_resolved_or_refused(told: Story) -> None:
+    assert repository.resolve(told.git, "main~1") == told.commits["broken"]
+    for name in ("nothing", "--all", "main:wgp.py"):
+        with pytest.raises(SviError, match="has no revision") as caught:
+            repository.resolve(told.git, name)
+        assert caught.value.exit_code == EXIT_USAGE
+
+
+def test_an_empty_repository_has_no_tip(tmp_path: Path) -> None:
+    story.git(tmp_path, "init", "-q", "-b", "main")
+    with pytest.raises(SviError, match="holds no commits"):
+        repository.tip(tmp_path / ".git")
+
+
+def test_the_tip_is_that_of_main_not_of_another_branch(tmp_path: Path) -> None:
+    tree = story.tell(tmp_path).git.parent
+    story.git(tree, "checkout", "-q", "-b", "other", "HEAD~2")
+    assert repository.tip(tree / ".git") == story.git(tree, "rev-parse", "main")
+
+
+def test_objects_are_looked_up_and_read_in_order(told: Story) -> None:
+    specs = [f"{told.commits['12.61']}:wgp.py", f"{told.commits['12.61']}:missing.py", f"{told.commits['9.91']}:NOTES"]
+    first, missing, note = repository.blob_ids(told.git, specs)
+    assert missing is None
+    assert first is not None
+    assert note is not None
+    assert b'"12.61"' in next(repository.read_blobs(told.git, [first]))
+    assert list(repository.read_blobs(told.git, [note, note])) == [b"9.91", b"9.91"]
+    assert list(repository.read_blobs(told.git, [])) == []
+
+
+def test_a_missing_object_is_damage(told: Story) -> None:
+    with pytest.raises(SviError, match="lacks object"):
+        list(repository.read_blobs(told.git, ["0" * 40]))
+
+
+def test_changed_lines(told: Story) -> None:
+    old, new = repository.blob_ids(told.git, [f"{told.commits[name]}:wgp.py" for name in ("12.60", "12.61")])
+    assert old is not None
+    assert new is not None
+    data = next(repository.read_blobs(told.git, [new])).splitlines()
+    added, version = data.index(b"import json") + 1, data.index(b'WanGP_version = "12.61"') + 1
+    assert repository.changed_lines(told.git, old, new) == ((added - 1, 0, added, 1), (version - 1, 1, version, 1))

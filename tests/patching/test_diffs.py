@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import unidiff
+
+from svi_install.errors import SviError
+from svi_install.patching import diffs
+
+LINES = [f"line {number}" for number in range(1, 21)]
+HEADER = "patch for a.py\n\none: The first reason,\n    on two lines.\ntwo: The second reason.\n"
+TEXT = diffs.render("a.py", HEADER, LINES, [(5, ("+", "new 1"), 3, 2), (12, ("new 2",), 0, 1)])
+
+
+def test_render_and_parse_are_opposites() -> None:
+    found = diffs.parse("a.diff", TEXT)
+    assert found.path == "a.py"
+    assert found.reasons == (("one", "The first reason, on two lines."), ("two", "The second reason."))
+    first, second = found.hunks
+    assert first == diffs.DiffHunk(3, "line 2", ("line 3", "line 4", "line 5"), ("+", "new 1"), ("line 6", "line 7"))
+    assert (second.before, second.added, second.after) == ((), ("new 2",), ("line 13",))
+
+
+def test_unidiff_reads_what_we_write() -> None:
+    (file,) = unidiff.PatchSet(TEXT)
+    assert (file.path, file.added, file.removed) == ("a.py", 3, 0)
+    assert [hunk.target_start for hunk in file] == [3, 15]
+
+
+def test_git_applies_what_we_write(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_bytes("\n".join(["above", *LINES, ""]).encode())
+    (tmp_path / "a.diff").write_bytes(TEXT.encode())
+    subprocess.run(["git", "apply", "a.diff"], cwd=tmp_path, check=True)
+    after = (tmp_path / "a.py").read_text().split("\n")
+    assert after == ["above", *LINES[:5], "+", "new 1", *LINES[5:12], "new 2", *LINES[12:], ""]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("\n", "\r\n"),
+        ("diff --git a/a.py b/a.py", "diff"),
+        ("--- a/a.py", "--- a/b.py"),
+        ("@@ -3,5 +3,7 @@ line 2", "@@ -3,5 +3,7"),
+        ("@@ -3,5 +3,7 @@ line 2", "@@ -3,4 +3,7 @@ line 2"),
+        ("@@ -3,5 +3,7 @@ line 2", "@@ -3,5 +4,7 @@ line 2"),
+        ("@@ -13,1 +15,2 @@ line 12", "@@ -6,1 +8,2 @@ line 12"),
+        ("@@ -13,1 +15,2 @@ line 12", "@@ -13,1 +15,9 @@ line 12"),
+        (" line 3\n", "-line 3\n"),
+        (" line 13\n", ""),
+        ("+new 2\n line 13\n", " line 13\n+new 2\n"),
+    ],
+)
+def test_anything_but_an_insertion_is_refused(old: str, new: str) -> None:
+    assert old in TEXT
+    with pytest.raises(SviError, match=r"a\.diff") as caught:
+        diffs.parse("a.diff", TEXT.replace(old, new))
+    assert caught.value.code == "bad-patch-set"
+
+
+def test_a_text_without_a_diff_is_refused() -> None:
+    with pytest.raises(SviError, match="no diff in it"):
+        diffs.parse("a.diff", "diff --git a/a.py b/a.py\n")
