@@ -298,7 +298,7 @@ OTHER_CATALOGUE = """
 import sys
 from pathlib import Path
 from svi_install.loras import catalogue
-from svi_install.funnel import main
+from svi_install.cli.main import main
 catalogue.CATALOGUE = Path(sys.argv[1])
 sys.exit(main(sys.argv[2:]))
 """
