@@ -39,7 +39,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {source!r})
 from svi_install.writing import transaction
-from svi_install.patching.plan import Change, Plan
+from svi_install.writing.change import Change, Plan
 root = Path(sys.argv[1])
 if sys.argv[2] == "again":
     transaction.recover(root)

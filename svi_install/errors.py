@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -27,3 +29,9 @@ class SviError(Exception):
         self.message = message
         self.hint = hint
         self.exit_code = exit_code
+
+
+def quoted(root: Path) -> str:
+    """Return a path as a person types it on a command line."""
+    text = str(root)
+    return f'"{text}"' if any(not (sign.isalnum() or sign in "/\\:._-") for sign in text) else text

@@ -8,6 +8,9 @@ from .errors import SviError
 
 _PACKAGE = Path(__file__).resolve().parent
 RUNTIME_FOLDER = "svi_wangp"
+# WanGP's files that get hooks, and the end of every line that is put into them.
+PATCHED = ("wgp.py", "models/wan/any2video.py", "models/wan/modules/model.py")
+MARKER = "# svi-install"
 
 
 def data_folder(name: str) -> Path:

@@ -25,8 +25,8 @@ from hypothesis.stateful import (
 )
 
 from svi_install.errors import EXIT_UNSUPPORTED, SviError
-from svi_install.patching import hooks, patchset, plan, receipt, state
-from svi_install.writing import transaction
+from svi_install.patching import hooks, patchset, plan, state
+from svi_install.writing import receipt, transaction
 from tests import miniature
 from tests.crash.layer import Fault, in_child, tree
 from tests.older import OTHER_RUNTIME, RUNTIME, install, install_other, other, revert, revert_other

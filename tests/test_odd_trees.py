@@ -14,8 +14,8 @@ import pytest
 from svi_install.commands.interrupted import recover
 from svi_install.commands.status import status
 from svi_install.errors import SviError
-from svi_install.patching import patchset, receipt, state
-from svi_install.writing import files, lock, transaction
+from svi_install.patching import patchset, state
+from svi_install.writing import files, lock, receipt, transaction
 from svi_install.writing.files import FOLDER
 from svi_install.writing.journal import Entry, Journal
 from tests import miniature

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from svi_install.errors import SviError
-from svi_install.patching.plan import Change, Plan
 from svi_install.writing import transaction
+from svi_install.writing.change import Change, Plan
 from tests.crash.layer import tree
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="forks, modes, links and signals as POSIX has them")

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ..errors import EXIT_NO_CHECKOUT, EXIT_UNSUPPORTED, SviError
+from ..package_data import PATCHED
 from ..writing import files
 
-MARKERS = ("wgp.py", "models/wan/any2video.py", "models/wan/modules/model.py")
 _VERSION = rb"(?m)^WanGP_version\s*=\s*[\"']([^\"'\r\n]*)[\"']"
 # Version strings cannot be ordered, but releases before 9.0 have a major number up to 8, and later ones none of these.
 _BEFORE_9 = r"[0-8](\.|$)"
@@ -58,7 +58,7 @@ def missing_marker(folder: Path) -> str:
         wgp = folder / "wgp.py"
         if not wgp.is_file():
             return "no wgp.py"
-        if re.search(_VERSION, wgp.read_bytes()) is None and not all((folder / marker).is_file() for marker in MARKERS):
+        if re.search(_VERSION, wgp.read_bytes()) is None and not all((folder / marker).is_file() for marker in PATCHED):
             return "wgp.py has no WanGP_version"
     except PermissionError:
         return "no permission to look inside"
@@ -113,7 +113,7 @@ def _inspect(root: Path) -> Checkout:
             "Update WanGP first (git pull, or WanGP's own updater), then run this command again.",
             EXIT_UNSUPPORTED,
         )
-    for marker in MARKERS:
+    for marker in PATCHED:
         if not (root / marker).is_file():
             raise SviError(
                 "incomplete",
@@ -136,7 +136,7 @@ def kind_of(root: Path) -> Kind:
 def newline_of(root: Path) -> Newline:
     """Say which line ends the files that an install changes have on disk."""
     crlf = lf = 0
-    for marker in MARKERS:
+    for marker in PATCHED:
         data = (root / marker).read_bytes()
         both = data.count(b"\n")
         pairs = data.count(b"\r\n")

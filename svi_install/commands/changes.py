@@ -7,10 +7,10 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 from ..errors import SviError
-from ..patching.plan import Plan
 from ..patching.unified import unified
 from ..report.result import FileChange, HookPlace, Result
 from ..writing import files, transaction
+from ..writing.change import Plan
 from .interrupted import LATER
 
 Committed = Callable[[Result], None]

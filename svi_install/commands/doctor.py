@@ -16,13 +16,13 @@ from .. import __version__
 from ..checkout.inspection import Checkout, inspect
 from ..checkout.locate import home_folder
 from ..checkout.profiles import profile_files
-from ..errors import EXIT_DONE, EXIT_FAILED, SviError
+from ..errors import EXIT_DONE, EXIT_FAILED, SviError, quoted
 from ..loras.there import seen
 from ..package_data import runtime_files
 from ..patching import hooks, patchset, state
 from ..patching.patchset import PatchSet
 from ..patching.pristine import extended
-from ..patching.state import State, quoted
+from ..patching.state import State
 from ..patching.tested import caution, newest_run
 from ..report.result import Line, Result
 from ..storyboard.wangp import python_of

@@ -227,7 +227,7 @@ def missing(root: Path, names: Sequence[str] | None, *, precision: str) -> tuple
 
 def _again(root: Path, name: str) -> str:
     # Late, because a list needs to know nothing about states.
-    from ..patching.state import quoted
+    from ..errors import quoted
 
     return f"svi-install fetch {name} {quoted(root)}"
 
@@ -257,7 +257,7 @@ def _renaming(root: Path, found: Sequence[Need]) -> str:
         if need.file != need.lora.files[0] and not any(
             look(need.target.parent / file.filename).present for file in others
         ):
-            from ..patching.state import quoted
+            from ..errors import quoted
 
             return f"svi-install {quoted(root)}"
     return ""

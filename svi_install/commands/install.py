@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..checkout.inspection import inspect
 from ..checkout.profiles import profile_files
+from ..errors import quoted
 from ..package_data import runtime_files
 from ..patching import patchset, state
 from ..patching.plan import plan_install
@@ -64,7 +65,7 @@ def install(root: Path, *, dry_run: bool = False, committed: Committed = lambda 
         )
     headline = _DONE.get(before.name, "SVI is now in WanGP {version}.").format(version=version)
     use = 'Start WanGP, choose Wan2.1, Image2video and one of the "SVI" profiles.'
-    back = f"To take SVI out again: svi-install --revert {state.quoted(checkout.root)}"
+    back = f"To take SVI out again: svi-install --revert {quoted(checkout.root)}"
     result = Result("install", "done", headline, checkout, "installed", changes, hooks, (*notes, use, back))
     result = carry_out(plan, result, committed)
     return result._replace(state=state.read(checkout.root, patches).name)

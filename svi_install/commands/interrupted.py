@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..patching.receipt import PATH
+from ..writing.receipt import PATH
 
 _RECOVERED = {
     "undone": "An interrupted {command} was undone first.",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import EXIT_FAILED
+from ..errors import EXIT_FAILED, quoted
 from ..loras import catalogue, ledger, needs
 from ..loras.items import Need
 from ..loras.progress import human_size
 from ..loras.settings import from_environment
-from ..patching.state import quoted
 from ..report.result import Result
 
 _ACCELERATOR = "accelerator"

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from ..errors import SviError
+from ..errors import SviError, quoted
 from ..loras import Need, needs, prefetch
 from ..loras.progress import Report, human_size, no_report
 from ..loras.there import seen
-from ..patching.state import quoted
 from ..report.result import Result
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..checkout.inspection import inspect
+from ..errors import quoted
 from ..loras.there import Seen, seen
 from ..patching import patchset, state
 from ..patching.tested import caution
@@ -71,7 +72,7 @@ def _said(loras: Sequence[Seen], root: Path, *, wanted: bool) -> tuple[str, ...]
     there = [_named(one) for one in loras if one.look.present]
     lines = [f"LoRAs that are there: {', '.join(there)}"] if there else []
     for one in loras:
-        fetch = f"svi-install fetch {one.lora.name} {state.quoted(root)}"
+        fetch = f"svi-install fetch {one.lora.name} {quoted(root)}"
         if one.look.fault:
             lines.append(f"{one.path} {one.look.fault}; WanGP cannot load it. Remove it, then: {fetch}")
         elif wanted and not one.look.present:

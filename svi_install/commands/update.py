@@ -10,14 +10,15 @@ from pathlib import Path, PurePosixPath
 
 from ..checkout.inspection import Checkout, inspect
 from ..checkout.profiles import profile_files
-from ..errors import EXIT_INTERRUPTED, EXIT_UNSUPPORTED, SviError
+from ..errors import EXIT_INTERRUPTED, EXIT_UNSUPPORTED, SviError, quoted
 from ..history.gitcall import git, line, names
 from ..package_data import runtime_files
 from ..patching import patchset, placement, state
 from ..patching.patchset import PatchSet
-from ..patching.plan import Change, Plan, plan_revert
+from ..patching.plan import plan_revert
 from ..report.result import Result
 from ..writing import transaction
+from ..writing.change import Change, Plan
 from .install import install
 from .interrupted import recover
 
@@ -56,7 +57,7 @@ def update(root: Path, say: Callable[[str], None] = lambda _line: None) -> Resul
         return _moved(checkout, wanted, before, notes, _ids(old, new))
     except KeyboardInterrupt as stop:
         message = f"Stopped. WanGP {checkout.version} was updated, but SVI may not be in it yet."
-        again = f"svi-install {state.quoted(root)}"
+        again = f"svi-install {quoted(root)}"
         raise SviError("interrupted", message, again, EXIT_INTERRUPTED) from stop
     except SviError as error:
         why = error.message.replace(" Nothing was changed.", "").replace("; nothing was changed", "")
@@ -102,13 +103,13 @@ def _ends(checkout: Checkout, say: Callable[[str], None]) -> tuple[str, str]:
         raise SviError(
             "no-history",
             f"{root} is an unpacked zip without git, so it cannot be pulled. Nothing was changed.",
-            f"Update WanGP with its own updater or a new zip, then run: svi-install {state.quoted(root)}",
+            f"Update WanGP with its own updater or a new zip, then run: svi-install {quoted(root)}",
         )
     if not _same_folder(line(root, "rev-parse", "--show-toplevel"), root):
         raise SviError(
             "no-history",
             f"git in {root} works on another folder (core.worktree), so it cannot be pulled. Nothing was changed.",
-            f"git -C {state.quoted(root)} config --unset core.worktree",
+            f"git -C {quoted(root)} config --unset core.worktree",
         )
     try:
         line(root, "rev-parse", "--abbrev-ref", "@{upstream}")
@@ -118,7 +119,7 @@ def _ends(checkout: Checkout, say: Callable[[str], None]) -> tuple[str, str]:
         raise SviError(
             "no-branch",
             f"WanGP in {root} is on no branch that follows another one, so git cannot pull. Nothing was changed.",
-            f"git -C {state.quoted(root)} checkout main",
+            f"git -C {quoted(root)} checkout main",
         ) from error
     say("Asking for the newest WanGP ...")
     _fetch(root)
@@ -130,7 +131,7 @@ def _ends(checkout: Checkout, say: Callable[[str], None]) -> tuple[str, str]:
         raise SviError(
             "diverged",
             f"WanGP in {root} has commits of its own, so it cannot just be brought forward. Nothing was changed.",
-            f"git -C {state.quoted(root)} pull --rebase, then: svi-install {state.quoted(root)}",
+            f"git -C {quoted(root)} pull --rebase, then: svi-install {quoted(root)}",
         )
     return old, new
 

@@ -150,7 +150,7 @@ class Run:
             # Models are no words of `fetch`; what renders a film brings them.
             return "the same svi-install render command again"
         # Late, because only a failure needs it.
-        from ..patching.state import quoted
+        from ..errors import quoted
 
         return f"svi-install fetch {need.lora.name} {quoted(self._root)}"
 

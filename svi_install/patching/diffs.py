@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 from ..errors import SviError
 
-MARKER = "# svi-install"
-
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@(?: (.*))?")
 _REASON = re.compile(r"([a-z_]+): (\S.*)")
 _GIT_SECTION = re.compile(r"[A-Za-z_$]")

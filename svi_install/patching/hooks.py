@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from ..errors import EXIT_UNSUPPORTED, SviError
-from .diffs import MARKER
+from ..package_data import MARKER
 from .patchset import Variant
 
 # Whatever of a hook line survives an edit: the mark, or the runtime's name. The first hooks called it ``svi``, which

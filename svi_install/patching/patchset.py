@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from ..errors import EXIT_USAGE, SviError
-from ..package_data import data_folder
+from ..package_data import MARKER, data_folder
 from . import diffs
-from .diffs import MARKER, bad
+from .diffs import bad
 
 SCHEMA = 1
 TABLE = "table.json"

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from ..errors import EXIT_UNSUPPORTED, SviError
+from ..writing.change import Place
 from . import syntax
 from .candidates import Candidate, nearest
 from .hooks import Found, conflict_line, edited_lines, find_hooks, foreign, remove_hooks
@@ -30,16 +31,6 @@ __all__ = [
     "place",
     "remove_hooks",
 ]
-
-
-class Place(NamedTuple):
-    """Where a hook went: ``line`` is the first inserted line in the result, ``offset`` how far the anchor has moved."""
-
-    hook: str
-    line: int
-    how: Literal["exact", "moved", "reduced"]
-    offset: int
-    variant: str
 
 
 class Refusal(NamedTuple):

@@ -10,61 +10,22 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import __version__
-from ..checkout.reader import Disk, RealDisk, Witness
 from ..errors import EXIT_UNSUPPORTED, SviError
+from ..package_data import RUNTIME_FOLDER
+from ..writing import receipt
+from ..writing.change import Change, Plan
 from ..writing.files import digest
 from ..writing.journal import pack
-from . import receipt
+from ..writing.receipt import Patched, Receipt
 from .pristine import Pristine, hook_lines, take_out
-from .receipt import Patched, Receipt
+from .reader import Reader
 
 if TYPE_CHECKING:
     from .patchset import PatchSet, Variant
-    from .placement import Place, Placement
+    from .placement import Placement
 
-RUNTIME = "svi_wangp"
-CACHE = f"{RUNTIME}/__pycache__"
+CACHE = f"{RUNTIME_FOLDER}/__pycache__"
 _WANGP = re.compile(rb"^WanGP_version\s*=\s*[\"']([^\"'\r\n]*)[\"']", re.MULTILINE)
-
-
-class Change(NamedTuple):
-    """One file of a plan.
-
-    Attributes:
-        path: relative to the checkout with forward slashes; absolute for a LoRA folder outside the checkout.
-        before: the bytes now, None when there is no file.
-        after: the bytes to be, None when the file goes.
-        mtime_ns: time of last change to give it, None for the time of writing.
-    """
-
-    path: str
-    before: bytes | None
-    after: bytes | None
-    mtime_ns: int | None = None
-
-
-class Plan(NamedTuple):
-    """What a command is about to do.
-
-    Attributes:
-        command: the command, as in ``install``.
-        root: the checkout.
-        changes: files in write order.
-        places: per patched file where its hooks go.
-        notes: what a person should know, one sentence each.
-        sweep: folders that go afterwards if they are empty, deepest first; caches of Python in them go too.
-        relies: sha256 by path of the files that were read and stay as they are, None where there was none.
-        away: files of ours that could not be removed, because their folder outside the checkout is not there now.
-    """
-
-    command: str
-    root: Path
-    changes: tuple[Change, ...]
-    places: Mapping[str, tuple[Place, ...]]
-    notes: tuple[str, ...] = ()
-    sweep: tuple[str, ...] = ()
-    relies: Mapping[str, str | None] = MappingProxyType({})
-    away: tuple[str, ...] = ()
 
 
 class _Removal(NamedTuple):
@@ -94,8 +55,6 @@ def plan_install(
     patchset: PatchSet,
     runtime: Mapping[str, bytes],
     profiles: Mapping[str, bytes],
-    *,
-    disk: Disk | None = None,
 ) -> Plan:
     """Plan an install, an upgrade, a downgrade or a repair; which of them follows from the files.
 
@@ -104,7 +63,6 @@ def plan_install(
         patchset: the hooks to place.
         runtime: bytes by path of the module that the hooks call, in write order.
         profiles: bytes by path of the profiles; a file of a person's own under such a name is kept.
-        disk: answers what is in the checkout; the real disk when None.
 
     Returns:
         The plan, without changes when everything is in place already.
@@ -112,19 +70,19 @@ def plan_install(
     Raises:
         SviError: a hook has no safe place, or a line or file of ours was changed by somebody.
     """
-    disk = Witness(RealDisk(root) if disk is None else disk)
-    stored, old = _stored(disk)
-    if _strange_receipt(disk, stored):
+    reader = Reader(root)
+    stored, old = _stored(reader)
+    if _strange_receipt(reader, stored):
         raise SviError(
             "not-a-file",
             f"{root / receipt.PATH} is a link or no file at all, so nothing can be noted there. Nothing was changed.",
             "Delete it, then run the same command again.",
         )
-    patched = tuple(_patched(path, patchset.variants[path], disk, old) for path in patchset.paths)
-    ours = old is not None or any(file.data != file.clean.data for file in patched) or _any_there(disk, runtime)
-    added, notes = _additions(disk, old, runtime, profiles, ours)
+    patched = tuple(_patched(path, patchset.variants[path], reader, old) for path in patchset.paths)
+    ours = old is not None or any(file.data != file.clean.data for file in patched) or _any_there(reader, runtime)
+    added, notes = _additions(reader, old, runtime, profiles, ours)
     notes = (*_broken(patched), *notes)
-    stale = _stale(disk, old, {**runtime, **profiles})
+    stale = _stale(reader, old, {**runtime, **profiles})
     hooked = tuple(Change(file.path, file.data, file.placement.after) for file in patched)
     written = tuple(change for change in (*added.values(), *hooked, *stale.changes) if change.before != change.after)
     new = Receipt(
@@ -132,9 +90,9 @@ def plan_install(
         patchset.version,
         _wangp(patched),
         time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        tuple(_entry(file, patchset, disk, old) for file in patched),
+        tuple(_entry(file, patchset, reader, old) for file in patched),
         MappingProxyType({**stale.away, **{path: digest(change.after or b"") for path, change in added.items()}}),
-        _made(disk, old, tuple(added)),
+        _made(reader, old, tuple(added)),
         _replaced((*added.values(), *stale.changes)),
     )
     places = MappingProxyType({file.path: file.placement.places for file in patched})
@@ -143,7 +101,7 @@ def plan_install(
         return Plan("install", root, (), places, notes)
     record = Change(receipt.PATH, stored, new.to_bytes())
     changes = (record, *written)
-    return Plan("install", root, changes, places, (*notes, *stale.notes), relies=_relies(disk, changes))
+    return Plan("install", root, changes, places, (*notes, *stale.notes), relies=_relies(reader, changes))
 
 
 def plan_revert(
@@ -153,7 +111,6 @@ def plan_revert(
     profiles: Mapping[str, bytes],
     *,
     written: Mapping[str, bytes] = MappingProxyType({}),
-    disk: Disk | None = None,
 ) -> Plan:
     """Plan to take SVI out: the receipt's bytes where a file is as we left it, else only our lines go.
 
@@ -163,7 +120,6 @@ def plan_revert(
         runtime: bytes by path of the module that the hooks call, to recognise it without a receipt.
         profiles: bytes by path of the profiles, likewise.
         written: bytes by path of what was written for the person since the install, and goes with SVI.
-        disk: answers what is in the checkout; the real disk when None.
 
     Returns:
         The plan, without changes when nothing of ours is there.
@@ -171,12 +127,12 @@ def plan_revert(
     Raises:
         SviError: a line of ours was changed by somebody, so that it is not ours to remove.
     """
-    disk = Witness(RealDisk(root) if disk is None else disk)
-    stored, old = _stored(disk)
+    reader = Reader(root)
+    stored, old = _stored(reader)
     changes: list[Change] = []
     notes: list[str] = []
     for path in reversed(patchset.paths):
-        data = disk.read(path)
+        data = reader.read(path)
         if data is None:
             notes.append(f"{path} is missing; it was left so.")
             continue
@@ -190,37 +146,41 @@ def plan_revert(
         changes.append(Change(path, data, clean.data, mtime))
     gone = _Removal()
     if old is not None:
-        gone = _remove_recorded(disk, old, {**runtime, **profiles})
+        gone = _remove_recorded(reader, old, {**runtime, **profiles})
     if old is None or old.damaged:
-        if stored is not None or changes or _any_there(disk, runtime):
-            gone = gone.plus(_remove_recognised(disk, runtime, profiles))
+        if stored is not None or changes or _any_there(reader, runtime):
+            gone = gone.plus(_remove_recognised(reader, runtime, profiles))
     else:
         # What a damaged disk may have lost from a receipt of 0.1.0: a file in the runtime's folder that is ours anyway.
-        gone = gone.plus(_remove_recognised(disk, runtime, {})._replace(notes=()))
+        gone = gone.plus(_remove_recognised(reader, runtime, {})._replace(notes=()))
     record: tuple[Change, ...] = ()
     if stored is not None:
         left = None if old is None or not gone.away else old.left_over(gone.away).to_bytes()
         record = (Change(receipt.PATH, stored, left),) if left != stored else ()
     made = () if old is None else tuple(reversed(old.folders))
     sweep = tuple(
-        folder for folder in dict.fromkeys((CACHE, RUNTIME, *made)) if disk.exists(folder) and disk.removable(folder)
+        folder
+        for folder in dict.fromkeys((CACHE, RUNTIME_FOLDER, *made))
+        if reader.exists(folder) and reader.removable(folder)
     )
-    later = [Change(path, data, None) for path, data in written.items() if disk.read(path) == data]
+    later = [Change(path, data, None) for path, data in written.items() if reader.read(path) == data]
     plan = (*changes, *later, *reversed(gone.changes), *record)
-    notes += [*gone.notes, *_strange_receipt(disk, stored)]
-    return Plan("revert", root, plan, MappingProxyType({}), tuple(notes), sweep, _relies(disk, plan), tuple(gone.away))
+    notes += [*gone.notes, *_strange_receipt(reader, stored)]
+    return Plan(
+        "revert", root, plan, MappingProxyType({}), tuple(notes), sweep, _relies(reader, plan), tuple(gone.away)
+    )
 
 
-def _stored(disk: Disk) -> tuple[bytes | None, Receipt | None]:
+def _stored(reader: Reader) -> tuple[bytes | None, Receipt | None]:
     """Return the receipt's bytes, and what can be read of them."""
-    if not disk.is_file(receipt.PATH) or not disk.removable(receipt.PATH):
+    if not reader.is_file(receipt.PATH) or not reader.removable(receipt.PATH):
         return None, None
-    stored = disk.read(receipt.PATH)
+    stored = reader.read(receipt.PATH)
     return stored, None if stored is None else receipt.parse(stored)
 
 
-def _strange_receipt(disk: Disk, stored: bytes | None) -> tuple[str, ...]:
-    if stored is None and (disk.exists(receipt.PATH) or not disk.removable(receipt.PATH)):
+def _strange_receipt(reader: Reader, stored: bytes | None) -> tuple[str, ...]:
+    if stored is None and (reader.exists(receipt.PATH) or not reader.removable(receipt.PATH)):
         return (f"{receipt.PATH} is no plain file and was left alone; delete it by hand.",)
     return ()
 
@@ -235,10 +195,10 @@ def _broken(patched: tuple[_File, ...]) -> tuple[str, ...]:
     )
 
 
-def _patched(path: str, variants: tuple[Variant, ...], disk: Disk, old: Receipt | None) -> _File:
+def _patched(path: str, variants: tuple[Variant, ...], reader: Reader, old: Receipt | None) -> _File:
     from .placement import place
 
-    data = disk.read(path)
+    data = reader.read(path)
     if data is None:
         raise SviError(
             "incomplete",
@@ -252,18 +212,18 @@ def _patched(path: str, variants: tuple[Variant, ...], disk: Disk, old: Receipt 
     return _File(path, data, clean, place(variants, path, clean.data))
 
 
-def _entry(file: _File, patchset: PatchSet, disk: Disk, old: Receipt | None) -> Patched:
+def _entry(file: _File, patchset: PatchSet, reader: Reader, old: Receipt | None) -> Patched:
     recorded = None if old is None else old.of(file.path)
     before = file.clean.data
     mtime = recorded.mtime_ns if recorded is not None and file.clean.recorded else None
     if file.data == before:
-        mtime = disk.mtime_ns(file.path)
+        mtime = reader.mtime_ns(file.path)
     return Patched(
         file.path,
         digest(before),
         digest(file.placement.after),
         pack(before),
-        disk.proof(file.path, before),
+        reader.proof(file.path, before),
         mtime,
         hook_lines(patchset.variants[file.path]),
         _other_lines(file, patchset, recorded),
@@ -280,20 +240,20 @@ def _other_lines(file: _File, patchset: PatchSet, recorded: Patched | None) -> t
 
 
 def _additions(
-    disk: Disk, old: Receipt | None, runtime: Mapping[str, bytes], profiles: Mapping[str, bytes], ours: bool
+    reader: Reader, old: Receipt | None, runtime: Mapping[str, bytes], profiles: Mapping[str, bytes], ours: bool
 ) -> tuple[dict[str, Change], tuple[str, ...]]:
     """Return the files that are to be ours, and a note for each name that a person's own file holds."""
     added: dict[str, Change] = {}
     notes: list[str] = []
     for path, data in {**runtime, **profiles}.items():
-        if blocked := disk.in_the_way(path):
+        if blocked := reader.in_the_way(path):
             raise SviError(
                 "not-a-folder",
                 f"{blocked} is not a folder (or a link to one that is not there), and {path} belongs into it. "
                 "Nothing was changed.",
                 f"Move {blocked} away or bring back the folder that it links to; then run svi-install again.",
             )
-        now = disk.read(path)
+        now = reader.read(path)
         known = old is not None and now is not None and digest(now) in (old.added.get(path), old.found.get(path))
         if now is None or known or (now == data and ours):
             added[path] = Change(path, now, data)
@@ -309,12 +269,12 @@ def _additions(
     return added, tuple(notes)
 
 
-def _stale(disk: Disk, old: Receipt | None, current: Mapping[str, bytes]) -> _Removal:
+def _stale(reader: Reader, old: Receipt | None, current: Mapping[str, bytes]) -> _Removal:
     """Return the removal of what an older or newer svi-install added and this one does not have."""
     if old is None:
         return _Removal()
     added, found = ({path: sums[path] for path in sums if path not in current} for sums in (old.added, old.found))
-    return _remove_recorded(disk, old._replace(added=added, found=found), {})
+    return _remove_recorded(reader, old._replace(added=added, found=found), {})
 
 
 def _replaced(changes: tuple[Change, ...]) -> Mapping[str, str]:
@@ -323,18 +283,18 @@ def _replaced(changes: tuple[Change, ...]) -> Mapping[str, str]:
     return MappingProxyType({change.path: digest(change.before or b"") for change in replaced})
 
 
-def _remove_recorded(disk: Disk, old: Receipt, current: Mapping[str, bytes]) -> _Removal:
+def _remove_recorded(reader: Reader, old: Receipt, current: Mapping[str, bytes]) -> _Removal:
     changes: list[Change] = []
     notes: list[str] = []
     away: dict[str, str] = {}
     for path, recorded in {**old.found, **old.added}.items():
-        if disk.away(path) and not _folder_is_gone(disk, old, path):
+        if reader.away(path) and not _folder_is_gone(reader, old, path):
             away[path] = recorded
             continue
-        if not disk.removable(path):
+        if not reader.removable(path):
             notes.append(f"{path} is no longer a plain file of this WanGP or its LoRA folder and was left alone.")
             continue
-        now = disk.read(path)
+        now = reader.read(path)
         if now is None:
             continue
         if digest(now) in (recorded, old.found.get(path)) or now == current.get(path):
@@ -350,42 +310,43 @@ def _remove_recorded(disk: Disk, old: Receipt, current: Mapping[str, bytes]) -> 
     return _Removal(tuple(changes), tuple(notes), away)
 
 
-def _folder_is_gone(disk: Disk, old: Receipt, path: str) -> bool:
+def _folder_is_gone(reader: Reader, old: Receipt, path: str) -> bool:
     """Tell whether a folder was made by an install and somebody removed it: then no drive is missing."""
     folder = PurePosixPath(path).parent
-    return str(folder) in old.folders and disk.exists(str(folder.parent))
+    return str(folder) in old.folders and reader.exists(str(folder.parent))
 
 
-def _remove_recognised(disk: Disk, runtime: Mapping[str, bytes], profiles: Mapping[str, bytes]) -> _Removal:
+def _remove_recognised(reader: Reader, runtime: Mapping[str, bytes], profiles: Mapping[str, bytes]) -> _Removal:
     changes: list[Change] = []
     notes: list[str] = []
     for path, data in {**runtime, **profiles}.items():
-        now = disk.read(path)
-        if now == data and disk.removable(path):
+        now = reader.read(path)
+        if now == data and reader.removable(path):
             changes.append(Change(path, now, None))
         elif now is not None and path in runtime:
             notes.append(
-                f"{path} is not known to this svi-install and was kept; delete the folder {RUNTIME} if it is not yours."
+                f"{path} is not known to this svi-install and was kept; delete the folder {RUNTIME_FOLDER} if it is not "
+                "yours."
             )
     return _Removal(tuple(changes), tuple(notes))
 
 
-def _relies(disk: Witness, changes: tuple[Change, ...]) -> Mapping[str, str | None]:
+def _relies(reader: Reader, changes: tuple[Change, ...]) -> Mapping[str, str | None]:
     changed = {change.path for change in changes}
-    read = {path: data for path, data in disk.read_so_far.items() if path not in changed}
+    read = {path: data for path, data in reader.read_so_far.items() if path not in changed}
     return MappingProxyType({path: None if data is None else digest(data) for path, data in read.items()})
 
 
-def _any_there(disk: Disk, runtime: Mapping[str, bytes]) -> bool:
-    return any(disk.read(path) is not None for path in runtime)
+def _any_there(reader: Reader, runtime: Mapping[str, bytes]) -> bool:
+    return any(reader.read(path) is not None for path in runtime)
 
 
-def _made(disk: Disk, old: Receipt | None, paths: tuple[str, ...]) -> tuple[str, ...]:
+def _made(reader: Reader, old: Receipt | None, paths: tuple[str, ...]) -> tuple[str, ...]:
     """Return the folders that are ours because an install made them, parents first."""
     made = dict.fromkeys(() if old is None else old.folders)
     for path in paths:
         for parent in reversed(PurePosixPath(path).parents):
-            if not disk.exists(str(parent)):
+            if not reader.exists(str(parent)):
                 made[str(parent)] = None
     return tuple(made)
 

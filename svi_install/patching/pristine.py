@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..writing.files import digest
+from ..writing.receipt import Patched
 from . import hooks
 from .patchset import Variant
-from .receipt import Patched
 
 
 class Pristine(NamedTuple):

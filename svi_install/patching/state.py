@@ -8,13 +8,14 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from .. import __version__
+from ..errors import quoted
 from ..package_data import runtime_files
-from ..writing import files
-from . import hooks, receipt
+from ..writing import files, receipt
+from ..writing.receipt import Patched, Receipt
+from . import hooks
 from .hooks import Found
 from .patchset import PatchSet, Variant
 from .pristine import extended, hook_lines
-from .receipt import Patched, Receipt
 
 Name = Literal["absent", "installed", "outdated", "wiped", "partial", "edited", "foreign", "unsupported"]
 _NEXT: Mapping[Name, str] = {
@@ -83,12 +84,6 @@ def read(root: Path, patchset: PatchSet, runtime: Mapping[str, bytes] | None = N
     if name == "absent" and (reasons := _unplaceable(patchset, data)):
         name, details = "unsupported", reasons
     return State(name, details, _NEXT[name].format(quoted(root)), found, old)
-
-
-def quoted(root: Path) -> str:
-    """Return a path as a person types it on a command line."""
-    text = str(root)
-    return f'"{text}"' if any(not (sign.isalnum() or sign in "/\\:._-") for sign in text) else text
 
 
 def _look(variants: tuple[Variant, ...], path: str, data: bytes, recorded: Patched | None) -> _Seen:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any, NamedTuple
 
-from .diffs import MARKER
+from ..package_data import MARKER
 
 MODULE = "<module>"
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import SviError
-from ..patching.state import quoted
+from ..errors import SviError, quoted
 from . import hardware, svi_files
 
 _CARD_FULL = re.compile(r"CUDA out of memory|Tried to allocate|unsufficient VRAM|CUBLAS_STATUS_ALLOC_FAILED", re.I)

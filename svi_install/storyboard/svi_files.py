@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .. import __version__
-from ..errors import SviError
+from ..errors import SviError, quoted
 from ..package_data import RUNTIME_FOLDER, runtime_files
-from ..patching import receipt
 from ..runtime import wgp as hooked
-from ..writing import files
+from ..writing import files, receipt
 
 FILMS = f"{RUNTIME_FOLDER}/segment.py"
 # Without it WanGP loads no tensor of the official LoRAs, and the film drifts without a word.
@@ -58,8 +57,8 @@ def next_command(root: Path) -> str:
     try:
         now = state.read(root, patchset.load())
     except SviError:
-        return f"svi-install doctor {state.quoted(root)}"
-    return now.next_command if now.name != "installed" else f"svi-install doctor {state.quoted(root)}"
+        return f"svi-install doctor {quoted(root)}"
+    return now.next_command if now.name != "installed" else f"svi-install doctor {quoted(root)}"
 
 
 def older(root: Path) -> str:

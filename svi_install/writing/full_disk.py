@@ -12,10 +12,9 @@ import secrets
 from pathlib import Path
 
 from ..errors import SviError
-from ..patching import receipt
-from ..patching.plan import Change, Plan
-from ..patching.receipt import Patched
-from . import files, targets
+from ..writing.change import Change, Plan
+from . import files, receipt, targets
+from .receipt import Patched
 from .recovery import TIGHT as MARK
 
 _BLOCK = 4096  # disks lose or keep whole blocks

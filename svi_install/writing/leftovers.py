@@ -7,10 +7,9 @@ import re
 import stat
 from pathlib import Path, PurePosixPath
 
-from ..checkout.inspection import MARKERS
 from ..errors import SviError
-from ..patching import receipt
-from . import files
+from ..package_data import PATCHED
+from . import files, receipt
 from .journal import STAGED
 from .outside import Record, is_outside
 
@@ -55,7 +54,7 @@ def _folders(base: Path) -> tuple[Path, ...]:
     for name in ("profiles", "loras"):
         found.update((Path(os.path.realpath(child)), None) for child in _children(base / name) if child.is_dir())
     # A file of WanGP's may be a link to another place of the checkout; what is staged lies where it leads.
-    found.update((Path(os.path.realpath(base / name)).parent, None) for name in MARKERS)
+    found.update((Path(os.path.realpath(base / name)).parent, None) for name in PATCHED)
     try:
         old = receipt.load(base)
     except SviError:

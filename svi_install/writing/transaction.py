@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from ..errors import SviError
-from ..patching.plan import Change, Plan
+from ..writing.change import Change, Plan
 from . import files, lock, outside, targets
 from .files import FOLDER
 from .journal import Entry, Journal, pack

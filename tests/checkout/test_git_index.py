@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from svi_install.checkout.git_index import is_committed
-from svi_install.checkout.reader import RealDisk
+from svi_install.patching.reader import Reader
 
 
 def git(root: Path, *words: str) -> None:
@@ -48,8 +48,8 @@ def test_a_worktree(root: Path) -> None:
     git(root, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x", "--allow-empty")
     git(root, "worktree", "add", "-q", "../tree")
     tree = root.parent / "tree"
-    assert RealDisk(tree).proof("wgp.py", (tree / "wgp.py").read_bytes()) == "git"
-    assert RealDisk(tree).proof("wgp.py", b"") == "hooks"
+    assert Reader(tree).proof("wgp.py", (tree / "wgp.py").read_bytes()) == "git"
+    assert Reader(tree).proof("wgp.py", b"") == "hooks"
 
 
 @pytest.mark.parametrize("index", [b"", b"DIRC", b"JUNK" * 9, struct.pack(">4sLL", b"DIRC", 9, 1), None])
@@ -72,7 +72,7 @@ def test_a_long_common_prefix_is_cut_back(tmp_path: Path) -> None:
 
 
 def test_the_disk_answers(tmp_path: Path) -> None:
-    disk = RealDisk(tmp_path)
+    disk = Reader(tmp_path)
     (tmp_path / "a").write_bytes(b"1")
     assert (disk.read("a"), disk.read("b"), disk.exists("a"), disk.exists("b")) == (b"1", None, True, False)
     assert disk.mtime_ns("a") == (tmp_path / "a").stat().st_mtime_ns

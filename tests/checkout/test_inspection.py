@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from svi_install.checkout.inspection import (
-    MARKERS,
     head,
     holds_comfyui,
     inspect,
@@ -15,13 +14,14 @@ from svi_install.checkout.inspection import (
     newline_of,
 )
 from svi_install.errors import EXIT_NO_CHECKOUT, EXIT_UNSUPPORTED, SviError
+from svi_install.package_data import PATCHED
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER = "f" * 40
 
 
 def wangp(root: Path, version: str = "12.60", newline: str = "\n") -> Path:
-    for marker in MARKERS:
+    for marker in PATCHED:
         path = root / marker
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"# {marker}\nvalue = 1\n", "utf-8", newline=newline)
@@ -55,7 +55,7 @@ def test_older_than_9_is_said_so(tmp_path: Path, version: str) -> None:
     assert (caught.value.code, caught.value.exit_code) == ("too-old", EXIT_UNSUPPORTED)
 
 
-@pytest.mark.parametrize("marker", MARKERS[1:])
+@pytest.mark.parametrize("marker", PATCHED[1:])
 def test_an_incomplete_folder_names_the_missing_file(tmp_path: Path, marker: str) -> None:
     (wangp(tmp_path) / marker).unlink()
     with pytest.raises(SviError, match=f"{marker} is missing") as caught:
@@ -148,7 +148,7 @@ def test_newline_style(tmp_path: Path, newline: str, name: str) -> None:
 
 
 def test_mixed_newlines_across_files(tmp_path: Path) -> None:
-    (wangp(tmp_path) / MARKERS[1]).write_bytes(b"a\r\nb\r\n")
+    (wangp(tmp_path) / PATCHED[1]).write_bytes(b"a\r\nb\r\n")
     assert newline_of(tmp_path) == "mixed"
 
 

@@ -14,7 +14,8 @@ import pytest
 from svi_install.commands import doctor as module
 from svi_install.commands.doctor import doctor
 from svi_install.commands.install import install
-from svi_install.patching import patchset, receipt
+from svi_install.patching import patchset
+from svi_install.writing import receipt
 from tests import miniature
 from tests.crash.layer import Fault, in_child
 from tests.loras.conftest import svi_file

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from svi_install.errors import SviError
-from svi_install.patching import hooks, patchset, plan, receipt, state
-from svi_install.writing import transaction
+from svi_install.patching import hooks, patchset, plan, state
+from svi_install.writing import receipt, transaction
 from tests import miniature
 from tests.older import PROFILES, RUNTIME, first, install, revert
 

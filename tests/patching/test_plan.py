@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from svi_install.errors import EXIT_UNSUPPORTED, SviError
-from svi_install.patching import hooks, patchset, plan, receipt
-from svi_install.writing import files
+from svi_install.patching import hooks, patchset, plan
+from svi_install.writing import files, receipt
 from tests import miniature
 from tests.crash.layer import tree
 from tests.older import (

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from svi_install.checkout.reader import RealDisk
 from svi_install.patching import patchset, published
+from svi_install.patching.reader import Reader
 from tests import miniature
 
 PATCHES = patchset.load()
@@ -29,7 +29,7 @@ def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_published_content(listed: Path) -> None:
     assert published.is_published(WGP, b"a\nb\n")
     assert published.is_published(WGP, b"a\r\nb\r\n")
-    assert RealDisk(listed).proof(WGP, b"a\nb\n") == "published"
+    assert Reader(listed).proof(WGP, b"a\nb\n") == "published"
 
 
 def test_anything_else(listed: Path) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from svi_install.patching import patchset, receipt, state
+from svi_install import errors
+from svi_install.patching import patchset, state
+from svi_install.writing import receipt
 from tests import miniature
 from tests.older import RUNTIME, install, install_other
 
@@ -187,8 +189,8 @@ class TestStates:
 
 
 def test_a_path_with_a_space_is_quoted() -> None:
-    assert state.quoted(Path("/a b/c")) == '"/a b/c"'
-    assert state.quoted(Path("/a/ü.1-x")) == "/a/ü.1-x"
+    assert errors.quoted(Path("/a b/c")) == '"/a b/c"'
+    assert errors.quoted(Path("/a/ü.1-x")) == "/a/ü.1-x"
 
 
 def test_the_packages_own_runtime_is_the_default(root: Path) -> None:

@@ -18,8 +18,8 @@ import pytest
 from svi_install.commands.interrupted import recover
 from svi_install.commands.revert import revert as whole_revert
 from svi_install.errors import SviError
-from svi_install.patching import patchset, plan, receipt
-from svi_install.writing import files, full_disk, transaction
+from svi_install.patching import patchset, plan
+from svi_install.writing import files, full_disk, receipt, transaction
 from tests import miniature
 from tests.crash.layer import FAULTS, KILLED, Fault, Layer, in_child, tree
 from tests.older import PROFILES, RUNTIME, install, revert

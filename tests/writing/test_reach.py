@@ -15,8 +15,8 @@ import pytest
 from svi_install.commands.interrupted import recover
 from svi_install.errors import SviError
 from svi_install.patching import patchset as patches
-from svi_install.patching import plan, receipt, state
-from svi_install.writing import files, outside, transaction
+from svi_install.patching import plan, state
+from svi_install.writing import files, outside, receipt, transaction
 from svi_install.writing.journal import Entry, Journal, pack
 from tests import miniature
 from tests.crash.layer import FAULTS, KILLED, Fault, in_child, layer, tree

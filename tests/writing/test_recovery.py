@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from svi_install.errors import SviError
-from svi_install.patching.plan import Change
 from svi_install.writing import files, targets, transaction
+from svi_install.writing.change import Change
 from svi_install.writing.journal import Entry, Journal
 from tests.crash.layer import Fault, in_child, layer, tree
 from tests.trees import make, posix, small, standard

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from svi_install.errors import SviError
-from svi_install.patching.plan import Change
 from svi_install.writing import files, targets, transaction
+from svi_install.writing.change import Change
 from tests.trees import make, posix, refused, small, standard
 
 pytestmark = posix

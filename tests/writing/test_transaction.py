@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from svi_install.errors import SviError
-from svi_install.patching.plan import Change, Plan
 from svi_install.writing import files, lock, transaction
+from svi_install.writing.change import Change, Plan
 from tests.crash.layer import Fault, layer, tree
 from tests.trees import back, make, posix, refused, small, standard
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from svi_install.patching import patchset, plan, receipt, state
-from svi_install.writing import transaction
+from svi_install.patching import patchset, plan, state
+from svi_install.writing import receipt, transaction
 from tests import miniature
 from tests.older import PROFILES, RUNTIME, first, install, revert
 from tests.trees import posix

@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ..errors import SviError
+from ..package_data import MARKER
 from ..writing import files
 from ..writing.files import FOLDER
-from .diffs import MARKER
 
 SCHEMA = 1
 PATH = f"{FOLDER}/receipt.json"

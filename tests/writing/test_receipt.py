@@ -9,10 +9,9 @@ from types import MappingProxyType
 import pytest
 
 from svi_install.errors import SviError
-from svi_install.patching import receipt
-from svi_install.patching.receipt import Patched, Receipt
-from svi_install.writing import files
+from svi_install.writing import files, receipt
 from svi_install.writing.journal import pack
+from svi_install.writing.receipt import Patched, Receipt
 from tests.trees import posix
 
 ENTRY = Patched(
