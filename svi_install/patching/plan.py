@@ -325,8 +325,8 @@ def _remove_recognised(reader: Reader, runtime: Mapping[str, bytes], profiles: M
             changes.append(Change(path, now, None))
         elif now is not None and path in runtime:
             notes.append(
-                f"{path} is not known to this svi-install and was kept; delete the folder {RUNTIME_FOLDER} if it is not "
-                "yours."
+                f"{path} is not known to this svi-install and was kept; delete the folder {RUNTIME_FOLDER} if it is "
+                "not yours."
             )
     return _Removal(tuple(changes), tuple(notes))
 
