@@ -18,6 +18,7 @@ from ..loras.progress import human_size
 from ..report.film_progress import line
 from ..report.result import Result
 from ..storyboard import delivery, film, hardware
+from ..storyboard.model_choice import RenderOptions
 from ..storyboard.request import Request, target_of
 from ..storyboard.store import FINISHED, Store, plainly, regular, remove
 
@@ -58,7 +59,7 @@ def computer(folder: Path = Path(), *, need_card: bool = True) -> str:
     if need_card and free < LEAST_DISK:
         raise SviError(
             "disk-full",
-            f"Only {human_size(free)} are free; about {human_size(LEAST_DISK)} are needed.",
+            f"Only {human_size(free)} of disk space is free; about {human_size(LEAST_DISK)} is needed.",
             "Free some space.",
         )
     return "\n".join(lines)
@@ -137,7 +138,7 @@ def render(
             copy_segments(store, kept / store.name, renew=True)
         player(progress.finished)
 
-    result = command.render(root, request, command.How(quality=quality or None), report=report, say=print)
+    result = command.render(root, request, RenderOptions(quality=quality or None), report=report, say=print)
     print(result.headline)
     if kept is not None:
         copy_segments(store, kept / store.name, renew=True)
@@ -193,7 +194,7 @@ def copy_film(target: Path, folder: Path) -> str:
     copy, store = folder / target.name, Store(folder / film.store_of(target).root.name)
     found = delivery.look(copy, store)
     if not found.own:
-        return f"Not copied: {copy} is there already, and it is not this film's. The film is {target}."
+        return f"Not copied: {copy} already exists and is not part of this film. The film is {target}."
     with plainly(copy, "write"):
         store.root.mkdir(exist_ok=True)
         made = store.root / film.JOINED
@@ -212,14 +213,14 @@ def upload(name: str = "") -> Path:
         path = Path(name).absolute()
         if path.is_file():
             return path
-        raise SviError("no-image", f"There is no file {path}.", "Upload it, or leave the field empty to pick one.")
+        raise SviError("no-image", f"There is no file {path}.", "Upload it, or leave the field empty to choose one.")
     try:
         files: Any = importlib.import_module("google.colab.files")
     except ImportError:
-        raise SviError("no-image", "No image was named, and this is no Colab.", "Fill in the field IMAGE.") from None
+        raise SviError("no-image", "No image was given, and this is not Colab.", "Fill in the IMAGE field.") from None
     names = list(files.upload())
     if not names:
-        raise SviError("no-image", "No image was picked.", "Run the cell again.")
+        raise SviError("no-image", "No image was chosen.", "Run the cell again.")
     return Path(names[0]).absolute()
 
 
@@ -256,5 +257,5 @@ def _run(run: Run, *words: str) -> None:
         raise SviError(
             "notebook",
             f"{' '.join(words[:6])} ... failed: {error}",
-            "Run the cell again; what is done is not done twice.",
+            "Run the cell again; finished steps are not repeated.",
         ) from error

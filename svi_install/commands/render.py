@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..checkout.inspection import inspect
 from ..errors import EXIT_FAILED, EXIT_INTERRUPTED, SviError
-from ..loras import prefetch
 from ..loras.progress import Report as DownloadReport
 from ..loras.progress import human_size, no_report
 from ..report.film_progress import span
 from ..report.result import Line, Result
-from ..storyboard import damage, delivery, ffmpeg, film, hardware, quality, runner, store, task
+from ..storyboard import damage, delivery, ffmpeg, film, model_choice, runner, store, task
 from ..storyboard.lint import Finding, lint
+from ..storyboard.model_choice import ModelChoice, RenderOptions
 from ..storyboard.request import Request, story_of, target_of
 from ..storyboard.segments import Segment, film_frames, seconds
 from ..storyboard.story import Story, usage
@@ -25,45 +25,13 @@ from ..storyboard.variants import Variant, variant_of
 from ..storyboard.wangp import WanGP, find, has_fields
 
 Agree = Callable[[str], bool]
-AUTO = "auto"
 CREDIT = "The clips are made by WanGP (github.com/deepbeepmeep/Wan2GP)."
 DOUBT = (
-    "WanGP once did not find a file while this film was made, and an earlier svi-install kept such clips. Look whether "
+    "WanGP once failed to find a file while this film was being made, and an "
+    "earlier svi-install kept such clips. Check that "
     "its image is in all of them; --from 1 makes them again."
 )
 _STYLES = {"error": "red", "warning": "yellow", "note": ""}
-
-
-@dataclass(frozen=True)
-class How:
-    """How a film is to be rendered.
-
-    Args:
-        quality: quantization, ``auto`` for the one that fits this computer, None for WanGP's own model.
-        profile: WanGP's memory profile, None to choose it together with the quality.
-        redo: segments to make again with another seed, with all that follow from them.
-        start: first segment to make again as it is, with all that follow.
-        preview: join what is there after each segment.
-        python: WanGP's Python, None to look for it.
-    """
-
-    quality: str | None = None
-    profile: float | None = None
-    redo: tuple[int, ...] = ()
-    start: int | None = None
-    preview: bool = False
-    python: Path | None = None
-
-
-@dataclass(frozen=True)
-class _Fitted:
-    """What a quality comes to: WanGP's model type and options, and what a person should know."""
-
-    model: str | None
-    quality: str | None
-    profile: float | None
-    options: tuple[str, ...]
-    notes: tuple[str, ...] = ()
 
 
 def check(root: Path, request: Request) -> Result:
@@ -90,7 +58,9 @@ def check(root: Path, request: Request) -> Result:
     return Result(
         "render",
         "done",
-        f"{head}: cannot be rendered yet, {errors} thing{'s' if errors > 1 else ''} to mend." if errors else f"{head}.",
+        f"{head}: cannot be rendered yet; {errors} problem{'s' if errors > 1 else ''} to fix."
+        if errors
+        else f"{head}.",
         body=(*_shots(story, planned), *_lines(found)),
         checkout=inspect(root),
         notes=_estimate(planned),
@@ -117,14 +87,14 @@ def dry_run(root: Path, request: Request, agree: Agree = lambda question: False)
     _refuse(lint(story, planned, root))
     delivery.look(planned.target, planned.store)
     path = planned.target.with_suffix(".json")
-    if not delivery.is_settings(path) and not agree(f"{path} is there already, and it is not this film's. Replace it?"):
+    if not delivery.is_settings(path) and not agree(f"{path} already exists and is not part of this film. Replace it?"):
         raise delivery.refusal(path)
     settings = task.film_settings(planned.segments, story, variant)
     tasks = [dict(planned.tasks[each.number]) for each in planned.segments]
     if has_fields(root):
         settings, *tasks = (task.with_fields(each, variant.architecture) for each in (settings, *tasks))
     store.write_json(path, settings)
-    notes = ["In WanGP: Load Settings from this file, then Generate; it makes the whole film in one go."]
+    notes = ["In WanGP, load these settings from the file and press Generate: it makes the whole film in one go."]
     if len({segment.scene for segment in planned.segments}) > 1:
         notes.append("WanGP cannot cut to another image within a video; its settings hold the first scene's.")
     return Result(
@@ -140,7 +110,7 @@ def dry_run(root: Path, request: Request, agree: Agree = lambda question: False)
 def render(
     root: Path,
     request: Request,
-    how: How,
+    how: RenderOptions,
     *,
     report: film.Report = lambda progress: None,
     downloads: Callable[[], AbstractContextManager[DownloadReport]] = lambda: nullcontext(no_report),
@@ -168,39 +138,39 @@ def render(
     program = ffmpeg.find(wangp.root, wangp.python)
     story, variant, planned = _planned(request)
     target = delivery.look(planned.target, planned.store)
-    if not target.own and not agree(f"{target.path} is there already, and it is not this film's. Replace it?"):
+    if not target.own and not agree(f"{target.path} already exists and is not part of this film. Replace it?"):
         raise delivery.refusal(target.path)
     with planned.store.locked():
-        fitted = _fit(wangp, variant, how)
-        planned = film.plan(story, variant, planned.target, fitted.model)
+        chosen = model_choice.choose(wangp, variant, how)
+        planned = film.plan(story, variant, planned.target, chosen.model)
         found = lint(story, planned, wangp.root)
         _refuse(found)
         _check_numbers(planned, (*how.redo, *(() if how.start is None else (how.start,))))
         if how.redo:
             _again(planned, how.redo)
-            planned = film.plan(story, variant, planned.target, fitted.model)
+            planned = film.plan(story, variant, planned.target, chosen.model)
         if how.start is not None:
             film.forget(planned, range(how.start, len(planned.segments) + 1))
-        job = runner.Job(wangp, planned.store.root / film.OUT, fitted.options)
+        job = runner.Job(wangp, planned.store.root / film.OUT, chosen.options)
         if damage.doubtful(planned, job):
-            fitted = replace(fitted, notes=(*fitted.notes, DOUBT))
+            chosen = replace(chosen, notes=(*chosen.notes, DOUBT))
         mended = damage.damaged(planned, program)
         film.forget(planned, [segment.number for segment, _ in mended])
-        _bring(wangp, planned, fitted, downloads)
+        model_choice.fetch_missing(wangp, planned, chosen, downloads)
         missing = planned.missing()
-        say(f"{_summary(planned)}. {len(missing)} of {len(planned.segments)} segments are to be made.")
+        say(f"{_summary(planned)}. {len(missing)} of {len(planned.segments)} segments still to make.")
         for finding in found:
             say(f"  {finding.level}: {finding.text}")
         for segment, why in mended:
-            say(f"  segment {segment.number} is damaged and is made again: {why}.")
-        made = _made(planned, job, program, fitted, report, preview=how.preview)
+            say(f"  segment {segment.number} is damaged and will be made again: {why}.")
+        made = _made(planned, job, program, chosen, report, preview=how.preview)
         joined = planned.store.root / film.JOINED
         film.join(planned, program, joined)
         delivery.put(joined, target, planned.store)
         with contextlib.suppress(OSError):
             # It may be open in a player, and is of no more use beside the film.
             film.preview_of(planned.store).unlink(missing_ok=True)
-    return _result(planned, wangp, fitted, [segment.number for segment in made], mended)
+    return _result(planned, wangp, chosen, [segment.number for segment in made], mended)
 
 
 def _planned(request: Request) -> tuple[Story, Variant, film.Film]:
@@ -210,7 +180,7 @@ def _planned(request: Request) -> tuple[Story, Variant, film.Film]:
 
 
 def _made(
-    planned: film.Film, job: runner.Job, program: Path, fitted: _Fitted, report: film.Report, *, preview: bool
+    planned: film.Film, job: runner.Job, program: Path, chosen: ModelChoice, report: film.Report, *, preview: bool
 ) -> tuple[Any, ...]:
     from ..storyboard import failures
 
@@ -220,15 +190,15 @@ def _made(
         left = len(planned.missing())
         raise SviError(
             "interrupted",
-            f"Stopped. {len(planned.segments) - left} of {len(planned.segments)} segments are finished and stay.",
-            "The same command goes on with the first missing one.",
+            f"Stopped. {len(planned.segments) - left} of {len(planned.segments)} segments are finished and kept.",
+            "Run the same command again to continue with the first missing one.",
             EXIT_INTERRUPTED,
         ) from stop
     except SviError as error:
         if error.code not in {"card-full", "ram-full"}:
             raise
         failed = next(iter(planned.missing()), planned.segments[0])
-        hint = failures.smaller(planned.tasks[failed.number], fitted.quality, fitted.profile)
+        hint = failures.smaller(planned.tasks[failed.number], chosen.quality, chosen.profile)
         raise SviError(error.code, error.message, hint, error.exit_code) from error
 
 
@@ -243,62 +213,18 @@ def _check_numbers(planned: film.Film, numbers: Iterable[int]) -> None:
     last = len(planned.segments)
     for number in numbers:
         if not 1 <= number <= last:
-            raise usage(f"There is no segment {number}; this film has {last}. Nothing was started.")
-
-
-def _fit(wangp: WanGP, variant: Variant, how: How) -> _Fitted:
-    """Choose model and options. Without a quality the person's own configuration of WanGP holds."""
-    own = ("--profile", f"{how.profile:g}") if how.profile is not None else ()
-    if how.quality is None:
-        return _Fitted(None, None, how.profile, own)
-    two = variant.architecture != "i2v"
-    found, memory = hardware.find_card(), hardware.ram()
-    if found is None:
-        if how.quality == AUTO:
-            raise usage(
-                "No NVIDIA card was found, so no quality can be chosen. Nothing was started.", "--quality Q4_K_M"
-            )
-        model = quality.model_of(variant, how.quality, wangp)
-        return _Fitted(
-            model.name, how.quality, how.profile, own, ("No NVIDIA card was found; WanGP's options are yours.",)
-        )
-    choice = hardware.choose(found, memory, two, wangp.profiles_35)
-    chosen = choice.quality if how.quality == AUTO else how.quality
-    if how.profile is not None:
-        choice = replace(choice, profile=how.profile)
-    note = f"{found.name}, {memory:.0f} GB RAM: {chosen}, WanGP options {' '.join(choice.options())}"
-    model = quality.model_of(variant, chosen, wangp)
-    return _Fitted(model.name, chosen, choice.profile, choice.options(), (note,))
-
-
-def _bring(
-    wangp: WanGP,
-    planned: film.Film,
-    fitted: _Fitted,
-    downloads: Callable[[], AbstractContextManager[DownloadReport]],
-) -> None:
-    """Fetch models and LoRAs before anything is rendered, with resume and proof, instead of leaving it to WanGP."""
-    loras = quality.missing_loras(wangp.root, [name for each in planned.tasks.values() for name in _loras(each)])
-    if fitted.quality is None and not loras:
-        return
-    with downloads() as progress:
-        if fitted.quality is not None:
-            model = quality.model_of(planned.variant, fitted.quality, wangp)
-            quality.define(wangp.root, model)
-            quality.fetch(wangp.root, model, progress)
-        for name, precision in loras:
-            prefetch(wangp.root, [name], precision=precision, report=progress)
-
-
-def _loras(settings: Mapping[str, Any]) -> list[str]:
-    return [str(name) for name in settings.get("activated_loras") or ()]
+            raise usage(f"There is no segment {number}; this film has {last} segments. Nothing was started.")
 
 
 def _refuse(found: Iterable[Finding]) -> None:
     errors = [finding.text for finding in found if finding.level == "error"]
     if errors:
         text = "\n".join(f"  {error}" for error in errors)
-        raise SviError("story", f"This story cannot be rendered yet. Nothing was started.\n{text}", "Mend the story.")
+        raise SviError(
+            "story",
+            f"This story cannot be rendered yet. Nothing was started.\n{text}",
+            "Fix the story, then run the same command again.",
+        )
 
 
 def _summary(planned: film.Film) -> str:
@@ -324,11 +250,11 @@ def _lines(found: Iterable[Finding]) -> tuple[Line, ...]:
 def _estimate(planned: film.Film) -> tuple[str, ...]:
     known, missing = film.known_seconds(planned), len(planned.missing())
     if not missing:
-        return ("Every segment is finished; render only joins them.",)
-    left = "1 segment is" if missing == 1 else f"{missing} segments are"
+        return ("Every segment is finished; only the joining is left.",)
+    left = "1 segment" if missing == 1 else f"{missing} segments"
     if known is None:
-        return (f"{left} to be made; how long that takes is known after the first.",)
-    return (f"{left} to be made, about {span(known * missing)} at {span(known)} each.",)
+        return (f"{left} to make; the time it takes will be known after the first.",)
+    return (f"{left} to make, about {span(known * missing)} at {span(known)} each.",)
 
 
 def _facts(planned: film.Film, **further: Any) -> dict[str, Any]:
@@ -357,19 +283,19 @@ def _facts(planned: film.Film, **further: Any) -> dict[str, Any]:
 
 
 def _result(
-    planned: film.Film, wangp: WanGP, fitted: _Fitted, made: list[int], mended: tuple[tuple[Segment, str], ...]
+    planned: film.Film, wangp: WanGP, chosen: ModelChoice, made: list[int], mended: tuple[tuple[Segment, str], ...]
 ) -> Result:
     unused = planned.store.unused(planned.keys)
     size = sum(store.regular(file) or 0 for folder in unused for file in folder.rglob("*"))
-    notes = [*fitted.notes, CREDIT]
+    notes = [*chosen.notes, CREDIT]
     if unused:
         old = f"{len(unused)} folders of earlier takes ({human_size(size)})"
-        notes.append(f"{planned.store.root} also holds {old}, which an undone change would use again.")
+        notes.append(f"{planned.store.root} also holds {old}, which are used again if you undo a change.")
     notes += [f"Segment {segment.number} was damaged ({why}) and was made again." for segment, why in mended]
     for number in damage.unfit(planned):
         notes.append(
             f"Segment {number - 1} ends a little differently than it did when segment {number} went on from it. "
-            f"If that shows, make what follows again: --from {number}"
+            f"If you can see it, make everything from there again: --from {number}"
         )
     count = len(made)
     return Result(

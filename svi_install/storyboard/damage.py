@@ -79,7 +79,7 @@ def _damage(film: Film, segment: Segment, program: Path, hands_on: bool) -> str:
     folder, facts = film.folder(segment), film.store.facts(segment.number, key)
     frames = facts.get("frames")
     if type(frames) is not int or not isinstance(facts.get("svi") or {}, dict):
-        return "what is known of it is damaged"
+        return "its record is damaged"
     tails = [TAIL_NAME.format(back) for back in range(film.variant.motion_frames, 0, -1)]
     further = [*tails, *(() if tails else (LATENTS,)), DONE] if hands_on else []
     why = film.store.damage(number, key, [PART, *further])

@@ -52,16 +52,18 @@ def look(path: Path, store: Store) -> Target:
     folder = path.parent
     if not folder.is_dir():
         raise usage(
-            f"The folder {folder} does not exist. Nothing was started.", "Make it, or choose another one: -o FILE"
+            f"The folder {folder} does not exist. Nothing was started.", "Create it, or choose another folder: -o FILE"
         )
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise usage(f"Nothing can be written into the folder {folder}. Nothing was started.", "Choose another: -o FILE")
+        raise usage(
+            f"The folder cannot be written to: {folder}. Nothing was started.", "Choose another folder: -o FILE"
+        )
     stamp = _stamp(path)
     if path.is_dir() and not path.is_symlink():
         raise usage(f"{path} is a folder. Nothing was started.", "Choose another name for the film: -o FILE")
     if store.root.exists() and not store.root.is_dir():
         raise usage(
-            f"{store.root} is in the way: the film's segments are kept in a folder of that name. Nothing was started.",
+            f"{store.root} is in the way: the film keeps its segments in a folder of that name. Nothing was started.",
             "Move it away, or choose another name for the film: -o FILE",
         )
     return Target(path, stamp is None or _is_own(path, store), stamp)
@@ -72,7 +74,7 @@ def refusal(path: Path) -> SviError:
     free = next(each for number in range(2, 10_000) if not _stamp(each := path.with_stem(f"{path.stem}-{number}")))
     return SviError(
         "not-ours",
-        f"{path} is there already, and it is not this film's. It was left as it is; nothing was started.",
+        f"{path} already exists and is not part of this film. It was left alone; nothing was started.",
         f'Choose another name for the film: -o "{free.name}", or add --yes to replace the file.',
         EXIT_USAGE,
     )
@@ -93,7 +95,8 @@ def put(made: Path, target: Target, store: Store) -> None:
     if _stamp(path) != target.stamp and not _is_own(path, store):
         raise SviError(
             "not-ours",
-            f"Another program has written {path} while the film was made. It was left as it is; the film is {made}.",
+            f"Another program wrote {path} while the film was being made. That "
+            f"file was left alone; the film is {made}.",
             "Move one of the two away, then run the same command again.",
         )
     # Before the film gets its name, with the one that is still there: whatever happens in between, both are its own.
@@ -177,6 +180,6 @@ def _stamp(path: Path) -> Stamp | None:
         return None
     except (OSError, ValueError) as error:
         raise usage(
-            f"{path} cannot be looked at: {getattr(error, 'strerror', '') or error}. Nothing was started."
+            f"{path} cannot be checked: {getattr(error, 'strerror', '') or error}. Nothing was started."
         ) from error
     return found.st_ino, found.st_size, found.st_mtime_ns

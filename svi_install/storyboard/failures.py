@@ -30,7 +30,7 @@ _MISSING = re.compile(r"No such file or directory: ")
 _ECHO = re.compile(r"\[Task \d+/\d+\]|\[SVI Mode\] (?:clip|\d+ prompts)")
 _WORTH = re.compile(r"\[ERROR\]|Error\b|\[SKIP\]|not found|failed", re.I)
 _KILLED = (-9, 137)
-KEPT = "Finished segments stay; the same command goes on with the first missing one."
+KEPT = "Finished segments are kept; run the same command again to continue with the first missing one."
 
 
 def explain(said: Sequence[str], code: int | None, root: Path) -> SviError:
@@ -47,15 +47,15 @@ def explain(said: Sequence[str], code: int | None, root: Path) -> SviError:
     said = _own(said)
     text = "\n".join(said[-120:])
     if _RAM_FULL.search(text) or code in _KILLED:
-        return SviError("ram-full", f"The computer's memory was too small for this model. {KEPT}", "")
+        return SviError("ram-full", f"The computer ran out of memory (RAM) with this model. {KEPT}", "")
     if _CARD_FULL.search(text):
-        return SviError("card-full", f"The graphics card's memory was too small for this segment. {KEPT}", "")
+        return SviError("card-full", f"The graphics card ran out of memory on this segment. {KEPT}", "")
     if _DISK_FULL.search(text):
         return SviError("disk-full", f"The disk is full. {KEPT}", "Free some space, then run the same command again.")
     if _MMGP.search(text):
         return SviError(
             "wangp-packages",
-            f"WanGP refuses to start: its Python has another version of mmgp than it needs. {KEPT}",
+            f"WanGP refuses to start: its Python has a different version of mmgp than it needs. {KEPT}",
             "Update WanGP's packages (pip install -r requirements.txt with its Python), then run the command again.",
         )
     missing = [line for line in said if _MISSING.search(line)]
@@ -76,7 +76,7 @@ def lost(line: str) -> SviError:
     Args:
         line: what WanGP said.
     """
-    return SviError("input-lost", f"WanGP lacks a file that this film needs. It said: {line}\n{KEPT}")
+    return SviError("input-lost", f"WanGP could not find a file that this film needs. It said: {line}\n{KEPT}")
 
 
 def without_svi(what: str, root: Path, said: Sequence[str]) -> SviError:
@@ -95,19 +95,19 @@ def without_svi(what: str, root: Path, said: Sequence[str]) -> SviError:
     if refused:
         return SviError(
             "svi-off",
-            f"SVI could not begin. It said: {refused[-1]}\n{KEPT}",
-            "Mend that, then run the same command again.",
+            f"SVI could not start. It said: {refused[-1]}\n{KEPT}",
+            "Fix that, then run the same command again.",
         )
     version = svi_files.older(root)
     if version:
         return SviError(
             "svi-off",
-            f"{what}. {_quote(lines)}The SVI in it is version {version}, not that of this svi-install. {KEPT}",
+            f"{what}. {_quote(lines)}The SVI in it is version {version}, which does not match this svi-install. {KEPT}",
             f"svi-install {quoted(root)}",
         )
     return SviError(
         "svi-off",
-        f"{what}, although all of SVI is in it. {_quote(lines)}{KEPT}",
+        f"{what}, although SVI is fully installed in it. {_quote(lines)}{KEPT}",
         f"svi-install doctor {quoted(root)}",
     )
 
@@ -144,4 +144,4 @@ def smaller(task: Mapping[str, Any], quality: str | None, profile: float | None)
         return "Try a smaller picture: add --resolution 640x368"
     if int(task.get("video_length", 0)) > 49:
         return "Try shorter clips, at some cost in quality: add --clip-frames 49"
-    return "Close other programs that use the graphics card; this computer may be too small for this model."
+    return "Close other programs that use the graphics card; this model may be too large for this computer."

@@ -196,8 +196,8 @@ def _below(path: Path, folder: Path) -> str:
 def _refused(error: OSError, target: Path) -> SviError:
     return SviError(
         "file-in-use",
-        f"{target} cannot be written: {error.strerror or error}. Finished segments stay.",
-        "Close the program that plays it, and look whether there is room on the disk; then run the same command again.",
+        f"{target} cannot be written: {error.strerror or error}. Finished segments are kept.",
+        "Close any program that is playing it and check that the disk has room; then run the same command again.",
     )
 
 
@@ -214,6 +214,6 @@ def _failed(errors: bytes, target: Path) -> SviError:
     said = errors.decode("utf-8", "replace").strip().splitlines()
     return SviError(
         "ffmpeg",
-        f"ffmpeg could not make {target}: {said[-1] if said else 'it gave no reason'}. Finished segments stay.",
-        "Look whether the disk is full, then run the same command again.",
+        f"ffmpeg could not make {target}: {said[-1] if said else 'it gave no reason'}. Finished segments are kept.",
+        "Check whether the disk is full, then run the same command again.",
     )

@@ -173,7 +173,7 @@ def make(film: Film, job: runner.Job, program: Path, report: Report, preview: bo
     heard = runner.size(job)
 
     def without_svi(segment: Segment) -> SviError:
-        what = f"WanGP makes segment {segment.number} without SVI, so it is of no use"
+        what = f"WanGP made segment {segment.number} without SVI, so it cannot be used"
         return failures.without_svi(what, job.wangp.root, runner.said(job, heard))
 
     def tell(step: runner.Step) -> None:
@@ -263,8 +263,9 @@ def join(film: Film, program: Path, target: Path, segments: Sequence[Segment] | 
     if frames != wanted:
         raise SviError(
             "wrong-length",
-            f"The film became {frames} frames long instead of {wanted}, so it was not given its name; it is {target}.",
-            "Make it again from the first segment on: add --from 1",
+            f"The film came out {frames} frames long instead of {wanted}, so it was "
+            f"not given its final name; it is {target}.",
+            "Make it again from the first segment: add --from 1",
         )
     return frames
 
@@ -306,7 +307,7 @@ def _end_of(folder: Path, program: Path, count: int) -> Path:
         try:
             pictures = [png.read(path) for path in tail_of(folder)[-count:] if path.suffix == ".png"]
         except ValueError as error:
-            raise SviError("store", f"{error}. Finished segments stay.", "Run the same command again.") from error
+            raise SviError("store", f"{error}. Finished segments are kept.", "Run the same command again.") from error
         if target.is_dir():
             remove(target)
         size = (pictures[0].width, pictures[0].height)

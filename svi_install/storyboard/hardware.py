@@ -41,7 +41,6 @@ class Choice:
         fp16: compute in float16.
         quality: quantization that fits.
         resolution: largest that fits comfortably.
-        smaller_profile: profile to try when that one does not fit, None when there is none.
     """
 
     profile: float
@@ -49,7 +48,6 @@ class Choice:
     fp16: bool
     quality: str
     resolution: str
-    smaller_profile: float | None
 
     def options(self) -> tuple[str, ...]:
         """The choice as options of WanGP's command line."""
@@ -73,14 +71,13 @@ def choose(card: Card, ram: float, two_experts: bool, profiles_35: bool = True) 
     """
     old = card.capability < BFLOAT16
     quality = _quality(card, ram, two_experts)
-    profile, smaller = _profile(card, ram, two_experts, profiles_35)
+    profile = _profile(card, ram, two_experts, profiles_35)
     return Choice(
         profile,
         "sdpa" if old else None,
         fp16=old,
         quality=quality,
         resolution="832x480" if card.memory >= 11 else "640x368",
-        smaller_profile=smaller,
     )
 
 
@@ -103,13 +100,13 @@ def _quality(card: Card, ram: float, two_experts: bool) -> str:
     return "Q4_K_M"
 
 
-def _profile(card: Card, ram: float, two_experts: bool, profiles_35: bool) -> tuple[float, float | None]:
+def _profile(card: Card, ram: float, two_experts: bool, profiles_35: bool) -> float:
     if ram >= 60:
-        return (1, 2) if card.memory >= 23 and not two_experts else (2, 4)
+        return 1 if card.memory >= 23 and not two_experts else 2
     pinned = 48 if two_experts else 30
     if ram >= pinned:
-        return (3, 4) if card.memory >= 23 else (4, 5)
-    return (3.5, 5) if profiles_35 and card.memory >= 14 else (5, None)
+        return 3 if card.memory >= 23 else 4
+    return 3.5 if profiles_35 and card.memory >= 14 else 5
 
 
 def find_card(run: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run) -> Card | None:

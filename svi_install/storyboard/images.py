@@ -50,7 +50,7 @@ def content(path: Path) -> bytes:
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
-            raise _unreadable(path, "it is no file but a folder, a device or a pipe")
+            raise _unreadable(path, "it is not a file but a folder, a device or a pipe")
         if found.st_size > LARGEST:
             raise _unreadable(path, f"it is larger than {LARGEST >> 20} MB")
         return path.read_bytes()
@@ -84,7 +84,7 @@ def keep(store: Store, wanted: Mapping[str, str]) -> Mapping[str, Path]:
             if hashlib.sha256(data).hexdigest() != known:
                 raise SviError(
                     "image-changed",
-                    f"The image {path} was changed while this command began. Nothing was started.",
+                    f"The image {path} changed while this command was starting. Nothing was started.",
                     "Run the same command again.",
                 )
             copy.parent.mkdir(parents=True, exist_ok=True)

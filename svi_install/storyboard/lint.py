@@ -69,10 +69,10 @@ def _images(story: Story, variant: Variant) -> Iterator[Finding]:
     images = {story.image} | {path for shot in story.shots for path in (shot.image, shot.end_image) if path}
     for image in sorted(images):
         if kind(image) is None:
-            yield Finding("error", f"{image} is no picture that WanGP reads (PNG, JPEG, WebP).")
+            yield Finding("error", f"{image} is not a picture that WanGP can read (PNG, JPEG, WebP).")
     for number, shot in enumerate(story.shots, 1):
         if shot.end_image and variant.name != PRO:
-            yield Finding("error", f"shot {number} has an end image, which only the variant {PRO} can reach.")
+            yield Finding("error", f"shot {number} has an end image; only the variant {PRO} supports that.")
 
 
 def _prompts(story: Story) -> Iterator[Finding]:
@@ -80,7 +80,7 @@ def _prompts(story: Story) -> Iterator[Finding]:
         if shot.prompt.startswith(("/", "!", "#")):
             yield Finding("error", f"shot {number} begins with {shot.prompt[0]!r}, which is a command for WanGP.")
         if "{" in shot.prompt:
-            yield Finding("warning", f"shot {number} contains {{, which WanGP takes for the place of a variable.")
+            yield Finding("warning", f"shot {number} contains {{, which WanGP reads as the start of a variable.")
 
 
 def _settings(story: Story) -> Iterator[Finding]:
@@ -88,9 +88,11 @@ def _settings(story: Story) -> Iterator[Finding]:
     for where, settings in (("defaults", story.settings), *shots):
         for name in settings:
             if name in OWN or name.startswith(OWN_PREFIX):
-                yield Finding("error", f"{where}: {name} is not to be set here; render decides it for each segment.")
+                yield Finding("error", f"{where}: {name} cannot be set here; render chooses it for each segment.")
             elif name in POSTPROCESSING and settings[name]:
-                yield Finding("error", f"{where}: {name} works on finished videos; use it in WanGP on the joined film.")
+                yield Finding(
+                    "error", f"{where}: {name} works on finished videos; apply it in WanGP to the finished film."
+                )
 
 
 def _svi(film: Film) -> Iterator[Finding]:
@@ -102,34 +104,32 @@ def _svi(film: Film) -> Iterator[Finding]:
             continue
         seen.add(segment.shot)
         if task.get("image_mode") or str(task.get("mode") or "").startswith("edit_"):
-            yield Finding(
-                "error", f"{where}: mode and image_mode are not to be set here; without them WanGP makes clips."
-            )
+            yield Finding("error", f"{where}: do not set mode or image_mode here; WanGP makes clips without them.")
         try:
             motion = motion_frames(task, film.variant.architecture)
         except ValueError as error:
             yield Finding("error", f"{where}: {error}.")
             continue
         if motion is None:
-            yield Finding("error", f"{where}: its settings switch SVI off; the film would drift.")
+            yield Finding("error", f"{where}: its settings turn SVI off; the film would drift.")
         elif motion != film.variant.motion_frames:
             yield Finding(
                 "error",
                 f"{where}: its settings hand {motion} frames from clip to clip, those of the film "
-                f"{film.variant.motion_frames}; choose that by the variant.",
+                f"{film.variant.motion_frames}; choose a variant instead.",
             )
 
 
 def _size(film: Film) -> Iterator[Finding]:
     sizes = {str(task.get("resolution", "")) for task in film.tasks.values()}
     if len(sizes) > 1:
-        yield Finding("error", f"the shots have several resolutions ({', '.join(sorted(sizes))}); a film has one.")
+        yield Finding(
+            "error", f"the shots have different resolutions ({', '.join(sorted(sizes))}); a film has only one."
+        )
     for size in sorted(sizes):
         found = _RESOLUTION.fullmatch(size)
         if not found or any(int(side) % 16 or not int(side) for side in found.groups()):
-            yield Finding(
-                "error", f"the resolution {size!r} has to be WIDTHxHEIGHT in multiples of 16, such as 832x480."
-            )
+            yield Finding("error", f"the resolution {size!r} must be WIDTHxHEIGHT in multiples of 16, such as 832x480.")
 
 
 def _lengths(story: Story, film: Film) -> Iterator[Finding]:
@@ -141,7 +141,7 @@ def _lengths(story: Story, film: Film) -> Iterator[Finding]:
             clips = f"{len(own)} clip{'s' if len(own) > 1 else ''}"
             yield Finding(
                 "note",
-                f"shot {number}: {shot.frames} frames ({shot.frames / FPS:.1f} s) were asked for, whole clips make "
+                f"shot {number}: {shot.frames} frames ({shot.frames / FPS:.1f} s) were asked for; whole clips give "
                 f"{frames} ({frames / FPS:.1f} s, {clips}).",
             )
     clip = maths.clip_frames(story, variant)
@@ -189,7 +189,7 @@ def _disk(film: Film) -> Iterator[Finding]:
     if free < needed + space.RESERVE:
         yield Finding(
             "error",
-            f"the disk of {film.target.parent} has {human_size(free)} left, the film needs {human_size(needed)}.",
+            f"the disk of {film.target.parent} has {human_size(free)} free; the film needs {human_size(needed)}.",
         )
 
 

@@ -32,7 +32,7 @@ def shots_of(text: str) -> tuple[Shot, ...]:
     shots = _timed(joined) if timed else tuple(Shot(plain(prompt)) for prompt in prompts if plain(prompt))
     for number, shot in enumerate(shots, 1):
         if len(shot.prompt) > LONGEST or not is_text(shot.prompt):
-            raise usage(f"Prompt {number} is too long, or holds what is no text. Nothing was started.")
+            raise usage(f"Prompt {number} is too long, or contains characters that are not text. Nothing was started.")
     if not shots:
         raise usage("The story has no prompt. Nothing was started.", 'svi-install render IMAGE "walking | running"')
     return shots
@@ -54,12 +54,12 @@ def _timed(text: str) -> tuple[Shot, ...]:
         start, following = starts[index], starts[index + 1] if index + 1 < len(found) else None
         if following is not None and following <= start:
             raise usage(
-                f"The times of the story do not grow: {match[0]!r} begins at {start:g} s and the next prompt at "
+                f"The times in the story must increase: {match[0]!r} begins at {start:g} s and the next prompt at "
                 f"{following:g} s. Nothing was started."
             )
         own = ends[index]
         if own is not None and own <= start:
-            raise usage(f"The shot {match[0]!r} ends before it begins. Nothing was started.")
+            raise usage(f"The shot {match[0]!r} ends before it starts. Nothing was started.")
         # A gap belongs to the prompt before it; a prompt at the end without a time lasts one clip.
         end = following if following is not None else own
         if index == 0 and start > 0 and lead:

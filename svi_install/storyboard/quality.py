@@ -122,7 +122,9 @@ def define(root: Path, model: Model) -> bool:
         if _parsed(before) == model.definition:
             return False
         if b"svi-install" not in before:
-            raise SviError("finetune", f"{path} is not from svi-install and was left untouched.", "Rename that file.")
+            raise SviError(
+                "finetune", f"{path} was not written by svi-install and was left alone.", "Rename that file."
+            )
     path.parent.mkdir(exist_ok=True)
     write_json(path, model.definition)
     return True

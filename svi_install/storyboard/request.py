@@ -70,11 +70,11 @@ def story_of(request: Request) -> Story:
     """
     if request.source.suffix.lower() in STORIES:
         if request.prompts is not None:
-            raise usage("A story file brings its own prompts. Nothing was started.", "svi-install render story.yaml")
+            raise usage("A story file has its own prompts. Nothing was started.", "svi-install render story.yaml")
         story = yamlfile.read(request.source)
     else:
         if request.prompts is None:
-            raise usage("The prompts are missing. Nothing was started.", 'svi-install render IMAGE "walking | running"')
+            raise usage("There are no prompts. Nothing was started.", 'svi-install render IMAGE "walking | running"')
         # WanGP runs in another folder.
         story = Story(request.source.absolute(), shots_of(_text(request.prompts)))
     changed: dict[str, Any] = {
@@ -86,7 +86,7 @@ def story_of(request: Request) -> Story:
         value = getattr(request, name)
         # Not a number is never below anything.
         if value is not None and not value <= most:
-            raise usage(f"--{name.replace('_', '-')} is {value}, but {most} is the most. Nothing was started.")
+            raise usage(f"--{name.replace('_', '-')} is {value}, but the maximum is {most}. Nothing was started.")
     if request.seconds is not None:
         frames = max(1, round(request.seconds * FPS))
         changed["shots"] = tuple(shot if shot.frames else replace(shot, frames=frames) for shot in story.shots)
@@ -119,15 +119,15 @@ def settings_of(words: Sequence[str]) -> Mapping[str, Any]:
     for word in words:
         name, sign, value = word.partition("=")
         if not sign or not name.strip():
-            raise usage(f"{word!r} is no setting. Nothing was started.", "--set guidance_scale=4")
+            raise usage(f"{word!r} is not a setting. Nothing was started.", "--set guidance_scale=4")
         try:
             found[name.strip()] = json.loads(value, parse_constant=_no_number)
         except ValueError:
             found[name.strip()] = value
         except RecursionError:
-            raise usage(f"The value of --set {name.strip()} is nested too deep. Nothing was started.") from None
+            raise usage(f"The value of --set {name.strip()} is nested too deeply. Nothing was started.") from None
     if not is_list_of_names(found.get(LORAS)):
-        raise usage(f"{LORAS} has to be a list of names. Nothing was started.", f"--set '{LORAS}=[\"NAME\"]'")
+        raise usage(f"{LORAS} must be a list of names. Nothing was started.", f"--set '{LORAS}=[\"NAME\"]'")
     return found
 
 

@@ -106,9 +106,9 @@ def segments_of(story: Story, variant: Variant, takes: Mapping[int, int] | None 
         clips = clips_of(shot, frames, variant.overlap, begins)
         if len(found) + clips > MOST_SEGMENTS:
             raise usage(
-                f"Shot {index + 1} brings the film to {len(found) + clips} clips, but {MOST_SEGMENTS} are the most. "
+                f"Shot {index + 1} brings the film to {len(found) + clips} clips, but the maximum is {MOST_SEGMENTS}. "
                 "Nothing was started.",
-                "Look at the seconds or frames of this shot.",
+                "Check the seconds or frames of this shot.",
             )
         following = story.shots[index + 1] if index + 1 < len(story.shots) else None
         for clip in range(clips):

@@ -120,14 +120,14 @@ class Store:
         for name in names:
             size = regular(folder / name)
             if size is None:
-                return f"{name} is missing" if not _there(folder / name) else f"{name} is no file that can be read"
+                return f"{name} is missing" if not _there(folder / name) else f"{name} is not a readable file"
             if name not in kept:
                 continue
             known = kept[name] if isinstance(kept[name], list) and len(kept[name]) == 2 else [None, None]
             if size != known[0]:
                 return f"{name} has {size} bytes instead of {known[0]}"
             if digest(folder / name) != known[1]:
-                return f"{name} holds something else than it did"
+                return f"{name} has different contents than before"
         return ""
 
     def forget(self, number: int, key: str) -> None:
@@ -215,7 +215,7 @@ def plainly(path: Path, action: str) -> Iterator[None]:
         yield
     except OSError as error:
         known = files.plain(error, path, action)
-        raise SviError(known.code, f"{known.message} Finished segments stay.", known.hint) from error
+        raise SviError(known.code, f"{known.message} Finished segments are kept.", known.hint) from error
 
 
 def regular(path: Path) -> int | None:
@@ -231,10 +231,10 @@ def usable(path: Path) -> None:
     """Make sure that a file can be written without waiting.
 
     Raises:
-        OSError: something that is no file is in its place.
+        OSError: something that is not a file is in its place.
     """
     if _there(path) and regular(path) is None:
-        raise FileExistsError(errno.EEXIST, "something that is no file is in its place")
+        raise FileExistsError(errno.EEXIST, "something that is not a file is in its place")
 
 
 def remove(path: Path) -> None:
@@ -296,7 +296,7 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
     except OSError as error:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise SviError("disk", f"{path} cannot be written: {error.strerror}. Finished segments stay.") from error
+        raise SviError("disk", f"{path} cannot be written: {error.strerror}. Finished segments are kept.") from error
 
 
 def _there(path: Path) -> bool:

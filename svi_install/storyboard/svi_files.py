@@ -32,7 +32,7 @@ def lacking(root: Path) -> str:
         SviError: a file is there and cannot be read.
     """
     if files.read(root / RUNTIME_FOLDER / "__init__.py") is None:
-        return f"the folder {RUNTIME_FOLDER} of SVI is not in it"
+        return f"the folder {RUNTIME_FOLDER} with SVI is missing"
     if files.read(root / FILMS) is None:
         return f"the SVI in it{_version_of(root)} is too old to render films"
     for path in _runtime(root):
@@ -46,7 +46,7 @@ def lacking(root: Path) -> str:
     lost = [path for path, lines in _hooks(root).items() if _misses(root / path, lines)]
     if lost:
         names = " and ".join(filter(None, (", ".join(lost[:-1]), lost[-1])))
-        return f"{names} lost the lines of svi-install; an update of WanGP does that"
+        return f"svi-install's lines are gone from {names}, as happens when WanGP is updated"
     return ""
 
 

@@ -126,6 +126,6 @@ def of_settings(name: str, model: str, architecture: str, settings: Mapping[str,
     except ValueError as error:
         raise usage(f"{name}: {error}. Nothing was started.") from None
     if chosen is None:
-        raise usage(f"SVI is off in the settings of {name}; the film would drift. Nothing was started.")
+        raise usage(f"The settings of {name} turn SVI off; the film would drift. Nothing was started.")
     seam: Seam = "head" if options.keeps_head(architecture) else "tail"
     return Variant(name, model, architecture, dict(settings), chosen.motion_frames, chosen.motion_frames, seam)

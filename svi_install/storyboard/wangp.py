@@ -72,7 +72,7 @@ def find(root: Path, python: Path | None = None, env: Mapping[str, str] = os.env
     if not _HEADLESS.search(text):
         raise SviError(
             "no-headless",
-            f"WanGP {checkout.version} in {root} cannot run without its window (it has no --process). "
+            f"WanGP {checkout.version} in {root} cannot run without its browser window (it has no --process). "
             "Nothing was started.",
             "Update WanGP to 9.8 or newer, then run this command again.",
             EXIT_UNSUPPORTED,
@@ -132,7 +132,7 @@ def python_of(root: Path, python: Path | None, env: Mapping[str, str]) -> Path:
         "no-python",
         f"The Python that runs the WanGP in {root} was not found: not in {', '.join(ENVIRONMENTS[:3])} there, and the "
         "one on the PATH has no mmgp. Nothing was started.",
-        "Activate WanGP's environment (conda activate ...) and run this command again, or name it: --python FILE",
+        "Activate WanGP's environment (conda activate ...) and run this command again, or give its path: --python FILE",
     )
 
 

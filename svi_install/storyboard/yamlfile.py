@@ -71,7 +71,7 @@ def parse(data: Any, folder: Path, name: str = "story.yaml", lines: Lines | None
     defaults = _mapping(defaults, where, (*STORY_KEYS, *BOTH_KEYS))
     image = _file(values, "image", top, folder)
     if image is None:
-        top.wrong("it names no image", "Add a line such as: image: start.png")
+        top.wrong("there is no image", "Add a line such as: image: start.png")
     length = _length(defaults, where)
     return Story(
         image=image,
@@ -95,9 +95,9 @@ def _shots(listed: Any, where: Place, folder: Path, length: int | None) -> tuple
             raise usage(f"{where}: {error.message}", error.hint) from error
         listed = [{"prompt": shot.prompt, **({"frames": shot.frames} if shot.frames else {})} for shot in found]
     if not isinstance(listed, list) or not listed:
-        where.wrong("there are no shots; a list of them is wanted", "Add a list: shots: [{prompt: ...}]")
+        where.wrong("there are no shots", "Add a list: shots: [{prompt: ...}]")
     if len(listed) > MOST_SHOTS:
-        where.wrong(f"there are {len(listed)} shots; more than {MOST_SHOTS} make no film")
+        where.wrong(f"there are {len(listed)} shots; the maximum is {MOST_SHOTS}")
     return tuple(_shot(shot, folder, where.at(index), length) for index, shot in enumerate(listed))
 
 
@@ -108,7 +108,7 @@ def _shot(data: Any, folder: Path, where: Place, length: int | None) -> Shot:
         where.wrong("it has no prompt")
     new_shot = shot.get("new_shot", False)
     if not isinstance(new_shot, bool):
-        where.at("new_shot").wrong(f"it is {shown(new_shot)}, but it can only be true or false")
+        where.at("new_shot").wrong(f"it is {shown(new_shot)}, but it must be true or false")
     own = _length(shot, where)
     image = _file(shot, "image", where, folder)
     return Shot(
@@ -130,9 +130,9 @@ def _mapping(data: Any, where: Place, known: tuple[str, ...] | None) -> Mapping[
         where.wrong(f"it is {shown(data)}, but `name: value` lines are expected here")
     for key in data:
         if not isinstance(key, str):
-            where.wrong(f"{shown(key)} is no name; a name has to be text")
+            where.wrong(f"{shown(key)} is not a name; a name must be text")
         if known is not None and key not in known:
-            where.at(key).wrong("this means nothing here", f"Known here: {', '.join(known)}")
+            where.at(key).wrong("this is not known here", f"Known here: {', '.join(known)}")
     return data
 
 
@@ -140,7 +140,7 @@ def _settings(data: Mapping[str, Any], where: Place, folder: Path) -> Mapping[st
     where = where.at("settings")
     settings = _mapping(data.get("settings") or {}, where, None)
     if not is_list_of_names(settings.get(LORAS)):
-        where.at(LORAS).wrong(f"it is {shown(settings[LORAS])}, but it has to be a list of names")
+        where.at(LORAS).wrong(f"it is {shown(settings[LORAS])}, but it must be a list of names")
     return absolute(settings, folder)
 
 
@@ -149,18 +149,18 @@ def _file(data: Mapping[str, Any], key: str, where: Place, folder: Path) -> Path
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        where.at(key).wrong(f"it is {shown(value)}, but it has to be a file name")
+        where.at(key).wrong(f"it is {shown(value)}, but it must be a file name")
     return folder.absolute() / value
 
 
 def _length(data: Mapping[str, Any], where: Place) -> int | None:
     seconds = data.get("seconds")
     if seconds is not None and data.get("frames") is not None:
-        where.at("seconds").wrong("there are seconds and frames; one of them is enough")
+        where.at("seconds").wrong("it has both seconds and frames; give only one of them")
     if seconds is not None:
         if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds <= MOST_SECONDS:
             where.at("seconds").wrong(
-                f"it is {shown(seconds)}, but it has to be a number above 0, up to {MOST_SECONDS}"
+                f"it is {shown(seconds)}, but it must be a number above 0 and up to {MOST_SECONDS}"
             )
         return max(1, round(seconds * FPS))
     return _optional(data, "frames", where, most=MOST_SECONDS * FPS)
@@ -172,15 +172,15 @@ def _optional(data: Mapping[str, Any], key: str, where: Place, least: int = 1, m
 
 def _whole(value: Any, where: Place, least: int, most: int | None = None) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least or value > (most or value):
-        upper = "" if most is None else f" up to {most}"
-        where.wrong(f"it is {shown(value)}, but it has to be a whole number from {least} on{upper}")
+        limits = f"{least} or more" if most is None else f"{least} to {most}"
+        where.wrong(f"it is {shown(value)}, but it must be a whole number, {limits}")
     return value
 
 
 def _text(data: Mapping[str, Any], key: str, where: Place) -> str | None:
     value = data.get(key)
     if value is not None and not isinstance(value, str):
-        where.at(key).wrong(f"it is {shown(value)}, but it has to be text; put it in quotation marks")
+        where.at(key).wrong(f"it is {shown(value)}, but it must be text; put it in quotation marks")
     return value
 
 
@@ -193,7 +193,7 @@ def _words(data: Mapping[str, Any], key: str, where: Place) -> str | None:
 def _loras(data: Mapping[str, Any], where: Place) -> tuple[Lora, ...]:
     listed, where = data.get("loras") or [], where.at("loras")
     if not isinstance(listed, list):
-        where.wrong("it has to be a list")
+        where.wrong("it must be a list")
     found = []
     for index, entry in enumerate(listed):
         if isinstance(entry, str) and entry:

@@ -89,14 +89,14 @@ def content(path: Path, most: int = SIZE) -> bytes:
     try:
         # A pipe that nobody writes into must not be waited for.
         if not stat.S_ISREG(path.stat().st_mode):
-            raise usage(f"{path} is no file but a folder, a device or a pipe. Nothing was started.")
+            raise usage(f"{path} is not a file but a folder, a device or a pipe. Nothing was started.")
         with path.open("rb") as file:
             data = file.read(most + 1)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise usage(f"{path} cannot be read: {why}. Nothing was started.") from error
     if len(data) > most:
-        raise usage(f"{path} is larger than {most // 1024} KB; that is no story. Nothing was started.")
+        raise usage(f"{path} is larger than {most // 1024} KB, so it is not a story. Nothing was started.")
     return data
 
 
@@ -119,11 +119,11 @@ def read(path: Path) -> tuple[Any, Lines]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         at = Place(path.name, (), {(): data[: error.start].count(b"\n") + 1})
-        at.wrong("this is no UTF-8 text; save the file as UTF-8")
+        at.wrong("this is not UTF-8 text; save the file as UTF-8")
     strange = yaml.reader.Reader.NON_PRINTABLE.search(text)
     if strange:
         at = Place(path.name, (), {(): text[: strange.start()].count("\n") + 1})
-        at.wrong(f"the character {strange[0]!r} cannot stand in YAML")
+        at.wrong(f"the character {strange[0]!r} is not allowed in YAML")
     return _Builder(path.name).build(text)
 
 
@@ -165,15 +165,15 @@ class _Builder:
                 self._take(event, line)
         except self._yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            self._wrong(f"this is no YAML: {error.problem or error.context}", mark.line + 1 if mark else line)
+            self._wrong(f"this is not valid YAML: {error.problem or error.context}", mark.line + 1 if mark else line)
         except self._yaml.YAMLError as error:
-            self._wrong(f"this is no YAML: {error}", line)
+            self._wrong(f"this is not valid YAML: {error}", line)
         return (self._top[0] if self._top else None), self._lines
 
     def _take(self, event: Any, line: int) -> None:
         events = self._yaml.events
         if isinstance(event, events.DocumentStartEvent) and self._top:
-            self._wrong("a second document begins here; a story is one", line)
+            self._wrong("a second document starts here; a story has only one", line)
         if isinstance(event, events.CollectionStartEvent):
             self._begin(event, line)
         elif isinstance(event, events.CollectionEndEvent):
@@ -186,11 +186,11 @@ class _Builder:
     def _begin(self, event: Any, line: int) -> None:
         mapping = isinstance(event, self._yaml.events.MappingStartEvent)
         if event.tag not in (None, "!", _TAG + ("map" if mapping else "seq")):
-            self._wrong(f"the tag {shown(event.tag)} means nothing here", line)
+            self._wrong(f"the tag {shown(event.tag)} is not known here", line)
         if self._open and self._open[-1].mapping and self._open[-1].key is None:
-            self._wrong("a name has to be text, not a list or a group", line)
+            self._wrong("a name must be text, not a list or a group", line)
         if len(self._open) == DEPTH:
-            self._wrong(f"values lie in each other more than {DEPTH} deep", line)
+            self._wrong(f"values are nested more than {DEPTH} levels deep", line)
         place = self._place()
         self._lines.setdefault(place, line)
         before = (self._values, self._characters)
@@ -231,17 +231,19 @@ class _Builder:
             frame.key = "<<"
             return
         if kind != "str":
-            self._wrong(f"{shown(event.value)} is no name; a name has to be text, in quotation marks if need be", line)
+            self._wrong(
+                f"{shown(event.value)} is not a name; a name must be text, in quotation marks if necessary", line
+            )
         frame.key = self._text(event.value, line)
         if event.anchor:
             self._anchors[event.anchor] = (frame.key, 1, len(frame.key))
         self._count(1, len(frame.key), line)
         if frame.key in frame.entries:
-            self._wrong("this stands here twice", line)
+            self._wrong("this is here twice", line)
 
     def _alias(self, anchor: str, line: int) -> None:
         if anchor not in self._anchors:
-            self._wrong(f"*{shown(anchor).strip(chr(39))} refers to itself, or to nothing", line)
+            self._wrong(f"*{shown(anchor).strip(chr(39))} refers to itself or to nothing", line)
         value, values, characters = self._anchors[anchor]
         self._count(values, characters, line)
         frame = self._open[-1] if self._open else None
@@ -276,9 +278,9 @@ class _Builder:
         if kind in ("int", "float"):
             return self._number(kind, text, line)
         if kind == "timestamp":
-            self._wrong(f"{text} is a date for YAML; put it in quotation marks", line)
+            self._wrong(f"{text} is a date to YAML; put it in quotation marks", line)
         if kind not in ("str", "value", "merge"):
-            self._wrong(f"the tag {shown(kind)} means nothing here", line)
+            self._wrong(f"the tag {shown(kind)} is not known here", line)
         return self._text(text, line)
 
     def _number(self, kind: str, text: str, line: int) -> Any:
@@ -288,23 +290,23 @@ class _Builder:
         try:
             number = self._helper.construct_yaml_int(node) if kind == "int" else self._helper.construct_yaml_float(node)
         except (ValueError, IndexError, OverflowError):
-            self._wrong(f"{shown(text)} is no number", line)
+            self._wrong(f"{shown(text)} is not a number", line)
         if not math.isfinite(number):
-            self._wrong(f"{text} is no number that anything can be made of", line)
+            self._wrong(f"{text} is not a usable number", line)
         return number
 
     def _text(self, text: str, line: int) -> str:
         if len(text) > LONGEST:
             self._wrong(f"this text is longer than {LONGEST} characters", line)
         if not is_text(text):
-            self._wrong("there is a character in it that is no text", line)
+            self._wrong("it contains a character that is not text", line)
         return text
 
     def _count(self, values: int, characters: int, line: int) -> None:
         self._values += values
         self._characters += characters
         if self._values > VALUES or self._characters > CHARACTERS:
-            self._wrong("the story becomes too large here, with all that its aliases repeat", line)
+            self._wrong("the story becomes too large here, counting everything that its aliases repeat", line)
 
     def _place(self) -> Path_:
         if not self._open:

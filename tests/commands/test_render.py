@@ -13,6 +13,7 @@ from svi_install.cli import main
 from svi_install.commands import render
 from svi_install.storyboard import hardware
 from svi_install.storyboard.hardware import Card
+from svi_install.storyboard.model_choice import RenderOptions
 from svi_install.storyboard.task import fields_of
 from svi_install.storyboard.variants import variant_of
 from tests.loras.conftest import svi_file
@@ -79,7 +80,7 @@ def test_lint_in_words(capsys: pytest.CaptureFixture[str], root: Path, image: Pa
     assert code == 0
     assert "2 segments, 17 frames" in out
     assert "1 x 9 = 9 frames, 0.6 s, seed 7  one" in out
-    assert "2 segments are to be made" in out
+    assert "2 segments to make" in out
 
 
 def test_dry_run(capsys: pytest.CaptureFixture[str], root: Path, image: Path, tmp_path: Path) -> None:
@@ -181,7 +182,7 @@ def test_the_module_prints_nothing_by_itself(
 
     settings = ("activated_loras=[]", "loras_multipliers=")
     request = Request(image, "one", resolution="64x32", clip_frames=9, steps=1, settings=settings)
-    result = render.render(root, request, render.How())
+    result = render.render(root, request, RenderOptions())
     assert (result.command, result.status) == ("render", "done")
     assert capsys.readouterr().out == ""
 
@@ -205,7 +206,7 @@ def test_the_time_is_known_after_the_first_segment(
     words = (image, "one | two", "--wangp", root, *SMALL, *NO_LORAS)
     run(capsys, *words)
     _, result = run(capsys, image, "one | two | three", *words[2:], "--lint")
-    assert re.match(r"1 segment is to be made, about \d+ s at \d+ s each", result["notes"][0])
+    assert re.match(r"1 segment to make, about \d+ s at \d+ s each", result["notes"][0])
     _, result = run(capsys, *words, "--lint")
     assert "only joins them" in result["notes"][0]
     assert [each["finished"] for each in result["film"]["segments"]] == [True, True]

@@ -215,7 +215,7 @@ def test_what_goes_wrong_is_said_and_nothing_is_lost(studio: Studio, story: Stor
     with pytest.raises(SviError) as caught:
         studio.make(story("one", prompt, "three"))
     assert caught.value.code == code
-    assert "Finished segments stay" in caught.value.message
+    assert "Finished segments are kept" in caught.value.message
     assert not studio.target.exists()
     assert studio.make(story()) == [2, 3]
 
@@ -239,7 +239,7 @@ def test_a_clip_without_svi_is_stopped_at_its_first_step(studio: Studio, story: 
     with pytest.raises(SviError) as caught:
         studio.make(story("one", "silent slow", "three", steps=200))
     assert caught.value.code == "svi-off"
-    assert "makes segment 2 without SVI" in caught.value.message
+    assert "made segment 2 without SVI" in caught.value.message
     assert not [each for each in studio.progress if each.segment == 2 and each.step]
 
 
@@ -252,7 +252,7 @@ def test_other_work_than_denoising_proves_nothing(studio: Studio, story: Stories
 
 def test_a_runtime_that_leaves_no_mark(studio: Studio, story: Stories) -> None:
     studio.wangp = replace(studio.wangp, says_begun=False)
-    with pytest.raises(SviError, match="all of SVI is in it") as caught:
+    with pytest.raises(SviError, match="SVI is fully installed in it") as caught:
         studio.make(story("one", "silent"))
     assert "It said: [SVI Mode] off: a line is missing" in caught.value.message
     assert caught.value.hint == f"svi-install doctor {studio.root}"
@@ -263,7 +263,7 @@ def test_reasons_of_an_earlier_run_are_not_repeated(studio: Studio, story: Stori
         studio.make(story("silent"))
     (studio.root / "declares").touch()
     studio.wangp = replace(studio.wangp, fields=False)
-    with pytest.raises(SviError, match="all of SVI is in it") as caught:
+    with pytest.raises(SviError, match="SVI is fully installed in it") as caught:
         studio.make(story("one"))
     assert "a line is missing" not in caught.value.message
 

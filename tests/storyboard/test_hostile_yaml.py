@@ -35,9 +35,9 @@ INNER = "      "
 # Name: what the file holds, and what the message has to say.
 CASES: dict[str, tuple[str | bytes, str]] = {
     # Depth, size, repetition.
-    "deep lists": ("[" * 100_000, "line 1, .*20 deep"),
-    "deep groups": ("{a: " * 50_000, "20 deep"),
-    "deep block lists": ("- " * 50_000 + "x", "20 deep"),
+    "deep lists": ("[" * 100_000, "line 1, .*20 levels deep"),
+    "deep groups": ("{a: " * 50_000, "20 levels deep"),
+    "deep block lists": ("- " * 50_000 + "x", "20 levels deep"),
     "deep settings": (
         DEFAULTS + "settings: {x: " + "[" * 3000 + "]" * 3000 + "}",
         "line 4, defaults, settings, x.*deep",
@@ -47,7 +47,7 @@ CASES: dict[str, tuple[str | bytes, str]] = {
         DEFAULTS + "settings:\n" + "".join(f"    {line}\n" for line in BOMB.splitlines()),
         "line 9, defaults, settings, e, entry 2.*too large",
     ),
-    "a bomb of merges": (TOP + "a: &a {x: 1}\n" + MERGES + "shots: [one]\n", "too large|means nothing"),
+    "a bomb of merges": (TOP + "a: &a {x: 1}\n" + MERGES + "shots: [one]\n", "too large|not known here"),
     "long text by aliases": (
         TOP + f"shots: [&a {'x' * 9000}, " + ", ".join(["*a"] * 5000) + "]",
         "line 2, shot 112: the story becomes too large",
@@ -74,8 +74,8 @@ CASES: dict[str, tuple[str | bytes, str]] = {
         SHOT + "{prompt: a, seconds: 86400}\n" + "- {prompt: a, seconds: 86400}\n" * 3,
         "Shot 2 brings.*clips",
     ),
-    "not a number": (SHOT + "{prompt: a, seconds: .nan}", "line 4, shot 2, seconds: .nan is no number"),
-    "infinite": (SHOT + "{prompt: a, seconds: .inf}", "shot 2, seconds: .inf is no number"),
+    "not a number": (SHOT + "{prompt: a, seconds: .nan}", "line 4, shot 2, seconds: .nan is not a usable number"),
+    "infinite": (SHOT + "{prompt: a, seconds: .inf}", "shot 2, seconds: .inf is not a usable number"),
     "minus infinite": (DEFAULTS + "settings: {x: -.inf}", "line 4, defaults, settings, x: -.inf"),
     "an overflow": (DEFAULTS + "settings: {x: 1.0e+999}", "defaults, settings, x: 1.0e.999"),
     "numbers of base 60": (SHOT + "{prompt: a, seed: " + ":".join(["59"] * 2000) + "}", "shot 2, seed: the number"),
@@ -85,25 +85,25 @@ CASES: dict[str, tuple[str | bytes, str]] = {
     "half a step": (SHOT + "{prompt: a, steps: 1.5}", "shot 2, steps: it is 1.5"),
     "huge clips": (DEFAULTS + "clip_frames: 1000000", "line 4, defaults, clip_frames: it is 1000000"),
     "a huge resolution": (DEFAULTS + f"resolution: {NINES}x{NINES}", "resolution"),
-    "a resolution of text": (DEFAULTS + "resolution: wide", "resolution 'wide' has to be WIDTHxHEIGHT"),
+    "a resolution of text": (DEFAULTS + "resolution: wide", "resolution 'wide' must be WIDTHxHEIGHT"),
     "a resolution as a number": (DEFAULTS + "resolution: 832", "line 4, defaults, resolution: it is 832"),
     # Kinds of values.
     "a date as a prompt": (SHOT + "2024-01-01", "line 4, shot 2: 2024-01-01 is a date"),
     "a time in settings": (DEFAULTS + "settings: {x: 2001-12-14t21:59:43.10-05:00}", "settings, x: .* is a date"),
     "a date that is none": (SHOT + "{prompt: 2024-99-99}", "shot 2, prompt: 2024-99-99 is a date"),
     "a date as an image": ("image: 2024-01-01\nshots: [a]", "line 1, image: 2024-01-01 is a date"),
-    "number names": (DEFAULTS + "settings: {1: 2, a: 3}", "line 4, defaults, settings: '1' is no name"),
-    "a name that is true": (SHOT + "{prompt: a, yes: 1}", "shot 2: 'yes' is no name"),
-    "a name that is nothing": (SHOT + "{prompt: a, ~: 1}", "shot 2: '~' is no name"),
-    "a name that is a list": (SHOT + "{prompt: a, [1]: 1}", "shot 2: a name has to be text"),
-    "a name that is a group": ("? {a: 1}\n: 2\n", "line 1: a name has to be text"),
-    "a name that is a date": (SHOT + "{prompt: a, 2024-01-01: 1}", "shot 2: '2024-01-01' is no name"),
-    "a name twice": (SHOT + "{prompt: a, prompt: b}", "line 4, shot 2, prompt: this stands here twice"),
-    "a tag of Python": (SHOT + "!!python/object/apply:os.system [ls]", "line 4, shot 2: the tag .* means nothing"),
+    "number names": (DEFAULTS + "settings: {1: 2, a: 3}", "line 4, defaults, settings: '1' is not a name"),
+    "a name that is true": (SHOT + "{prompt: a, yes: 1}", "shot 2: 'yes' is not a name"),
+    "a name that is nothing": (SHOT + "{prompt: a, ~: 1}", "shot 2: '~' is not a name"),
+    "a name that is a list": (SHOT + "{prompt: a, [1]: 1}", "shot 2: a name must be text"),
+    "a name that is a group": ("? {a: 1}\n: 2\n", "line 1: a name must be text"),
+    "a name that is a date": (SHOT + "{prompt: a, 2024-01-01: 1}", "shot 2: '2024-01-01' is not a name"),
+    "a name twice": (SHOT + "{prompt: a, prompt: b}", "line 4, shot 2, prompt: this is here twice"),
+    "a tag of Python": (SHOT + "!!python/object/apply:os.system [ls]", "line 4, shot 2: the tag .* not known here"),
     "a binary": (SHOT + "{prompt: !!binary aGk=}", "shot 2, prompt: the tag 'binary'"),
     "a set": (SHOT + "{prompt: a, settings: !!set {x}}", "shot 2, settings: the tag"),
     "an own tag": (SHOT + "!mine x", "line 4, shot 2: the tag '!mine'"),
-    "a number by a tag": (SHOT + "{prompt: a, seed: !!int x}", "shot 2, seed: 'x' is no number"),
+    "a number by a tag": (SHOT + "{prompt: a, seed: !!int x}", "shot 2, seed: 'x' is not a number"),
     "nothing as a shot": (SHOT + "~", "line 4, shot 2: it is None"),
     "a list as a shot": (SHOT + "[a, b]", "line 4, shot 2: it is a list"),
     "a group as a prompt": (SHOT + "{prompt: {a: 1}}", "shot 2, prompt: it is a group of values"),
@@ -125,17 +125,20 @@ CASES: dict[str, tuple[str | bytes, str]] = {
     "text": ("just text", "line 1: it is 'just text'"),
     "a bell": ("image: a\x07", "line 1: the character"),
     "a null byte": (b"image: a\nshots: [\0]", "line 2: the character"),
-    "a null in quotes": (SHOT + '{prompt: "a\\0"}', "line 4, shot 2, prompt: there is a character"),
-    "half a character": (SHOT + '{prompt: "\\ud800"}', "line 4, shot 2, prompt: there is a character|no YAML"),
-    "Latin-1": (SHOT.encode() + "Gr\u00fc\u00dfe".encode("latin-1"), "line 4: this is no UTF-8"),
-    "UTF-16": ((SHOT + "x").encode("utf-16"), "line 1: this is no UTF-8"),
-    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "line 1: this is no UTF-8"),
-    "an open quote": (SHOT + "'a\n\n", "shot 2: this is no YAML"),
-    "an open list": (TOP + "shots: [a", "line 3, shot 2: this is no YAML"),
-    "a tab": (TOP + "shots:\n\t- a", "this is no YAML"),
-    "a colon too many": (SHOT + "a: b: c", "line 4, shot 2: this is no YAML"),
-    "an unknown directive": ("%YAML 9.9\n---\nimage: a", "no YAML|means nothing|no shots"),
-    "an unknown key": (SHOT + "{prompt: a, second: 3}", "line 4, shot 2, second: this means nothing"),
+    "a null in quotes": (SHOT + '{prompt: "a\\0"}', "line 4, shot 2, prompt: it contains a character"),
+    "half a character": (
+        SHOT + '{prompt: "\\ud800"}',
+        "line 4, shot 2, prompt: it contains a character|not valid YAML",
+    ),
+    "Latin-1": (SHOT.encode() + "Gr\u00fc\u00dfe".encode("latin-1"), "line 4: this is not UTF-8"),
+    "UTF-16": ((SHOT + "x").encode("utf-16"), "line 1: this is not UTF-8"),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "line 1: this is not UTF-8"),
+    "an open quote": (SHOT + "'a\n\n", "shot 2: this is not valid YAML"),
+    "an open list": (TOP + "shots: [a", "line 3, shot 2: this is not valid YAML"),
+    "a tab": (TOP + "shots:\n\t- a", "this is not valid YAML"),
+    "a colon too many": (SHOT + "a: b: c", "line 4, shot 2: this is not valid YAML"),
+    "an unknown directive": ("%YAML 9.9\n---\nimage: a", "not valid YAML|not known here|no shots"),
+    "an unknown key": (SHOT + "{prompt: a, second: 3}", "line 4, shot 2, second: this is not known here"),
 }
 
 
@@ -179,7 +182,7 @@ def test_what_is_no_file(folder: Path, kind: str) -> None:
     else:
         path.symlink_to("/dev/zero" if "device" in kind else folder / "nothing")
     with fault("hostile story file"):
-        with pytest.raises(SviError, match=r"is no file|cannot be read") as caught:
+        with pytest.raises(SviError, match=r"is not a file|cannot be read") as caught:
             look(path)
         assert caught.value.exit_code == 2
 

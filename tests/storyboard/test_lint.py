@@ -33,9 +33,9 @@ def test_lengths_are_rounded_to_whole_clips(story: Stories, tmp_path: Path) -> N
     tale = story(shots=(Shot("a", frames=20), Shot("b", frames=17), Shot("c", frames=4)), clip_frames=10)
     texts = [each.text for each in look(tale, tmp_path)]
     assert texts == [
-        "shot 1: 20 frames (1.2 s) were asked for, whole clips make 17 (1.1 s, 2 clips).",
-        "shot 2: 17 frames (1.1 s) were asked for, whole clips make 16 (1.0 s, 2 clips).",
-        "shot 3: 4 frames (0.2 s) were asked for, whole clips make 8 (0.5 s, 1 clip).",
+        "shot 1: 20 frames (1.2 s) were asked for; whole clips give 17 (1.1 s, 2 clips).",
+        "shot 2: 17 frames (1.1 s) were asked for; whole clips give 16 (1.0 s, 2 clips).",
+        "shot 3: 4 frames (0.2 s) were asked for; whole clips give 8 (0.5 s, 1 clip).",
         "clips have 9 frames: WanGP makes 4k+1, not 10.",
     ]
     assert {each.level for each in look(tale, tmp_path)} == {"note"}
@@ -60,9 +60,9 @@ def test_settings_that_render_decides(story: Stories, tmp_path: Path, name: str)
 @pytest.mark.parametrize(
     ("variant", "settings", "why"),
     [
-        ("shot", {"svi_mode": False}, "switch SVI off"),
-        ("shot", {"svi_variant": "off"}, "switch SVI off"),
-        ("pro", {"svi_clip_seeds": "off"}, "switch SVI off"),
+        ("shot", {"svi_mode": False}, "turn SVI off"),
+        ("shot", {"svi_variant": "off"}, "turn SVI off"),
+        ("pro", {"svi_clip_seeds": "off"}, "turn SVI off"),
         ("shot", {"svi_variant": "fast"}, "can only be"),
         ("pro", {"svi_clip_seeds": "maybe"}, "can only be on or off"),
         ("shot", {"svi_num_motion_frames": 5}, "hand 5 frames from clip to clip, those of the film 1"),
@@ -93,7 +93,7 @@ def test_resolutions(story: Stories, tmp_path: Path, size: str) -> None:
 
 def test_one_resolution_for_all(story: Stories, tmp_path: Path) -> None:
     tale = story(shots=(Shot("a"), Shot("b", settings={"resolution": "96x64"})))
-    assert any("several resolutions" in text for text in errors(tale, tmp_path))
+    assert any("different resolutions" in text for text in errors(tale, tmp_path))
 
 
 def test_end_images_are_for_pro(story: Stories, tmp_path: Path, image: Path) -> None:
@@ -105,7 +105,7 @@ def test_end_images_are_for_pro(story: Stories, tmp_path: Path, image: Path) -> 
 def test_no_picture(story: Stories, tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("no picture")
-    assert any("no picture" in text for text in errors(replace(story(), image=path), tmp_path))
+    assert any("not a picture" in text for text in errors(replace(story(), image=path), tmp_path))
 
 
 def test_loras(story: Stories, tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_what_was_made_without_a_file_is_not_kept_by_the_next_run(home: Path, wa
 
 
 def test_an_image_that_changes_while_it_is_planned(home: Path, tmp_path: Path) -> None:
-    with pytest.raises(SviError, match="was changed") as caught:
+    with pytest.raises(SviError, match="changed while") as caught:
         images.keep(Store(tmp_path), {str(home / "start.png"): "0" * 64})
     assert caught.value.code == "image-changed"
 
@@ -171,7 +171,7 @@ def test_what_is_no_image(home: Path, kind: str) -> None:
         path.mkdir()
     else:
         path.symlink_to("/dev/zero")
-    with pytest.raises(SviError, match="it is no file"):
+    with pytest.raises(SviError, match="it is not a file"):
         images.address(path)
 
 
@@ -263,7 +263,7 @@ def test_a_person_is_asked(
     assert answer(False) == 2
     assert (home / "film.mp4").read_bytes() == b"a person's own film"
     assert answer(True) == 0
-    assert asked == [f"{home / 'film.mp4'} is there already, and it is not this film's. Replace it?"] * 2
+    assert asked == [f"{home / 'film.mp4'} already exists and is not part of this film. Replace it?"] * 2
     assert answer(False) == 0
     assert len(asked) == 2
 
@@ -326,7 +326,7 @@ def test_a_place_for_no_film(home: Path, wangp_root: Path, render: Render, targe
 
 def test_a_folder_that_cannot_be_written(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with pytest.raises(SviError, match="Nothing can be written into the folder"):
+    with pytest.raises(SviError, match="The folder cannot be written to:"):
         delivery.look(home / "film.mp4", Store(home / "film.svi"))
 
 
@@ -336,7 +336,7 @@ def test_a_file_that_appears_while_the_film_is_made(home: Path) -> None:
     made, target = store.root / "film.mp4", delivery.look(home / "film.mp4", store)
     made.write_bytes(b"film")
     foreign(home / "film.mp4")
-    with pytest.raises(SviError, match="Another program has written") as caught:
+    with pytest.raises(SviError, match="Another program wrote") as caught:
         delivery.put(made, target, store)
     assert str(made) in caught.value.message
     assert (made.read_bytes(), (home / "film.mp4").read_bytes()) == (b"film", b"a person's own film")

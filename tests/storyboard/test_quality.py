@@ -68,7 +68,7 @@ def test_the_definition_is_written_once(wangp: WanGP) -> None:
     assert json.loads(path.read_text()) == model.definition
     assert quality.define(wangp.root, model) is False
     path.write_text("{}")
-    with pytest.raises(SviError, match="not from svi-install"):
+    with pytest.raises(SviError, match="not written by svi-install"):
         quality.define(wangp.root, model)
     assert path.read_text() == "{}"
     path.write_text('{"model": {"description": "Added by svi-install, an older one"}}')

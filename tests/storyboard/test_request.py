@@ -42,7 +42,7 @@ def test_the_command_line_wins_over_the_story_file(tmp_path: Path) -> None:
 
 
 def test_missing_or_superfluous_prompts(tmp_path: Path) -> None:
-    with pytest.raises(SviError, match="prompts are missing"):
+    with pytest.raises(SviError, match="There are no prompts"):
         story_of(Request(Path("a.png")))
     with pytest.raises(SviError, match="brings its own prompts"):
         story_of(Request(tmp_path / "story.yml", "one"))
@@ -51,7 +51,7 @@ def test_missing_or_superfluous_prompts(tmp_path: Path) -> None:
 def test_settings() -> None:
     words = ("a=1", "b=text", 'c=["x"]', "d=", "e=1;0 0;1")
     assert settings_of(words) == {"a": 1, "b": "text", "c": ["x"], "d": "", "e": "1;0 0;1"}
-    with pytest.raises(SviError, match="is no setting"):
+    with pytest.raises(SviError, match="is not a setting"):
         settings_of(("steps",))
 
 
@@ -85,10 +85,10 @@ def test_where_the_film_goes(tmp_path: Path) -> None:
         ({"steps": 10**9}, "--steps is 1000000000"),
         ({"clip_frames": 10**6}, "--clip-frames is 1000000"),
         ({"settings": ("x=" + "[" * 100_000,)}, "nested too deep"),
-        ({"settings": ("activated_loras=x",)}, "has to be a list of names"),
-        ({"settings": ("activated_loras=[1]",)}, "has to be a list of names"),
+        ({"settings": ("activated_loras=x",)}, "must be a list of names"),
+        ({"settings": ("activated_loras=[1]",)}, "must be a list of names"),
         ({"prompts": "x" * 20_000}, "Prompt 1 is too long"),
-        ({"prompts": "one | \udcff"}, "Prompt 2 .* no text"),
+        ({"prompts": "one | \udcff"}, "Prompt 2 .* not text"),
         ({"prompts": "[0s: a] [" + "9" * 400 + "s: b] [1s: c]"}, "do not grow|lasts more"),
         ({"prompts": "[0s: a] [" + "9" * 400 + "s: b]"}, "lasts more than"),
         ({"prompts": "missing.txt"}, "missing.txt cannot be read"),

@@ -91,5 +91,5 @@ def test_ctrl_c(wangp_root: Path, image: Path, ffmpeg_program: Path, tmp_path: P
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=PATIENCE)
     assert running.returncode == 130
-    assert "of 3 segments are finished and stay" in said
-    assert "goes on with the first missing one" in said
+    assert "of 3 segments are finished and kept" in said
+    assert "to continue with the first missing one" in said

@@ -56,7 +56,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 
 
 def test_settings_without_svi() -> None:
-    with pytest.raises(SviError, match="SVI is off"):
+    with pytest.raises(SviError, match="turn SVI off"):
         of_settings("mine", "i2v", "i2v", {"svi_mode": False})
     with pytest.raises(SviError, match="motion frames"):
         of_settings("mine", "i2v", "i2v", {"svi_mode": True, "svi_num_motion_frames": "many"})

@@ -66,14 +66,14 @@ def test_shots_as_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        ({"shots": ["a"]}, "names no image"),
+        ({"shots": ["a"]}, "there is no image"),
         ({"image": "a.png"}, "there are no shots"),
         ({"image": "a.png", "shots": []}, "there are no shots"),
         ([], "expected"),
-        ({"image": "a.png", "shots": ["a"], "title": "x"}, "title: this means nothing"),
-        ({"image": "a.png", "shots": [{"prompt": "a", "lenght": 3}]}, "shot 1, lenght: this means nothing"),
+        ({"image": "a.png", "shots": ["a"], "title": "x"}, "title: this is not known here"),
+        ({"image": "a.png", "shots": [{"prompt": "a", "lenght": 3}]}, "shot 1, lenght: this is not known here"),
         ({"image": "a.png", "shots": ["a", {"prompt": " "}]}, "shot 2: it has no prompt"),
-        ({"image": "a.png", "shots": [{"prompt": "a", "frames": 0}]}, "from 1 on"),
+        ({"image": "a.png", "shots": [{"prompt": "a", "frames": 0}]}, "a whole number, 1 to"),
         ({"image": "a.png", "shots": [{"prompt": "a", "frames": 5, "seconds": 2}]}, "one of them"),
         ({"image": "a.png", "shots": [{"prompt": "a", "seconds": "3"}]}, "number above 0"),
         ({"image": "a.png", "shots": [{"prompt": "a", "seconds": -3}]}, "number above 0"),
@@ -82,7 +82,7 @@ def test_shots_as_text(tmp_path: Path) -> None:
         ({"image": "a.png", "shots": [{"prompt": "a", "end_image": 3}]}, "file name"),
         ({"image": "a.png", "shots": [{"prompt": "a", "loras": "x"}]}, "a list"),
         ({"image": "a.png", "shots": [{"prompt": "a", "loras": [3]}]}, "not 3"),
-        ({"image": "a.png", "shots": ["a"], "defaults": {"resolution": 480}}, "has to be text"),
+        ({"image": "a.png", "shots": ["a"], "defaults": {"resolution": 480}}, "must be text"),
         ({"image": "a.png", "shots": ["a"], "defaults": {"settings": [1]}}, "expected"),
     ],
 )
@@ -95,7 +95,7 @@ def test_nonsense_is_named(data: object, why: str, tmp_path: Path) -> None:
 def test_no_yaml(tmp_path: Path) -> None:
     path = tmp_path / "story.yaml"
     path.write_text("shots: [a", "utf-8")
-    with pytest.raises(SviError, match=r"story\.yaml, line 2, shot 2: this is no YAML"):
+    with pytest.raises(SviError, match=r"story\.yaml, line 2, shot 2: this is not valid YAML"):
         read(path)
     with pytest.raises(SviError, match="cannot be read"):
         read(tmp_path / "missing.yaml")

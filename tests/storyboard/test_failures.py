@@ -37,7 +37,7 @@ def root(tmp_path: Path) -> Path:
 def test_what_wangp_said_in_plain_words(root: Path, said: list[str], code: int | None, expected: str) -> None:
     error = explain(said, code, root)
     assert error.code == expected
-    assert "Finished segments stay" in error.message
+    assert "Finished segments are kept" in error.message
     assert error.exit_code == 1
 
 
@@ -84,7 +84,7 @@ def test_one_smaller_setting_at_a_time() -> None:
         "resolution 640x368",
         "clip-frames 49",
     ]
-    assert "too small for this model" in hints[-1]
+    assert "too large for this computer" in hints[-1]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_what_is_installed_is_not_to_be_installed(root: Path) -> None:
     for said in ([], [OFF]):
         error = without_svi("WanGP made segment 3 without SVI", root, said)
         assert error.code == "svi-off"
-        assert error.message.startswith("WanGP made segment 3 without SVI, although all of SVI is in it.")
+        assert error.message.startswith("WanGP made segment 3 without SVI, although SVI is fully installed in it.")
         assert error.hint == f'svi-install doctor "{root}"'
         assert "run svi-install again" not in error.message
     assert "this WanGP has no function x" in error.message
@@ -128,12 +128,12 @@ def test_svi_that_was_lost_meanwhile(root: Path) -> None:
     text = (root / "wgp.py").read_text()
     (root / "wgp.py").write_text(text.replace(HOOKS["wgp.py"][0], ""))
     error = without_svi("WanGP made segment 3 without SVI", root, [OFF])
-    assert "wgp.py lost the lines of svi-install" in error.message
+    assert "svi-install's lines are gone from wgp.py" in error.message
     assert str(root) in error.hint
 
 
 def test_an_svi_of_another_version(root: Path) -> None:
     (root / RUNTIME_FOLDER / "version.py").write_text('__version__ = "0.0.9"\n')
     error = without_svi("WanGP made segment 3 without SVI", root, [OFF])
-    assert "version 0.0.9, not that of this svi-install" in error.message
+    assert "version 0.0.9, which does not match this svi-install" in error.message
     assert error.hint == f'svi-install "{root}"'

@@ -16,14 +16,14 @@ T4 = Card("Tesla T4", 15.0, 7.5)
 def test_a_t4_of_colab() -> None:
     """12.7 GB of RAM: nothing may be pinned there."""
     choice = choose(T4, 12.7, two_experts=False)
-    assert (choice.profile, choice.smaller_profile) == (3.5, 5)
+    assert choice.profile == 3.5
     assert choice.options() == ("--profile", "3.5", "--attention", "sdpa", "--fp16")
     assert choice.quality == "Q4_K_M"
 
 
 def test_a_wangp_without_profile_35() -> None:
     choice = choose(T4, 12.7, two_experts=False, profiles_35=False)
-    assert (choice.profile, choice.smaller_profile) == (5, None)
+    assert choice.profile == 5
 
 
 @given(ram=st.floats(4, 29), memory=st.floats(6, 48), two=st.booleans(), known=st.booleans())

@@ -57,7 +57,7 @@ def test_the_lines_that_are_looked_for_are_those_that_an_install_writes(path: st
 def test_each_hook(root: Path, path: str, line: str) -> None:
     text = (root / path).read_text()
     (root / path).write_text(text.replace(line, "gone("))
-    assert f"{path} lost the lines of svi-install" in refused(root).message
+    assert f"svi-install's lines are gone from {path}" in refused(root).message
     (root / path).write_text(text)
     assert svi_files.lacking(root) == ""
 
@@ -65,7 +65,7 @@ def test_each_hook(root: Path, path: str, line: str) -> None:
 def test_all_files_that_lost_hooks_are_named(root: Path) -> None:
     for path in ("models/wan/any2video.py", "models/wan/modules/model.py"):
         (root / path).write_text("")
-    assert "models/wan/any2video.py and models/wan/modules/model.py lost" in refused(root).message
+    assert "gone from models/wan/any2video.py and models/wan/modules/model.py" in refused(root).message
 
 
 @pytest.mark.parametrize("path", FILES)
@@ -81,8 +81,8 @@ def test_each_file_of_the_runtime(root: Path, path: str) -> None:
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
-        (shutil.rmtree, "the folder svi_wangp of SVI is not in it"),
-        (lambda folder: (folder / "__init__.py").unlink(), "the folder svi_wangp of SVI is not in it"),
+        (shutil.rmtree, "the folder svi_wangp with SVI is missing"),
+        (lambda folder: (folder / "__init__.py").unlink(), "the folder svi_wangp with SVI is missing"),
         (lambda folder: (folder / "segment.py").unlink(), "too old to render films"),
     ],
 )
@@ -94,7 +94,7 @@ def test_no_runtime_or_an_old_one(root: Path, spoil: Callable[[Path], object], w
 def test_the_installed_runtime_says_which_lines_it_needs(root: Path) -> None:
     path = root / RUNTIME_FOLDER / "wgp.py"
     path.write_text(path.read_text().replace(f'"{hooked.HOOKS["wgp.py"][0]}"', '"another_name.attach("'))
-    assert "wgp.py lost" in refused(root).message
+    assert "gone from wgp.py" in refused(root).message
     with (root / "wgp.py").open("a") as file:
         file.write("# another_name.attach(\n")
     assert svi_files.lacking(root) == ""

@@ -65,8 +65,8 @@ def test_framepack_over_several_lines() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("[3s: a] [1s: b]", "do not grow"),
-        ("[1s: a] [1s: b]", "do not grow"),
+        ("[3s: a] [1s: b]", "must increase"),
+        ("[1s: a] [1s: b]", "must increase"),
         ("[2s-1s: a]", "ends before"),
         ("[1s: ]", "no prompt"),
     ],
