@@ -1,7 +1,9 @@
 """SVI for WanGP: what the hook lines that svi-install adds to WanGP call.
 
-This folder is copied into a WanGP checkout as ``svi_wangp``. It uses nothing but the standard library and the torch
-that WanGP itself has loaded. When SVI is off, every function here hands its input through untouched.
+In: WanGP's own objects, at the places of the hooks. Out: the same, changed for SVI where SVI is on; when it is off,
+every function here hands its input through untouched. This folder is copied into a WanGP checkout as ``svi_wangp``. It
+uses nothing but the standard library and the torch that WanGP itself has loaded, and writes only what `render` asked
+for.
 """
 
 from __future__ import annotations

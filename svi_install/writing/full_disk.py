@@ -14,8 +14,8 @@ from pathlib import Path
 from ..errors import SviError
 from ..writing.change import Change, Plan
 from . import files, receipt, targets
+from .receipt import TIGHT as MARK
 from .receipt import Patched
-from .recovery import TIGHT as MARK
 
 _BLOCK = 4096  # disks lose or keep whole blocks
 

@@ -16,6 +16,7 @@ from ..writing.files import FOLDER
 
 SCHEMA = 1
 PATH = f"{FOLDER}/receipt.json"
+TIGHT = "receipt.tight"  # its name while a revert on a full disk is on its way
 _HASH = re.compile(r"[0-9a-f]{64}")
 _LATEST = 1 << 62  # nanoseconds since 1970 that every disk can hold, some 146 years
 _NOTHING: Mapping[str, str] = MappingProxyType({})

@@ -11,11 +11,11 @@ from ..errors import SviError
 from . import files, outside, targets
 from .journal import Entry, Journal
 from .outside import is_outside
+from .receipt import TIGHT
 
 RUNNING = "journal"
 DONE = "journal.done"
 DRAFT = "journal.new"
-TIGHT = "receipt.tight"  # a revert on a full disk is on its way
 
 
 class Recovery(NamedTuple):

@@ -21,7 +21,8 @@ from ..writing.change import Change, Plan
 from . import files, lock, outside, targets
 from .files import FOLDER
 from .journal import Entry, Journal, pack
-from .recovery import DONE, DRAFT, RUNNING, TIGHT, Recovery, settle, sweep
+from .receipt import TIGHT
+from .recovery import DONE, DRAFT, RUNNING, Recovery, settle, sweep
 
 
 class _Step(NamedTuple):
