@@ -23,10 +23,6 @@ def damaged(film: Film, program: Path) -> tuple[tuple[Segment, str], ...]:
     The frames that a segment hands on are needed only where the next one is still to be made, or where they end the
     film; so the search begins at the end.
 
-    Args:
-        film: the film.
-        program: ffmpeg.
-
     Returns:
         The segments that have to be made again, in the order of the film, each with what is wrong with it. Of what an
         earlier version has made, sizes and hashes are kept from now on.

@@ -39,13 +39,6 @@ class Target:
 def look(path: Path, store: Store) -> Target:
     """Look at the name that a film is to get, before anything is made.
 
-    Args:
-        path: the video to be.
-        store: the film's folder.
-
-    Returns:
-        What is there.
-
     Raises:
         SviError: no film can be written there.
     """
@@ -86,7 +79,6 @@ def put(made: Path, target: Target, store: Store) -> None:
     Args:
         made: the film, in the film's folder.
         target: the name as it was before.
-        store: the film's folder.
 
     Raises:
         SviError: the name was taken meanwhile, or the disk refuses; the film stays where it was made.

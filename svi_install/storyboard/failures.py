@@ -39,10 +39,6 @@ def explain(said: Sequence[str], code: int | None, root: Path) -> SviError:
     Args:
         said: the last lines of its console.
         code: its exit code when it ended by itself, None while it ran.
-        root: its folder.
-
-    Returns:
-        The error.
     """
     said = _own(said)
     text = "\n".join(said[-120:])
@@ -71,22 +67,12 @@ def explain(said: Sequence[str], code: int | None, root: Path) -> SviError:
 
 
 def lost(line: str) -> SviError:
-    """Make the error for a file that WanGP has not found; what it goes on to make is of no use.
-
-    Args:
-        line: what WanGP said.
-    """
+    """Make the error for a file that WanGP has not found; what it goes on to make is of no use."""
     return SviError("input-lost", f"WanGP could not find a file that this film needs. It said: {line}\n{KEPT}")
 
 
 def without_svi(what: str, root: Path, said: Sequence[str]) -> SviError:
-    """Make the error for a WanGP that works without SVI, after looking at what keeps SVI from it.
-
-    Args:
-        what: WanGP did, in words.
-        root: its folder.
-        said: lines of its console.
-    """
+    """Make the error for a WanGP that works without SVI, after looking at what keeps SVI from it."""
     lacking = svi_files.lacking(root)
     if lacking:
         return SviError("svi-off", f"{what}: {lacking}. {KEPT}", svi_files.next_command(root))

@@ -51,9 +51,6 @@ def find(root: Path, python: Path) -> Path:
         root: WanGP's folder; on Windows WanGP downloads one into it.
         python: WanGP's Python, whose packages may bring one.
 
-    Returns:
-        The program.
-
     Raises:
         SviError: there is none.
     """
@@ -75,10 +72,7 @@ def encode(program: Path, raw: Raw, target: Path, comment: str = "") -> None:
     """Compress frames to a video file that plays by itself and joins with others of its kind.
 
     Args:
-        program: ffmpeg.
-        raw: the frames.
         target: the video; replaced when it exists.
-        comment: metadata for it.
 
     Raises:
         SviError: ffmpeg failed.
@@ -98,10 +92,7 @@ def join(program: Path, parts: Sequence[Path], target: Path, comment: str = "") 
     """Put videos of `encode` one behind the other, without compressing them again.
 
     Args:
-        program: ffmpeg.
-        parts: the videos.
         target: the film; replaced when it exists.
-        comment: metadata for it.
 
     Raises:
         SviError: ffmpeg failed.

@@ -116,11 +116,7 @@ def plan(story: Story, variant: Variant, target: Path, model: str | None = None)
     Args:
         story: what a person asks for.
         variant: how its clips are made.
-        target: the video to be.
         model: WanGP's model type where it is not the variant's.
-
-    Returns:
-        The film.
 
     Raises:
         SviError: an image cannot be read.
@@ -146,8 +142,6 @@ def make(film: Film, job: runner.Job, program: Path, report: Report, preview: bo
 
     Args:
         film: the film; its store is locked by the caller.
-        job: which WanGP and how.
-        program: ffmpeg.
         report: is told how far it is.
         preview: join what is there after each segment.
 
@@ -239,13 +233,8 @@ def join(film: Film, program: Path, target: Path, segments: Sequence[Segment] | 
     """Join segments to a video; nothing is compressed again.
 
     Args:
-        film: the film.
-        program: ffmpeg.
         target: the video, in the film's folder.
         segments: finished segments from the first on, None for all.
-
-    Returns:
-        Frames of the video.
 
     Raises:
         SviError: ffmpeg failed, or the video has another length than it should have.

@@ -61,13 +61,9 @@ def choose(card: Card, ram: float, two_experts: bool, profiles_35: bool = True) 
     Profiles 1 and 2 keep all models in RAM, 3 and 4 pin them there, 3.5 and 5 pin nothing.
 
     Args:
-        card: the graphics card.
         ram: the computer's memory in GiB.
         two_experts: whether the model is Wan 2.2 with its two transformers.
         profiles_35: whether this WanGP knows profile 3.5.
-
-    Returns:
-        The choice.
     """
     old = card.capability < BFLOAT16
     quality = _quality(card, ram, two_experts)

@@ -64,7 +64,6 @@ def keep(store: Store, wanted: Mapping[str, str]) -> Mapping[str, Path]:
     WanGP runs in another folder, reads only names with certain endings, and may take hours to come to an image.
 
     Args:
-        store: the film's folder.
         wanted: hash of each image by its path.
 
     Returns:

@@ -43,8 +43,6 @@ def lint(story: Story, film: Film, root: Path | None = None) -> tuple[Finding, .
     """Look at a story.
 
     Args:
-        story: the story.
-        film: what follows from it.
         root: WanGP's folder, None to leave out what depends on it.
 
     Returns:

@@ -93,9 +93,7 @@ def fetch_missing(
     """Fetch models and LoRAs before anything is rendered, with resume and proof, instead of leaving it to WanGP.
 
     Args:
-        wangp: where they belong.
         film: whose tasks name the LoRAs.
-        choice: the model.
         downloads: gives what takes the progress while downloads run.
 
     Raises:

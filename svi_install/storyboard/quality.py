@@ -52,7 +52,6 @@ def model_of(variant: Variant, quality: str, wangp: WanGP) -> Model:
     """Make the definition of a quantized model.
 
     Args:
-        variant: what it is for.
         quality: such as ``Q4_K_M``.
         wangp: the WanGP that is to read it.
 
@@ -106,10 +105,6 @@ def reads_text_gguf(root: Path) -> bool:
 def define(root: Path, model: Model) -> bool:
     """Write a definition into WanGP's folder of finetunes, where it appears in the list of models too.
 
-    Args:
-        root: WanGP's folder.
-        model: the definition.
-
     Returns:
         Whether anything had to be written.
 
@@ -132,9 +127,6 @@ def define(root: Path, model: Model) -> bool:
 
 def definitions(root: Path) -> dict[str, bytes]:
     """Find the definitions in a WanGP that say what `define` writes there.
-
-    Args:
-        root: WanGP's folder.
 
     Returns:
         Bytes by path relative to the folder; without those that a person has changed.
@@ -161,15 +153,7 @@ def _parsed(data: bytes) -> Any:
 
 
 def needs(root: Path, model: Model) -> tuple[Need, ...]:
-    """List the files of a model and where they belong.
-
-    Args:
-        root: WanGP's folder.
-        model: the model.
-
-    Returns:
-        One entry per file.
-    """
+    """List the files of a model and where they belong."""
     folder = checkpoints(root)
     found = []
     for url, path in model.files:
@@ -198,13 +182,7 @@ def fetch(root: Path, model: Model, report: Report, settings: Settings | None = 
     """Bring the files of a model; an interrupted download goes on where it was.
 
     Args:
-        root: WanGP's folder.
-        model: the model.
-        report: gets the progress.
         settings: hub, token and limits; None for those of the environment.
-
-    Returns:
-        What is where.
 
     Raises:
         SviError: with the exit code for downloads; what has arrived stays.
@@ -222,7 +200,6 @@ def missing_loras(root: Path, names: Iterable[str]) -> tuple[tuple[str, str], ..
     """List the LoRAs that settings name by an address of the catalogue and that this WanGP does not have yet.
 
     Args:
-        root: WanGP's folder.
         names: LoRAs as settings name them.
 
     Returns:

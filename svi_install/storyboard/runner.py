@@ -69,8 +69,6 @@ def run(job: Job, tasks: Sequence[Mapping[str, Any]], report: Report) -> Iterato
     """Make segments, one after the other, and keep WanGP at work while the caller looks at the last one.
 
     Args:
-        job: which WanGP and how.
-        tasks: settings of the segments.
         report: is told how far the current one is.
 
     Yields:
@@ -99,7 +97,6 @@ def said(job: Job, since: int = 0) -> list[str]:
     """Return the lines that WanGP has said.
 
     Args:
-        job: the job.
         since: size of its log before.
     """
     try:

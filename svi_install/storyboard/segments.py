@@ -68,8 +68,6 @@ def clips_of(shot: Shot, frames: int, overlap: int, begins: bool) -> int:
     """Return the number of whole clips that comes nearest to the length of a shot.
 
     Args:
-        shot: the shot.
-        frames: of a clip.
         overlap: frames that two clips share.
         begins: whether the shot begins a scene: then its first clip shares nothing.
     """
@@ -142,7 +140,6 @@ def part_frames(segment: Segment, made: int, overlap: int, seam: str) -> tuple[i
     keeps all parts as they are.
 
     Args:
-        segment: the segment.
         made: frames that WanGP has left of it.
         overlap: frames that two clips share.
         seam: ``head`` when the new clip's regenerated head stays, ``tail`` when the old clip's tail stays.

@@ -82,9 +82,6 @@ class Store:
         """Mark a segment as finished; its uncompressed frames are no longer needed.
 
         Args:
-            number: of the segment.
-            key: its address.
-            facts: about it.
             names: of files in its folder, whose size and hash are kept too.
 
         Raises:
@@ -106,8 +103,6 @@ class Store:
         """Say which file of a finished segment is not as it was when it was finished.
 
         Args:
-            number: of the segment.
-            key: its address.
             names: of the files that are to be looked at.
 
         Returns:

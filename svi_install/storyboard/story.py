@@ -97,12 +97,7 @@ class Story:
 
 
 def absolute(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Return settings in which a file is named by its whole path: WanGP runs in another folder.
-
-    Args:
-        settings: of WanGP.
-        folder: where paths count from.
-    """
+    """Return settings in which a file is named by its whole path: WanGP runs in another folder."""
 
     def whole(value: Any) -> Any:
         if isinstance(value, list):

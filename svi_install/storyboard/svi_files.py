@@ -22,9 +22,6 @@ _VERSION = re.compile(rb"^__version__\s*=\s*[\"']([^\"'\r\n]*)", re.MULTILINE)
 def lacking(root: Path) -> str:
     """Say what keeps SVI from running in a WanGP.
 
-    Args:
-        root: WanGP's folder.
-
     Returns:
         One sentence that names the file, empty when everything is there.
 

@@ -23,8 +23,6 @@ def task_of(segment: Segment, story: Story, variant: Variant, model: str | None 
     """Make the WanGP settings of one segment, without the folders that it comes from and goes to.
 
     Args:
-        segment: the segment.
-        story: its story.
         variant: how its clips are made.
         model: WanGP's model type where it is not the variant's, such as a quantized one.
 
@@ -52,10 +50,7 @@ def film_settings(
     WanGP has one set of LoRAs, steps and one start image for a video: those of the first segment.
 
     Args:
-        segments: of the film.
-        story: the story.
         variant: how its clips are made.
-        model: as for `task_of`.
     """
     first = segments[0]
     motion = variant.motion_frames
@@ -80,12 +75,8 @@ def key_of(task: Mapping[str, Any], before: str | None, images: Mapping[str, str
     WanGP's version is not part of it, so that an update in the middle of a film does not begin it anew.
 
     Args:
-        task: the segment's settings.
         before: address of the segment that it goes on from, None at the beginning of a scene.
         images: hash of each image's content by its path.
-
-    Returns:
-        Hexadecimal digits.
     """
     named = {
         name: [images[path] for path in value] if name in ("image_start", "image_end") else value

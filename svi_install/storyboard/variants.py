@@ -76,9 +76,6 @@ def variant_of(name: str) -> Variant:
     Args:
         name: one of NAMES, or the name of one of the package's profiles with or without ``.json``.
 
-    Returns:
-        The variant.
-
     Raises:
         SviError: nothing has that name.
     """
@@ -105,13 +102,7 @@ def of_settings(name: str, model: str, architecture: str, settings: Mapping[str,
     """Make a variant of WanGP settings.
 
     Args:
-        name: what a person typed.
-        model: WanGP's model type.
-        architecture: WanGP's architecture.
         settings: WanGP settings with SVI's keys.
-
-    Returns:
-        The variant.
 
     Raises:
         SviError: SVI is off in these settings, or a value of it means nothing.

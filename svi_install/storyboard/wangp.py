@@ -57,7 +57,6 @@ def find(root: Path, python: Path | None = None, env: Mapping[str, str] = os.env
     """Look at a WanGP.
 
     Args:
-        root: its folder.
         python: its Python, None to look for it.
         env: environment variables; WANGP_PYTHON names its Python too.
 
@@ -105,12 +104,7 @@ def python_of(root: Path, python: Path | None, env: Mapping[str, str]) -> Path:
     """Find the Python that a WanGP runs with.
 
     Args:
-        root: WanGP's folder.
         python: what the person gave, None to look for it.
-        env: environment variables.
-
-    Returns:
-        The program.
 
     Raises:
         SviError: the given one does not exist, or none was found.

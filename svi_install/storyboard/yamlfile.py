@@ -39,9 +39,6 @@ def read(path: Path) -> Story:
     Args:
         path: a YAML file; paths in it count from its folder.
 
-    Returns:
-        The story.
-
     Raises:
         SviError: the file cannot be read, or something in it means nothing; the message names the place.
     """
@@ -54,13 +51,9 @@ def parse(data: Any, folder: Path, name: str = "story.yaml", lines: Lines | None
     """Make a story of what a YAML file holds.
 
     Args:
-        data: the file's content.
         folder: where paths in it count from.
         name: of the file, for messages.
         lines: line of each value in it.
-
-    Returns:
-        The story.
 
     Raises:
         SviError: something in it means nothing.

@@ -208,7 +208,7 @@ def test_the_time_is_known_after_the_first_segment(
     _, result = run(capsys, image, "one | two | three", *words[2:], "--lint")
     assert re.match(r"1 segment to make, about \d+ s at \d+ s each", result["notes"][0])
     _, result = run(capsys, *words, "--lint")
-    assert "only joins them" in result["notes"][0]
+    assert "only the joining is left" in result["notes"][0]
     assert [each["finished"] for each in result["film"]["segments"]] == [True, True]
 
 

@@ -44,7 +44,7 @@ def test_the_command_line_wins_over_the_story_file(tmp_path: Path) -> None:
 def test_missing_or_superfluous_prompts(tmp_path: Path) -> None:
     with pytest.raises(SviError, match="There are no prompts"):
         story_of(Request(Path("a.png")))
-    with pytest.raises(SviError, match="brings its own prompts"):
+    with pytest.raises(SviError, match="has its own prompts"):
         story_of(Request(tmp_path / "story.yml", "one"))
 
 
