@@ -45,7 +45,7 @@ import json, re, resource, sys
 from pathlib import Path
 from svi_install.loras import prefetch
 from svi_install.loras.catalogue import Catalogue, Lora, LoraFile, Place
-from svi_install.loras.settings import Settings
+from svi_install.loras.hub import Settings
 file = LoraFile("fp32", Place("owner/name", "big.safetensors"))
 known = Catalogue(("big",), (Lora("big", "", "Big", "wan", "", None, (file,)),))
 root = Path(sys.argv[1])

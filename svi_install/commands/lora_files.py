@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import EXIT_FAILED
-from ..loras import catalogue, ledger, needs
-from ..loras.items import Need
+from ..loras import catalogue, local_files, needs
+from ..loras.hub import ledger_path
+from ..loras.inventory import Need
 from ..loras.progress import human_size
-from ..loras.settings import from_environment
 from ..patching.state import quoted
 from ..report.result import Result
 
@@ -16,17 +16,7 @@ _ACCELERATOR = "accelerator"
 
 
 def keep_or_remove(result: Result, root: Path, *, remove: bool, dry_run: bool) -> Result:
-    """Say which of SVI's LoRAs are still in WanGP's folders, or delete them.
-
-    Args:
-        result: of the revert.
-        root: WanGP's folder.
-        remove: delete those that svi-install brought or checked; others are never touched.
-        dry_run: delete nothing.
-
-    Returns:
-        The result with notes about the files.
-    """
+    """Say which of SVI's LoRAs are still in WanGP's folders, or delete them."""
     present = svi_loras(root)
     if not present:
         return result
@@ -35,12 +25,12 @@ def keep_or_remove(result: Result, root: Path, *, remove: bool, dry_run: bool) -
         count = f"{len(present)} LoRA file{'s' if len(present) > 1 else ''} of SVI ({size})"
         note = f"{count} stayed in WanGP's folders; to delete: svi-install --revert --loras {quoted(root)}"
         return result._replace(notes=(*result.notes, note))
-    known = from_environment().ledger
+    known = ledger_path()
     notes: list[str] = []
     todo: list[str] = []
     removed = 0
     for need in present:
-        entry = ledger.lookup(known, need.target)
+        entry = local_files.lookup(known, need.target)
         if entry is None or entry.url != need.file.url:
             notes.append(f"{need.target} did not come from svi-install and was kept.")
             continue

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ..errors import SviError
 from ..loras import Need, needs, prefetch
+from ..loras.inventory import seen
 from ..loras.progress import Report, human_size, no_report
-from ..loras.there import seen
 from ..patching.state import quoted
 from ..report.result import Result
 
@@ -43,17 +43,7 @@ def add_loras(
     agree: Callable[[str], bool],
     progress: Callable[[], AbstractContextManager[Report]] = lambda: nullcontext(no_report),
 ) -> Result:
-    """Download the default LoRA after an install.
-
-    Args:
-        result: of the install; it stays a success whatever happens here, Ctrl-C included.
-        root: WanGP's folder.
-        agree: asked before anything is downloaded.
-        progress: gives what takes the progress reports while the download runs.
-
-    Returns:
-        The result, with a note about what came or a line about what is left to do.
-    """
+    """Download the default LoRA after an install."""
     missing: tuple[Need, ...] = ()
     try:
         if damaged := damaged_loras(root):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..checkout.inspection import inspect
-from ..loras.there import Seen, seen
+from ..loras.inventory import Seen, seen
 from ..patching import patchset, state
 from ..patching.tested import caution
 from ..report.result import HookPlace, Result

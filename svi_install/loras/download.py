@@ -10,14 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import space
-from .connection import Channel, Growth, Worker, abandon, share
-from .failures import TransferError, disk_error, download_error
-from .hashing import Follower, TamperedError
-from .naming import ChangedError
+from ..writing.own_files import ChangedError
+from .connections import Channel, Growth, Worker, abandon, share
+from .failures import TransferError, disk_error, download_error, require_room
+from .hub import Limits
 from .part import Part
 from .progress import Phase, Progress, Rate, Report, human_size
-from .settings import Limits
+from .proof import Follower, TamperedError
 from .transport import Answer, Transport
 
 _TICK = 0.25
@@ -113,9 +112,6 @@ class Download:
 
     def run(self) -> Arrival:
         """Bring all bytes and hash them.
-
-        Returns:
-            What arrived.
 
         Raises:
             SviError: the file cannot be had; what arrived stays for the next run.
@@ -302,7 +298,7 @@ class Download:
                 if answer.start:
                     raise TransferError("range", "The server answers with another part of the file.", url)
                 if answer.size is not None:
-                    space.require(job.target.parent, answer.size, job.target.name)
+                    require_room(job.target.parent, answer.size, job.target.name)
                 self._part.begin(url, identity, answer.validator, answer.size, answer.host)
                 return self._part.epoch
             if not identity:
@@ -344,15 +340,7 @@ class Download:
 
 
 def summary(done: int, total: int | None) -> str:
-    """Say in words how far a download is.
-
-    Args:
-        done: bytes that are there.
-        total: bytes of the whole file, None while it is not known.
-
-    Returns:
-        Such as ``1.1 GB of 2.3 GB (48 %)``.
-    """
+    """Say in words how far a download is."""
     if not total:
         return human_size(done)
     return f"{human_size(done)} of {human_size(total)} ({done * 100 // total} %)"

@@ -7,13 +7,43 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import hashing
-from .naming import ChangedError, Seal, compare, rename, sync_folder
-from .own import open_own
-from .part_state import HASH, Extents, State, booted, clip, merge, missing, open_locked, read_newest, write_slot
+from ..writing.files import sync_folder
+from ..writing.own_files import (
+    ChangedError,
+    HeldError,
+    Seal,
+    compare,
+    open_locked,
+    open_own,
+    rename,
+)
+from .part_state import HASH, Extents, State, booted, clip, merge, missing, read_newest, write_slot
+from .proof import of_open
+
+
+def waiting(target: Path, sync: int, pause: float, limit: float) -> Iterator[Part | None]:
+    """Open the part file as soon as no other process has it.
+
+    Raises:
+        HeldError: the other process did not finish in time.
+        OSError: the folder cannot be written.
+    """
+    until = time.monotonic() + limit
+    while True:
+        try:
+            part = Part(target, sync)
+        except HeldError:
+            if time.monotonic() > until:
+                raise
+            yield None
+            time.sleep(pause)
+            continue
+        yield part
+        return
+
 
 # Two clocks that both run since the machine started drift apart a little; a restart moves them by much more.
 _SAME_BOOT = 2.0
@@ -75,8 +105,6 @@ class Part:
         state = read_newest(self._state_fd)
         if state is None:
             return State(booted=booted())
-        # After a restart of the machine only what was forced to the disk can be relied on.
-        same_boot = abs(state.booted - booted()) < _SAME_BOOT
         length = os.fstat(self._fd).st_size
         # After a restart of the machine only what was forced to the disk can be relied on.
         same_boot = abs(state.booted - booted()) < _SAME_BOOT
@@ -109,13 +137,6 @@ class Part:
     def begin(self, url: str, identity: str, validator: str, size: int | None, host: str = "") -> None:
         """Forget what is there and start with a new file.
 
-        Args:
-            url: address the bytes come from.
-            identity: hash of the file on the server, or ``etag:`` and its strong etag.
-            validator: etag for ``If-Range``.
-            size: bytes of the whole file.
-            host: who states the hash, empty without one.
-
         Raises:
             OSError: the disk refuses.
         """
@@ -138,22 +159,13 @@ class Part:
         self.begin("", "", "", None)
 
     def adopt(self, url: str, validator: str) -> None:
-        """Note that the same file now comes from another address.
-
-        Args:
-            url: the address.
-            validator: etag for ``If-Range`` at that address.
-        """
+        """Note that the same file now comes from another address."""
         with self._guard:
             self.state = self.state._replace(url=url, validator=validator)
             self._save()
 
     def finish_size(self, size: int, epoch: int) -> None:
         """Note the size that only the end of the file told.
-
-        Args:
-            size: bytes of the whole file.
-            epoch: as for `write`.
 
         Raises:
             ClosedError: the part file has been started anew since.
@@ -165,11 +177,6 @@ class Part:
 
     def write(self, offset: int, data: memoryview, epoch: int) -> None:
         """Store bytes.
-
-        Args:
-            offset: where they belong.
-            data: the bytes.
-            epoch: value of the attribute when the connection was admitted.
 
         Raises:
             ClosedError: the part file was let go of or has been started anew since.
@@ -279,28 +286,18 @@ class Part:
     def sha256(self, wait: Callable[[int], None]) -> str:
         """Hash what is on the disk.
 
-        Args:
-            wait: called after each block with the bytes that are done.
-
-        Returns:
-            The sha256 in hexadecimal, of the sealed file.
-
         Raises:
             ChangedError: another program wrote to it meanwhile.
             OSError: the disk refuses.
         """
         with os.fdopen(os.dup(self._fd), "rb", buffering=0) as file:
             file.seek(0)
-            found = hashing.of_open(file, wait)
+            found = of_open(file, wait)
         self.intact()
         return found
 
     def publish(self, target: Path, pause: Callable[[float], None]) -> None:
         """Give the complete and sealed file its final name.
-
-        Args:
-            target: the final path.
-            pause: waits a number of seconds.
 
         Raises:
             ChangedError: another program has changed it; it does not keep the final name.
@@ -322,7 +319,8 @@ class Part:
         except (ChangedError, FileNotFoundError) as changed:
             self._take_back(target)
             raise ChangedError(*changed.args if isinstance(changed, ChangedError) else ("is gone",)) from None
-        sync_folder(target.parent)
+        with contextlib.suppress(OSError):
+            sync_folder(target.parent)
         self._remove_state()
 
     def _take_back(self, target: Path) -> None:
@@ -395,3 +393,12 @@ class Part:
 
 def _inode(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
+
+
+def tidy(target: Path) -> None:
+    """Remove what a run has left that died after a file got its final name and before it lost its temporary one."""
+    path = target.with_name(target.name + ".part")
+    with contextlib.suppress(OSError):
+        if os.path.samestat(path.lstat(), target.stat()):
+            path.unlink()
+            target.with_name(target.name + ".part.state").unlink(missing_ok=True)

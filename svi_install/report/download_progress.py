@@ -13,14 +13,7 @@ _STEP = 10
 
 @contextlib.contextmanager
 def download_progress(to: Output) -> Iterator[Report]:
-    """Show progress on the error output while the block runs.
-
-    Args:
-        to: how the command prints; nothing is shown with ``--json`` or ``--quiet``.
-
-    Yields:
-        What the download reports to.
-    """
+    """Show progress on the error output while the block runs."""
     if to.as_json or to.quiet:
         yield no_report
     elif to.err.isatty() and to.rich:

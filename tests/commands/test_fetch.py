@@ -20,7 +20,7 @@ from svi_install.errors import EXIT_DONE, EXIT_DOWNLOAD, EXIT_FAILED, EXIT_INTER
 from svi_install.loras import catalogue
 from svi_install.loras.catalogue import load
 
-from ..loras.conftest import TINY, large_lora, lora_bytes, sha256
+from ..loras.conftest import TINY, large_lora, lora_bytes, reread_environment, sha256
 from ..loras.hub import Fault, Hub
 
 CATALOGUE = {
@@ -89,6 +89,7 @@ def _small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hub: Hub) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
+    reread_environment(monkeypatch)
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, dict[str, Any]]:
@@ -391,3 +392,13 @@ def test_a_list_imports_no_network_code(root: Path) -> None:
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
     )
     assert ran.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("words", [("fetch", "--list"), ("doctor",), ("--no-lora",), ("revert",)])
+def test_who_asks_for_no_lora_does_not_import_what_asks_the_hub(root: Path, words: tuple[str, ...]) -> None:
+    command = "import sys, svi_install.__main__ as m; sys.argv[1:] = sys.argv[1:]; m.main()"
+    script = f"import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); {command}"
+    ran = subprocess.run([sys.executable, "-c", script, *words, str(root)], capture_output=True, text=True, check=False)
+    modules = set(ran.stderr.split())
+    assert "svi_install.cli.main" in modules
+    assert not {"huggingface_hub", "httpx2", "svi_install.loras.transport"} & modules

@@ -11,9 +11,9 @@ import pytest
 
 from svi_install.cli.app import SUBCOMMANDS
 from svi_install.errors import EXIT_DOWNLOAD, EXIT_INTERRUPTED, SviError
-from svi_install.loras.bring import Run
 from svi_install.loras.catalogue import Lora, Place
-from svi_install.loras.items import Need
+from svi_install.loras.fetching import Run
+from svi_install.loras.inventory import Need
 from svi_install.loras.progress import Progress
 
 from .conftest import PATH, REPOSITORY, Store, large_lora, lora_bytes, sha256
@@ -382,7 +382,7 @@ def test_the_first_address_is_the_one_to_complain_about(store: Store) -> None:
     with pytest.raises(SviError) as caught:
         store.fetch()
     assert caught.value.code == "download-missing"
-    assert f"{REPOSITORY}/resolve/main/{PATH}" in caught.value.message
+    assert f"no {PATH} in {REPOSITORY}" in caught.value.message
 
 
 def test_ctrl_c_leaves_what_arrived_and_says_how_to_go_on(store: Store) -> None:

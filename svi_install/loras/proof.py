@@ -1,14 +1,108 @@
-"""sha256 of a file while it arrives, with no second pass over what arrived in this run."""
+"""What proves a LoRA: the sha256 of its bytes, taken while they arrive, and its head, which the runtime reads, too."""
 
 from __future__ import annotations
 
 import hashlib
+import re
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from io import FileIO
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from .catalogue import Layout, Lora, LoraFile
+
+if TYPE_CHECKING:
+    from ..runtime import lora_file
+else:
+
+    def _alone():
+        name = f"{__package__.rpartition('.')[0]}.runtime.lora_file"
+        if name not in sys.modules:
+            path = Path(__file__).resolve().parent.parent / "runtime" / "lora_file.py"
+            loader = SourceFileLoader(name, str(path))
+            module = ModuleType(name)
+            module.__spec__ = ModuleSpec(name, loader, origin=str(path))
+            module.__file__, module.__package__ = str(path), name.rpartition(".")[0]
+            # Known under its own name, there is only one of it, whoever imports it later.
+            sys.modules[name] = module
+            loader.exec_module(module)
+        return sys.modules[name]
+
+    lora_file = _alone()
+
+Head = lora_file.Head
+Unsound = lora_file.Unsound
+read = lora_file.read
+
+__all__ = ["Head", "Unsound", "lora_file", "read"]
+
+
+_NAME = re.compile(
+    r"(?:pipe\.dit\.|diffusion_model\.)?blocks\.(\d{1,4})\.((?:self|cross)_attn\.[qkvo]|ffn\.[02])"
+    r"\.lora_([AB])(?:\.default)?\.weight"
+)
+_LONGEST_NAME = 80
+
+
+def examine(path: Path, lora: Lora, file: LoraFile) -> Head:
+    """Read the head of a file and compare it with all that is known of the LoRA.
+
+    Raises:
+        Unsound: it could not load or is another file; the text goes behind its name.
+        OSError: it cannot be read.
+    """
+    head = read(path)
+    kind = "gguf" if file.filename.lower().endswith(".gguf") else "safetensors"
+    if head.kind != kind:
+        raise Unsound(f"is not a {'GGUF' if kind == 'gguf' else kind} file")
+    if file.size is not None and head.size != file.size:
+        raise Unsound(f"has {head.size:,} bytes instead of {file.size:,}")
+    if lora.layout is not None:
+        check_layout(head, lora.layout, file.dtype)
+    elif kind == "safetensors" and not lora_file.holds_matrices(head.tensors):
+        raise Unsound(lora_file.NO_LORA)
+    if file.tensor_bytes is not None and head.tensor_bytes != file.tensor_bytes:
+        raise Unsound(f"has {head.tensor_bytes:,} bytes of tensors instead of {file.tensor_bytes:,}")
+    return head
+
+
+def check_layout(head: Head, layout: Layout, dtype: str = "") -> None:
+    """Compare the tensors of a file with those of an SVI LoRA.
+
+    Raises:
+        Unsound: a tensor is missing, too many, of another shape or of other numbers.
+    """
+    seen: set[tuple[int, str, str]] = set()
+    for name, tensor in head.tensors.items():
+        match = _NAME.fullmatch(name)
+        if not match:
+            raise Unsound(f"holds {_shown(name)}, which is no tensor of an SVI LoRA")
+        block, module, half = int(match[1]), match[2], match[3]
+        outer = layout.inner if module == "ffn.0" else layout.width
+        inner = layout.inner if module == "ffn.2" else layout.width
+        wanted = (layout.rank, inner) if half == "A" else (outer, layout.rank)
+        if tensor.shape != wanted:
+            raise Unsound(f"is another LoRA: {name} has the shape {list(tensor.shape)} instead of {list(wanted)}")
+        if dtype and tensor.dtype != dtype:
+            raise Unsound(f"is another LoRA: its numbers are {tensor.dtype} instead of {dtype}")
+        if block >= layout.blocks:
+            raise Unsound(f"holds {name}, but the model has {layout.blocks} blocks")
+        seen.add((block, module, half))
+    if len(seen) != layout.tensors or len(head.tensors) != layout.tensors:
+        raise Unsound(f"holds {len(head.tensors)} tensors instead of {layout.tensors}")
+
+
+def _shown(name: str) -> str:
+    # A name out of a file may hold anything, such as what moves the cursor of a terminal.
+    text = ascii(name)[1:-1]
+    return text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}..."
+
 
 _READ = 1024 * 1024
 # Blocks that wait in memory, so that a hash that is held up for a moment does not hold up the download.
@@ -51,25 +145,12 @@ class Follower:
         self._thread.start()
 
     def buffer(self, size: int) -> bytearray:
-        """Give a block to fill.
-
-        Args:
-            size: bytes it must hold.
-
-        Returns:
-            A block that nobody else uses.
-        """
+        """Give a block to fill."""
         with self._changed:
             return self._free.pop() if self._free else bytearray(size)
 
     def give(self, offset: int, block: bytearray, length: int) -> None:
-        """Hand a block over that has been written to the file.
-
-        Args:
-            offset: where it was written.
-            block: the block, which must not be touched any more.
-            length: how many bytes of it count.
-        """
+        """Hand a block over that has been written to the file."""
         with self._changed:
             # Waiting for a slow hash costs less than reading the block from the file later; who brings what the hash
             # cannot use yet does not wait.
@@ -97,13 +178,6 @@ class Follower:
     def finish(self, size: int, wait: Callable[[int], None]) -> str:
         """Wait for the hash of the whole file.
 
-        Args:
-            size: bytes of the whole file, all of them written.
-            wait: called now and then with the offset the hash has reached.
-
-        Returns:
-            The hash in hexadecimal.
-
         Raises:
             OSError: the file cannot be read.
         """
@@ -117,11 +191,7 @@ class Follower:
         return self._hash.hexdigest()
 
     def catch_up(self, seconds: float) -> None:
-        """Wait a moment for the hash of all that is there without a gap.
-
-        Args:
-            seconds: how long at most.
-        """
+        """Wait a moment for the hash of all that is there without a gap."""
         until = time.monotonic() + seconds
         with self._changed:
             self._written = self._frontier()
@@ -195,13 +265,6 @@ class Follower:
 def of_file(path: Path, wait: Callable[[int], None] = lambda _done: None) -> str:
     """Hash a file that is complete.
 
-    Args:
-        path: the file.
-        wait: called after each block with the bytes that are done.
-
-    Returns:
-        The sha256 in hexadecimal.
-
     Raises:
         OSError: the file cannot be read.
     """
@@ -211,13 +274,6 @@ def of_file(path: Path, wait: Callable[[int], None] = lambda _done: None) -> str
 
 def of_open(file: FileIO, wait: Callable[[int], None]) -> str:
     """Hash an open file from where it stands to its end.
-
-    Args:
-        file: the file.
-        wait: called after each block with the bytes that are done.
-
-    Returns:
-        The sha256 in hexadecimal.
 
     Raises:
         OSError: the file cannot be read.

@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import space
-from .failures import TransferError
-from .hashing import Follower
+from .failures import TransferError, require_room
+from .hub import Limits
 from .part import Part
 from .part_state import Extents
 from .progress import human_size
-from .settings import Limits
+from .proof import Follower
 from .transport import Answer, Transport
 
 # Parts smaller than that are not worth a connection.
@@ -149,7 +148,7 @@ class Worker(threading.Thread):
             why = f"The server has sent {human_size(self.position)}, and does not end."
             raise TransferError("endless", why, self._channel.url)
         if self.position >= self._room:
-            space.require(self._channel.part.path.parent, _ROOM_STEP, self._channel.part.path.name)
+            require_room(self._channel.part.path.parent, _ROOM_STEP, self._channel.part.path.name)
             self._room = self.position + _ROOM_STEP
 
     def _fill(self, answer: Answer, view: memoryview) -> tuple[int, bool]:
@@ -187,25 +186,13 @@ class Worker(threading.Thread):
 
 
 def abandon(workers: list[Worker]) -> None:
-    """Give connections up; nothing they still receive is stored.
-
-    Args:
-        workers: the connections.
-    """
+    """Give connections up; nothing they still receive is stored."""
     for worker in workers:
         worker.abandon()
 
 
 def share(part: Part, workers: list[Worker]) -> tuple[int, int] | None:
-    """Find a stretch for one more connection, taking half of the largest one when all are taken.
-
-    Args:
-        part: what is missing.
-        workers: connections at work.
-
-    Returns:
-        Start and end of the stretch, None when there is nothing to share.
-    """
+    """Find a stretch for one more connection, taking half of the largest one when all are taken."""
     free = _subtract(part.gaps(), [(worker.position, worker.stop) for worker in workers])
     if free:
         return free[0]
@@ -256,16 +243,7 @@ class Growth:
         self._since: tuple[float, int] | None = None
 
     def advise(self, now: float, received: int, left: int) -> int:
-        """Say how many connections there should be.
-
-        Args:
-            now: monotonic time.
-            received: bytes that are there.
-            left: bytes that are missing.
-
-        Returns:
-            The number of connections.
-        """
+        """Say how many connections there should be."""
         if self._settled or self._since is None:
             self._since = self._since or (now, received)
             return self._count
@@ -288,10 +266,6 @@ class Growth:
         return self._count
 
     def settle(self, count: int) -> None:
-        """Stop trying.
-
-        Args:
-            count: how many connections there are to be from now on.
-        """
+        """Stop trying."""
         self._count = count
         self._settled = True
