@@ -174,17 +174,18 @@ class Download:
             self._bring(url, follower)
             self._part.seal()
             state = self._part.state
-            # Where nobody publishes a hash, that of what arrived tells whether another program has been at the file.
             wanted = self._job.sha256 or (state.identity if state.hashed else "")
-            arrived = wanted or follower.finish(self._part.received, lambda done: self._say("hash", done=done))
-            found = self._part.sha256(lambda done: self._say("hash", done=done))
+            if wanted:
+                # What was not hashed while it arrived is hashed when the file is read again.
+                follower.stop()
+            else:
+                follower.finish(self._part.received, lambda done: self._say("hash", done=done))
+            found = self._part.sha256(follower.marks(), lambda done: self._say("hash", done=done))
         except ChangedError:
             return f"Another program writes to {name}", ""
         except TamperedError as tampered:
             return str(tampered), ""
-        if found == arrived:
-            return "", found
-        return _DAMAGED if wanted else f"Another program writes to {name}", found
+        return _DAMAGED if wanted not in ("", found) else "", found
 
     def _bring(self, url: str, follower: Follower) -> None:
         workers: list[Worker] = []
@@ -195,7 +196,7 @@ class Download:
             follower,
             self._transport,
             self._limits,
-            lambda *seen: self._admitted(url, follower, *seen),
+            lambda answer, start: self._admit(url, answer, start),
             self._wake,
             self._job.most,
         )
@@ -274,12 +275,6 @@ class Download:
             return "The server begins an answer but never ends it." if now - worker.started > 2 * limit else ""
         reading = worker.reading
         return "The server does not go on with its answer." if reading is not None and now - reading > limit else ""
-
-    def _admitted(self, url: str, follower: Follower, answer: Answer, start: int) -> int:
-        epoch = self._admit(url, answer, start)
-        if self._part.state.hashed:
-            follower.rest()
-        return epoch
 
     def _admit(self, url: str, answer: Answer, start: int) -> int:
         """Decide whether the bytes of an answer belong to what is in the part file."""

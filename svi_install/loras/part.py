@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ..writing.files import sync_folder
@@ -21,7 +21,7 @@ from ..writing.own_files import (
     rename,
 )
 from .part_state import HASH, Extents, State, booted, clip, merge, missing, read_newest, write_slot
-from .proof import of_open
+from .proof import Mark, read_again
 
 
 def waiting(target: Path, sync: int, pause: float, limit: float) -> Iterator[Part | None]:
@@ -283,16 +283,18 @@ class Part:
         except OSError:
             return False
 
-    def sha256(self, wait: Callable[[int], None]) -> str:
-        """Hash what is on the disk.
+    def sha256(self, marks: Sequence[Mark], wait: Callable[[int], None]) -> str:
+        """Hash what is on the disk, in the sealed file, as `proof.read_again` does.
 
         Raises:
             ChangedError: another program wrote to it meanwhile.
+            TamperedError: it is not what arrived.
             OSError: the disk refuses.
         """
-        with os.fdopen(os.dup(self._fd), "rb", buffering=0) as file:
-            file.seek(0)
-            found = of_open(file, wait)
+        try:
+            found = read_again(self.path, marks, self.received, lambda fd: compare(self._seal, os.fstat(fd)), wait)
+        except FileNotFoundError:
+            raise ChangedError("is gone") from None
         self.intact()
         return found
 

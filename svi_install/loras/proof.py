@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import itertools
+import os
 import re
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from io import FileIO
 from pathlib import Path
@@ -105,8 +108,15 @@ def _shown(name: str) -> str:
 
 
 _READ = 1024 * 1024
+# How far apart the places are from which the file can be read again at once.
+_STRETCH = 16 * 1024 * 1024
+_MOST_READERS = 8
 # Blocks that wait in memory, so that a hash that is held up for a moment does not hold up the download.
 _QUEUE = 16
+
+
+# An offset and the hash of all bytes before it.
+Mark = tuple[int, "hashlib._Hash"]
 
 
 class TamperedError(OSError):
@@ -133,6 +143,7 @@ class Follower:
         self._proof = (0, "")
         self._queue: deque[tuple[int, bytearray, int]] = deque()
         self._free: list[bytearray] = []
+        self._marks: list[Mark] = [(0, self._hash.copy())]
         self._changed = threading.Condition()
         self._end: int | None = None
         self._stopped = False
@@ -199,12 +210,6 @@ class Follower:
             while self._proof[0] < self._written and not self._ended and time.monotonic() < until:
                 self._changed.wait(0.05)
 
-    def rest(self) -> None:
-        """Stop hashing without waiting for the thread: the hash is known, and what is on the disk is read anyway."""
-        with self._changed:
-            self._stopped = self._ended = True
-            self._changed.notify_all()
-
     def stop(self) -> None:
         """Give up on the hash."""
         with self._changed:
@@ -212,11 +217,17 @@ class Follower:
             self._changed.notify_all()
         self._thread.join()
 
+    def marks(self) -> list[Mark]:
+        """Return the hash at several offsets, the last one where it stands; only when it has finished or stopped."""
+        return [*self._marks, (self.position, self._hash.copy())]
+
     def _run(self) -> None:
         try:
             with self._path.open("rb", buffering=0) as file:
                 scratch = bytearray(_READ)
                 while self._step(file, memoryview(scratch)):
+                    if self.position - self._marks[-1][0] >= _STRETCH:
+                        self._marks.append((self.position, self._hash.copy()))
                     self._proof = self.position, self._hash.copy().hexdigest()
                     if self._expect is not None and self.position == self._expect[0] and self._proof != self._expect:
                         raise TamperedError(f"What an earlier run has left in {self._path.name} was changed")
@@ -260,6 +271,75 @@ class Follower:
         with self._changed:
             self.position += got
         return True
+
+
+def read_again(
+    path: Path, marks: Sequence[Mark], size: int, check: Callable[[int], None], wait: Callable[[int], None]
+) -> str:
+    """Hash what is on the disk, with all cores, and return the sha256 in hexadecimal.
+
+    sha256 goes through a file from begin to end; from a mark it can go on without what lies before. Every stretch up to
+    the last mark must end in the hash of the next one, which was taken from the bytes as they arrived. `check` is shown
+    every descriptor before it is read from, `wait` the bytes that are done.
+
+    Raises:
+        TamperedError: something else than what arrived lies between two marks.
+        OSError: the file cannot be read.
+    """
+    stretches = deque((*first, *last) for first, last in itertools.pairwise(marks) if first[0] < last[0])
+    done, failures, stop = [0] * (_readers() + 1), list[Exception](), threading.Event()
+
+    def hashed(file: FileIO, start: int, end: int, digest: hashlib._Hash, reader: int) -> str:
+        view = memoryview(bytearray(_READ))
+        file.seek(start)
+        while start < end and not stop.is_set():
+            count = file.readinto(view[: end - start]) or 0
+            if not count:
+                raise TamperedError(f"Another program writes to {path.name}")
+            digest.update(view[:count])
+            start += count
+            done[reader] += count
+            if not reader:
+                wait(sum(done))
+        return digest.hexdigest()
+
+    def stretch_by_stretch(reader: int) -> None:
+        try:
+            with path.open("rb", buffering=0) as file:
+                check(file.fileno())
+                while stretches and not stop.is_set():
+                    with contextlib.suppress(IndexError):  # another reader was faster
+                        start, before, end, after = stretches.popleft()
+                        found = hashed(file, start, end, before.copy(), reader)
+                        if found != after.hexdigest() and not stop.is_set():
+                            raise TamperedError(f"Another program writes to {path.name}")
+        except Exception as error:  # noqa: BLE001 - handed over to the thread that waits
+            failures.append(error)
+            stop.set()
+
+    readers = [threading.Thread(target=stretch_by_stretch, args=(one,), daemon=True) for one in range(1, len(done))]
+    try:
+        for reader in readers[: len(stretches)]:
+            reader.start()
+        with path.open("rb", buffering=0) as file:
+            check(file.fileno())
+            offset, digest = marks[-1]
+            found = hashed(file, offset, size, digest.copy(), 0)
+        stretch_by_stretch(0)
+        for reader in readers:
+            while reader.is_alive():
+                reader.join(0.1)
+                wait(sum(done))
+    finally:
+        stop.set()
+    if failures:
+        raise failures[0]
+    return found
+
+
+def _readers() -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, _MOST_READERS) - 1
 
 
 def of_file(path: Path, wait: Callable[[int], None] = lambda _done: None) -> str:

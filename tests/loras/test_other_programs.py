@@ -150,6 +150,7 @@ def test_table(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.limits(block=64 * 1024)
     monkeypatch.setattr(download, "_TICK", 0.01)
     monkeypatch.setattr(proof, "_READ", 128 * 1024)
+    monkeypatch.setattr(proof, "_STRETCH", 256 * 1024)
     ends: Counter[str] = Counter()
     known = {"right", "untouched", "download-changed", "download-not-a-lora", "download-wrong-bytes"}
     tried = [

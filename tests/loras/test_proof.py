@@ -12,6 +12,7 @@ import pytest
 from svi_install.loras import proof
 from svi_install.loras.catalogue import Lora, LoraFile, Place, load
 from svi_install.loras.proof import Follower, Unsound, check_layout, examine, of_file, read
+from svi_install.writing.own_files import ChangedError
 
 from ..runtime.test_lora_file import TWO, gguf
 from .conftest import TINY, lora_bytes, safetensors, svi_file
@@ -97,6 +98,78 @@ def test_who_brings_more_to_a_hash_that_has_died_does_not_wait_for_it(
     for at in range(0, 50, 10):
         file.add(at, bytes(10), at + 10)
     assert file.follower.position == 0
+
+
+def marked(path: Path, data: bytes, stretch: int, upto: int) -> list[proof.Mark]:
+    """What a follower knows that has hashed so many bytes."""
+    path.write_bytes(data)
+    return [(at, hashlib.sha256(data[:at])) for at in [*range(0, upto, stretch), upto]]
+
+
+@pytest.mark.parametrize("readers", [0, 1, 5])
+@pytest.mark.parametrize("upto", [0, 1, 700, 1000])
+def test_a_file_is_read_again_by_all_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, readers: int, upto: int
+) -> None:
+    monkeypatch.setattr(proof, "_readers", lambda: readers)
+    monkeypatch.setattr(proof, "_READ", 64)
+    data = random.Random(5).randbytes(1000)
+    marks = marked(tmp_path / "f", data, 150, upto)
+    said: list[int] = []
+    shown: list[int] = []
+    assert proof.read_again(tmp_path / "f", marks, 1000, shown.append, said.append) == digest(data)
+    assert said == sorted(said)
+    assert max(said) == 1000
+    assert shown
+
+
+@pytest.mark.parametrize("offset", [0, 149, 150, 151, 500, 899])
+@pytest.mark.parametrize("readers", [0, 3])
+def test_one_changed_byte_before_the_last_mark_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, readers: int, offset: int
+) -> None:
+    monkeypatch.setattr(proof, "_readers", lambda: readers)
+    data = bytearray(random.Random(6).randbytes(1000))
+    marks = marked(tmp_path / "f", bytes(data), 150, 900)
+    data[offset] ^= 1
+    (tmp_path / "f").write_bytes(data)
+    with pytest.raises(proof.TamperedError):
+        proof.read_again(tmp_path / "f", marks, 1000, lambda _fd: None, lambda _done: None)
+
+
+def test_a_file_that_is_too_short_or_another_one_is_found(tmp_path: Path) -> None:
+    marks = marked(tmp_path / "f", bytes(1000), 150, 900)
+    (tmp_path / "f").write_bytes(bytes(950))
+    with pytest.raises(proof.TamperedError):
+        proof.read_again(tmp_path / "f", marks, 1000, lambda _fd: None, lambda _done: None)
+
+    def refuse(_fd: int) -> None:
+        raise ChangedError("is another one")
+
+    with pytest.raises(ChangedError):
+        proof.read_again(tmp_path / "f", marks, 1000, refuse, lambda _done: None)
+
+
+def test_ctrl_c_ends_all_readers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "_READ", 16)
+
+    def stop(_done: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        proof.read_again(tmp_path / "f", marked(tmp_path / "f", bytes(9000), 900, 8000), 9000, lambda _fd: None, stop)
+
+
+def test_what_arrived_is_marked_as_it_arrives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "_STRETCH", 100)
+    data = random.Random(7).randbytes(500)
+    file = Growing(tmp_path / "f")
+    for at in range(0, 500, 10):
+        file.add(at, data[at : at + 10], at + 10)
+    file.follower.finish(500, lambda _done: None)
+    marks = file.follower.marks()
+    assert [at for at, _ in marks] == [0, 100, 200, 300, 400, 500, 500]
+    assert all(found.hexdigest() == digest(data[:at]) for at, found in marks)
 
 
 def test_an_empty_file(tmp_path: Path) -> None:
