@@ -334,6 +334,7 @@ def read_again(
         stop.set()
     if failures:
         raise failures[0]
+    wait(size)
     return found
 
 
