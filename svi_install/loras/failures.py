@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -159,6 +158,8 @@ def free_space(folder: Path) -> int:
     Raises:
         OSError: the disk cannot be asked.
     """
+    import shutil
+
     return shutil.disk_usage(existing_parent(folder)).free
 
 

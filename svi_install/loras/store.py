@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .catalogue import Catalogue, load
-from .failures import existing_parent, require_room
 from .inventory import Fetched, Need, Places, Problem, look
-from .part_state import left_over
 from .progress import Report, no_report
 
 if TYPE_CHECKING:
@@ -51,8 +50,17 @@ def needs(
         target = where.folder / file.filename
         there = look(target)
         size = there.size if there.size is not None else file.size or file.tensor_bytes
-        found.append(Need(lora, file, target, where.why, size, there.present, left_over(target), there.fault))
+        found.append(Need(lora, file, target, where.why, size, there.present, _kept(target), there.fault))
     return tuple(found)
+
+
+def _kept(target: Path) -> int:
+    """Tell how many bytes an earlier run has left; what reads them is imported only where something is."""
+    if not os.path.lexists(f"{target}.part.state"):
+        return 0
+    from .part_state import left_over
+
+    return left_over(target)
 
 
 def prefetch(
@@ -114,6 +122,8 @@ def check(
 
 def _require_room(wanted: Sequence[Need]) -> None:
     """Refuse before the first byte when all that is missing does not fit together."""
+    from .failures import existing_parent, require_room
+
     missing = [need for need in wanted if not need.present and not need.fault]
     disks: dict[int, list[Need]] = {}
     for need in missing:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 import time
@@ -38,6 +37,8 @@ _WORDS = {
 
 def digest(data: bytes) -> str:
     """Return the sha256 of ``data`` in hex."""
+    import hashlib  # late, because it takes as long as a quarter of what a list needs
+
     return hashlib.sha256(data).hexdigest()
 
 
