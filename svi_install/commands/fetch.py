@@ -43,7 +43,9 @@ def wanted(names: Sequence[str], everything: bool) -> tuple[str, ...] | None:
     if not everything:
         return tuple(names) or None
     if names:
-        raise SviError("usage", "--all and names of LoRAs exclude each other.", "svi-install fetch --help", EXIT_USAGE)
+        raise SviError(
+            "usage", "Give either --all or names of LoRAs, not both.", "svi-install fetch --help", EXIT_USAGE
+        )
     return tuple(lora.name for lora in catalogue.load().loras)
 
 
@@ -63,14 +65,14 @@ def fetch(
     came = [file for file in result.files if file.how != "have"]
     speed = f" in {result.seconds:.0f} s" if result.fetched and result.seconds >= 1 else ""
     headline = (
-        f"{_count(len(came), 'LoRA')} came ({human_size(sum(file.size for file in came))}{speed})."
+        f"Fetched {_count(len(came), 'LoRA')} ({human_size(sum(file.size for file in came))}{speed})."
         if came
-        else f"{_count(len(result.files), 'LoRA')} already in place; nothing to do."
+        else f"{_count(len(result.files), 'LoRA')} already in place, nothing to do."
     )
     notes = tuple(line for file in result.files for line in _told(file))
     other = [need.lora.name for need in found if need.file.precision != precision and len(need.lora.files) == 1]
     if other and precision == "fp16":
-        notes += (f"Not published in fp16, so as they are: {', '.join(other)}.",)
+        notes += (f"There is no fp16 version of {', '.join(other)}, so you got the original.",)
     return Result(
         "fetch",
         "done" if came else "unchanged",
@@ -101,7 +103,7 @@ def listing(root: Path, names: Sequence[str] | None, *, precision: str) -> Resul
     return Result(
         "fetch",
         "unchanged",
-        f"{there} of {_count(len(found), 'LoRA')} there.",
+        f"You have {there} of {_count(len(found), 'LoRA')}.",
         notes=notes,
         todo=tuple(
             f"{need.target} {need.fault}. Remove it, then: {_again(root, need.lora.name)}"
@@ -118,10 +120,12 @@ def verify(root: Path, names: Sequence[str] | None, *, precision: str, report: R
     wrong = [item for item in found if isinstance(item, Problem)]
     fine = [item for item in found if isinstance(item, Fetched)]
     headline = (
-        f"{len(wrong)} of {_count(len(found), 'LoRA')} not right." if wrong else f"{_count(len(fine), 'LoRA')} fine."
+        f"{len(wrong)} of {_count(len(found), 'LoRA')} should be replaced."
+        if wrong
+        else f"{_count(len(fine), 'LoRA')} checked, all fine."
     )
     if not found:
-        headline = "No LoRA of the catalogue is there."
+        headline = "There is no LoRA to check yet."
     return Result(
         "fetch",
         "unchanged",
@@ -174,10 +178,14 @@ def _again(root: Path, name: str) -> str:
 
 
 def _told(file: Fetched) -> tuple[str, ...]:
-    how = {"have": "was there", "linked": "linked from a copy here", "copied": "copied from here"}.get(file.how, "")
+    how = {
+        "have": "already there",
+        "linked": "linked from a copy on this computer",
+        "copied": "copied from another folder",
+    }.get(file.how, "")
     if file.how == "downloaded":
-        how = f"downloaded, {human_size(file.resumed)} of it earlier" if file.resumed else "downloaded"
-    return (f"{file.name}: {file.path}", f"    {human_size(file.size)}, {how}; proof: {file.vouched}")
+        how = f"downloaded ({human_size(file.resumed)} of it in an earlier run)" if file.resumed else "downloaded"
+    return (f"{file.name}: {file.path}", f"    {human_size(file.size)}, {how}; {file.vouched}")
 
 
 def _have(need: Need) -> str:

@@ -23,7 +23,7 @@ def keep_or_remove(result: Result, root: Path, *, remove: bool, dry_run: bool) -
     if not remove:
         size = human_size(sum(need.size or 0 for need in present))
         count = f"{len(present)} LoRA file{'s' if len(present) > 1 else ''} of SVI ({size})"
-        note = f"{count} stayed in WanGP's folders; to delete: svi-install --revert --loras {quoted(root)}"
+        note = f"{count} stayed in WanGP's folders; to delete them: svi-install --revert --loras {quoted(root)}"
         return result._replace(notes=(*result.notes, note))
     known = ledger_path()
     notes: list[str] = []
@@ -32,13 +32,13 @@ def keep_or_remove(result: Result, root: Path, *, remove: bool, dry_run: bool) -
     for need in present:
         entry = local_files.lookup(known, need.target)
         if entry is None or entry.url != need.file.url:
-            notes.append(f"{need.target} did not come from svi-install and was kept.")
+            notes.append(f"{need.target} did not come from svi-install, so it was kept.")
             continue
         if not dry_run:
             try:
                 need.target.unlink()
             except OSError as error:
-                todo.append(f"delete {need.target}: that failed ({error.strerror or error}).")
+                todo.append(f"delete {need.target} yourself: that failed ({error.strerror or error}).")
                 continue
         removed += 1
         notes.append(f"{need.target} {'would be' if dry_run else 'was'} deleted ({human_size(need.size or 0)}).")

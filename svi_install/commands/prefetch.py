@@ -65,7 +65,7 @@ def add_loras(
 
 
 def _later(missing: tuple[Need, ...], root: Path) -> str:
-    return f"fetch {_names(missing)}: svi-install fetch {quoted(root)} (or let WanGP fetch it on first use)"
+    return f"fetch {_names(missing)}: svi-install fetch {quoted(root)} (or let WanGP download it on first use)"
 
 
 def _names(missing: tuple[Need, ...]) -> str:

@@ -140,7 +140,7 @@ class Catalogue(NamedTuple):
                 known = ", ".join(sorted({lora.group or lora.name for lora in self.loras}))
                 raise SviError(
                     "unknown-lora",
-                    f"No LoRA is called {name!r}. Known are: {known}.",
+                    f"There is no LoRA called {name!r}. There are: {known}.",
                     "svi-install fetch --list",
                     EXIT_USAGE,
                 )

@@ -139,13 +139,13 @@ class Worker(threading.Thread):
             now = time.monotonic()
             if now - check >= self._channel.limits.stall_seconds:
                 if self.fetched - since < self._channel.limits.stall_rate * (now - check):
-                    raise TransferError("slow", "The connection brings next to nothing.", self._channel.url)
+                    raise TransferError("slow", "The connection is almost at a standstill.", self._channel.url)
                 check, since = now, self.fetched
 
     def _limit(self) -> None:
         """Keep a file of unknown size from filling the disk."""
         if self.position > self._channel.most:
-            why = f"The server has sent {human_size(self.position)}, and does not end."
+            why = f"The server has sent {human_size(self.position)} and keeps going."
             raise TransferError("endless", why, self._channel.url)
         if self.position >= self._room:
             require_room(self._channel.part.path.parent, _ROOM_STEP, self._channel.part.path.name)

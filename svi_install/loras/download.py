@@ -24,7 +24,7 @@ _LONGEST_BACKOFF = 60.0
 _CATCH_UP = 2.0
 # Before the first byte a typing error or a missing network is likelier than a passing fault.
 _FIRST_ATTEMPTS = 3
-_DAMAGED = "What arrived is damaged: its sha256 is not the published one"
+_DAMAGED = "What arrived is damaged: its sha256 differs from the published one"
 
 
 @dataclass(frozen=True)
@@ -158,14 +158,14 @@ class Download:
                 return sha256
             if not self._part.named():
                 name = self._part.path.name
-                raise TransferError("changed", f"Another program has put its own file in the place of {name}.", url)
+                raise TransferError("changed", f"Another program has replaced {name} with a file of its own.", url)
             self._part.forget()
             if again:
                 kind = "wrong-bytes" if why == _DAMAGED else "changed"
                 raise TransferError(kind, f"{why}.", url)
             again = why
-            self._say("retry", note=f"{why}; the download starts again.")
-        raise TransferError("restarts", "The server cannot go on with a broken download, and every one broke.", url)
+            self._say("retry", note=f"{why}; starting the download again.")
+        raise TransferError("restarts", "The server cannot continue a broken download, and every attempt broke.", url)
 
     def _whole(self, url: str, follower: Follower) -> tuple[str, str]:
         """Bring the rest and read the complete file once from the disk; why it cannot stay, and its sha256."""
@@ -182,7 +182,7 @@ class Download:
                 follower.finish(self._part.received, lambda done: self._say("hash", done=done))
             found = self._part.sha256(follower.marks(), lambda done: self._say("hash", done=done))
         except ChangedError:
-            return f"Another program writes to {name}", ""
+            return f"Another program has written to {name}", ""
         except TamperedError as tampered:
             return str(tampered), ""
         return _DAMAGED if wanted not in ("", found) else "", found
@@ -272,40 +272,46 @@ class Download:
         limit, now = self._limits.connect + self._limits.stall_seconds, time.monotonic()
         if not worker.opened:
             # The transport itself gives up after that time; only what it cannot cut short is left to this.
-            return "The server begins an answer but never ends it." if now - worker.started > 2 * limit else ""
+            return "The server starts to answer but never finishes." if now - worker.started > 2 * limit else ""
         reading = worker.reading
-        return "The server does not go on with its answer." if reading is not None and now - reading > limit else ""
+        return (
+            "The server stopped in the middle of its answer." if reading is not None and now - reading > limit else ""
+        )
 
     def _admit(self, url: str, answer: Answer, start: int) -> int:
         """Decide whether the bytes of an answer belong to what is in the part file."""
         job = self._job
         with self._admission:
             if job.sha256 and answer.sha256 and answer.sha256 != job.sha256:
-                raise TransferError("other-file", "The server offers another file than the pinned one.", url)
+                raise TransferError("other-file", "The server has a different file than the pinned one.", url)
             if job.size is not None and answer.size not in (None, job.size):
-                raise TransferError("other-file", f"The server offers {answer.size} bytes instead of {job.size}.", url)
+                raise TransferError(
+                    "other-file", f"The server's file has {answer.size} bytes instead of {job.size}.", url
+                )
             if answer.size is not None and not job.least <= answer.size <= job.most:
-                why = f"The server offers {answer.size:,} bytes, which {job.target.name} cannot have."
+                why = f"The server's file has {answer.size:,} bytes, which cannot be {job.target.name}."
                 raise TransferError("other-file", why, url)
             identity = job.sha256 or answer.sha256 or (f"etag:{answer.etag}" if answer.etag else "")
             state = self._part.state
             if not self._part.received:
                 if answer.start:
-                    raise TransferError("range", "The server answers with another part of the file.", url)
+                    raise TransferError(
+                        "range", "The server sends a different part of the file than it was asked for.", url
+                    )
                 if answer.size is not None:
                     require_room(job.target.parent, answer.size, job.target.name)
                 self._part.begin(url, identity, answer.validator, answer.size, answer.host)
                 return self._part.epoch
             if not identity:
                 raise _RestartError(
-                    "The server does not say which version of the file it sends; the download starts again."
+                    "The server does not say which version of the file it sends; starting the download again."
                 )
             if url != state.url and not state.hashed:
-                raise _RestartError("Another address may have another file; the download starts again.")
+                raise _RestartError("Another address may have a different file; starting the download again.")
             if identity != state.identity or answer.size not in (None, state.size):
-                raise _RestartError("The file on the server has changed; the download starts again.")
+                raise _RestartError("The file on the server has changed; starting the download again.")
             if answer.start != start:
-                raise _RestartError("The server cannot send the rest of a file; the download starts again.")
+                raise _RestartError("The server cannot continue where we stopped; starting the download again.")
             if (url, answer.validator) != (state.url, state.validator):
                 self._part.adopt(url, answer.validator)
             return self._part.epoch

@@ -10,36 +10,36 @@ from ..errors import EXIT_DOWNLOAD, SviError
 from ..writing.files import plain
 from .progress import human_size
 
-_AGAIN = "Run the same command again; it goes on where it stopped."
+_AGAIN = "Run the same command again; it continues where it stopped."
 _HINTS = {
     "connection": "Check the internet connection. " + _AGAIN,
     "timeout": "Check the internet connection. " + _AGAIN,
-    "dns": "Check the internet connection, or choose a mirror: svi-install fetch --mirror https://hf-mirror.com",
-    "tls": "Check the date of this computer. If a company network or an antivirus reads encrypted connections, "
-    "name its certificate file in REQUESTS_CA_BUNDLE.",
+    "dns": "Check the internet connection, or try a mirror: svi-install fetch --mirror https://hf-mirror.com",
+    "tls": "Check this computer's date. If a company network or an antivirus inspects encrypted connections, "
+    "set REQUESTS_CA_BUNDLE to its certificate file.",
     "proxy": "Check HTTPS_PROXY and HTTP_PROXY; the form is http://user:password@host:port.",
     "token": "Accept the terms on the page of the repository, make a read token at "
     "https://huggingface.co/settings/tokens and set HF_TOKEN to it.",
-    "token-form": "Set it to the token alone, without quotes and blanks, or unset it. Then run the same command again.",
+    "token-form": "Set it to the token alone, without quotes or spaces, or unset it. Then run the same command again.",
     "gated": "Accept them in a browser, make a read token at https://huggingface.co/settings/tokens and set HF_TOKEN "
     "to it. Then run the same command again.",
     "offline": "Unset HF_HUB_OFFLINE, then run the same command again.",
     "forbidden": "Open the address in a browser. If it needs an account, set HF_TOKEN to a read token.",
-    "missing": "The file may have moved. Update svi-install, or choose a mirror: svi-install fetch --mirror URL",
-    "busy": "Wait some minutes. " + _AGAIN + " A read token in HF_TOKEN raises the limit.",
-    "server": "Wait some minutes. " + _AGAIN,
+    "missing": "The file may have moved. Update svi-install, or try a mirror: svi-install fetch --mirror URL",
+    "busy": "Wait a few minutes. " + _AGAIN + " A read token in HF_TOKEN raises the limit.",
+    "server": "Wait a few minutes. " + _AGAIN,
     "slow": _AGAIN,
     "cut": "Check the internet connection. " + _AGAIN,
     "range": _AGAIN,
-    "length": "Choose a mirror: svi-install fetch --mirror URL",
-    "encoded": "Choose a mirror or another network: svi-install fetch --mirror URL",
-    "redirects": "Choose a mirror: svi-install fetch --mirror URL",
-    "refused": "Choose a mirror: svi-install fetch --mirror URL",
-    "other-file": "Update svi-install, or choose a mirror: svi-install fetch --mirror URL",
-    "endless": "Choose a mirror or another network: svi-install fetch --mirror URL",
-    "changed": "Close the program that does so, such as one that syncs folders or another download. " + _AGAIN,
-    "wrong-bytes": "Choose a mirror or another network: svi-install fetch --mirror URL",
-    "restarts": "Choose a mirror: svi-install fetch --mirror URL",
+    "length": "Try a mirror: svi-install fetch --mirror URL",
+    "encoded": "Try a mirror or another network: svi-install fetch --mirror URL",
+    "redirects": "Try a mirror: svi-install fetch --mirror URL",
+    "refused": "Try a mirror: svi-install fetch --mirror URL",
+    "other-file": "Update svi-install, or try a mirror: svi-install fetch --mirror URL",
+    "endless": "Try a mirror or another network: svi-install fetch --mirror URL",
+    "changed": "Close that program; it may be one that syncs folders, or another download. " + _AGAIN,
+    "wrong-bytes": "Try a mirror or another network: svi-install fetch --mirror URL",
+    "restarts": "Try a mirror: svi-install fetch --mirror URL",
 }
 _PASSING = {"connection", "timeout", "dns", "busy", "server", "slow", "cut", "range"}
 
@@ -77,8 +77,10 @@ def download_error(failure: TransferError, filename: str, kept: int) -> SviError
 def disk_error(error: OSError, path: Path, doing: str) -> SviError:
     """Turn a failure of the disk into the error that ends a command."""
     found = plain(error, path, doing)
-    message = f"{found.message} What has arrived is kept; the installation is untouched."
-    hint = f"Wait a minute, often it is an antivirus. {_AGAIN}" if found.code == "file-held" else found.hint or _AGAIN
+    message = f"{found.message} What has already arrived is kept, and the installation is untouched."
+    hint = (
+        f"It is often an antivirus, so wait a minute. {_AGAIN}" if found.code == "file-held" else found.hint or _AGAIN
+    )
     return SviError(found.code, message, hint, EXIT_DOWNLOAD)
 
 
@@ -128,16 +130,16 @@ def address_fault(url: str) -> str:
     try:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            return "is no web address"
+            return "is not a web address"
         parts.hostname.encode("idna")
         if parts.port == 0:
-            return "names a port that is none"
+            return "has an impossible port"
         if "@" in parts.netloc:
-            return "names a user"
+            return "contains a user name"
     except ValueError:
-        return "is no web address"
+        return "is not a web address"
     if any(sign <= " " or sign == "\x7f" for sign in parts.netloc):
-        return "is no web address"
+        return "is not a web address"
     return ""
 
 
@@ -176,8 +178,8 @@ def require_room(folder: Path, needed: int, what: str) -> None:
     if room < needed + RESERVE:
         raise SviError(
             "disk-full",
-            f"{what} needs {human_size(needed)} on the disk of {folder}, {human_size(RESERVE)} more must stay free, "
+            f"{what} needs {human_size(needed)} in {folder}, and {human_size(RESERVE)} must stay free, "
             f"but only {human_size(room)} are free. Nothing was downloaded.",
-            "Free some space, or point WanGP's loras_root to another disk. Then run the same command again.",
+            "Free up some space, or point WanGP's loras_root to another disk. Then run the same command again.",
             EXIT_DOWNLOAD,
         )

@@ -75,7 +75,7 @@ class Run:
         except ForeignError as foreign:
             raise SviError(
                 "download-in-the-way",
-                f"{foreign.path} is {foreign.what}, not a file of svi-install's own. It was left untouched.",
+                f"{foreign.path} is {foreign.what}, not a file of svi-install. It was left untouched.",
                 f"Move or remove {foreign.path}, then run: {self._again(need)}",
                 EXIT_DOWNLOAD,
             ) from foreign
@@ -86,8 +86,8 @@ class Run:
             done = summary(part.received, part.state.size)
             raise SviError(
                 "interrupted",
-                f"Stopped at {done} of {need.file.filename}. What has arrived is kept. The installation is untouched.",
-                f"To go on: {self._again(need)}",
+                f"Stopped at {done} of {need.file.filename}. What has arrived is kept; the installation is untouched.",
+                f"To continue: {self._again(need)}",
                 EXIT_INTERRUPTED,
             ) from stop
         finally:
@@ -117,14 +117,14 @@ class Run:
                 if part is not None:
                     return part
                 if not said:
-                    self._say(need, "wait", "Another svi-install is downloading this file; waiting for it.")
+                    self._say(need, "wait", "Another svi-install is already downloading this file; waiting for it.")
                     said = True
         except HeldError:
             pass
         raise SviError(
             "download-held",
-            f"Another svi-install has been at work on {need.file.filename} for hours. The installation is untouched.",
-            "End that other svi-install, then run the same command again.",
+            f"Another svi-install has been downloading {need.file.filename} for hours. The installation is untouched.",
+            "Stop the other svi-install, then run the same command again.",
             EXIT_DOWNLOAD,
         )
 
@@ -163,7 +163,7 @@ class Run:
         except FileNotFoundError as gone:
             raise SviError(
                 "lora-name-taken",
-                f"{need.target} is a link to a file that is not there. It was left untouched.",
+                f"{need.target} is a link to a file that does not exist. It was left untouched.",
                 f"Remove that link, then run: {self._again(need)}",
                 EXIT_DOWNLOAD,
             ) from gone
@@ -182,12 +182,12 @@ class Run:
         sha256 = of_file(path, lambda done: self._say(need, "hash", done=done, total=size))
         after = path.stat()
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise Unsound("was written to while it was read")
+            raise Unsound("was changed while it was being read")
         first = local_files.first_seen(self._settings.ledger, path)
         if known is not None and sha256 != known.sha256:
-            raise Unsound("has another sha256 than the published one")
+            raise Unsound("has a different sha256 than the published one")
         if known is None and first is not None and first.url == need.file.url and first.sha256 != sha256:
-            raise Unsound("has another sha256 than when it was first seen")
+            raise Unsound("has a different sha256 than when it was first seen")
         known = known or _Known(sha256, size, "layout")
         return self._record(need, Fetched(need.lora.name, path, "have", size, sha256, known.proof, host=known.host))
 
@@ -219,7 +219,7 @@ class Run:
         if self._settings.offline:
             raise SviError(
                 "download-offline",
-                f"{need.file.filename} is not on this computer and HF_HUB_OFFLINE forbids downloads.",
+                f"{need.file.filename} is not on this computer, and HF_HUB_OFFLINE does not allow downloads.",
                 "Unset HF_HUB_OFFLINE, then run the same command again.",
                 EXIT_DOWNLOAD,
             )
@@ -232,7 +232,7 @@ class Run:
             part.discard()
             raise SviError(
                 "download-changed",
-                f"Another program has changed {part.path}: it {changed}. It did not get its final name.",
+                f"Another program has changed {part.path}: it {changed}. It was not put in place.",
                 f"Close that program, then run: {self._again(need)}",
                 EXIT_DOWNLOAD,
             ) from changed
@@ -275,7 +275,7 @@ class Run:
                     raise
                 # It may be what an earlier run has left that is wrong.
                 part.forget()
-                why = f"What arrived earlier is of no use, it {unsound}; the download starts again."
+                why = f"What arrived earlier is of no use, it {unsound}; starting the download again."
                 self._say(need, "retry", why)
                 arrival = download.run()
                 self._examine(need, part)
@@ -283,8 +283,8 @@ class Run:
             part.discard()
             raise SviError(
                 "download-not-a-lora",
-                f"What {shown(arrival.url)} sends is not {need.file.filename}: it {unsound}. It was thrown away.",
-                "Choose a mirror: svi-install fetch --mirror URL",
+                f"What {shown(arrival.url)} sends is not {need.file.filename}: it {unsound}. It was discarded.",
+                "Try a mirror: svi-install fetch --mirror URL",
                 EXIT_DOWNLOAD,
             ) from unsound
         return arrival

@@ -128,7 +128,7 @@ def _constants() -> Any:
     except ValueError as error:
         raise SviError(
             "hub-settings",
-            f"One of the HF_ variables holds what is no number ({clean(error)}). Nothing was downloaded.",
+            f"One of the HF_ variables should be a number but is not ({clean(error)}). Nothing was downloaded.",
             "Correct or unset it, then run the same command again.",
             EXIT_DOWNLOAD,
         ) from error
@@ -155,7 +155,7 @@ def _token(constants: Any, settings: Settings) -> tuple[str, str]:
         return "", f"{names[0]} is set, but brought no token ({why})." if names else ""
     if not token or _TOKEN.fullmatch(token):
         return token, ""
-    return "", f"{names[0] if names else path} holds signs that are in no token. It was sent to nobody."
+    return "", f"{names[0] if names else path} contains characters that no token has. It was not sent anywhere."
 
 
 class _Headers(Protocol):
@@ -217,7 +217,7 @@ def licence(repository: str, settings: Settings) -> str:
 
 def _asked(ask: Callable[[str], _T], url: str, settings: Settings) -> _T:
     if settings.offline:
-        raise TransferError("offline", "HF_HUB_OFFLINE forbids to ask the hub.", url)
+        raise TransferError("offline", "HF_HUB_OFFLINE does not allow asking the hub.", url)
     if settings.token_fault:
         raise TransferError("token-form", settings.token_fault, url)
     try:
@@ -250,7 +250,7 @@ def refused(status: int, headers: _Headers, url: str, token: bool) -> TransferEr
         hf_raise_for_status(httpx2.Response(status, headers=_shown(headers), request=request))
     except Exception as error:  # noqa: BLE001 - an address that httpx2 does not take is a refusal, too
         return failure_of(error, url, token)
-    return TransferError("refused", f"{host_of(url)} answers with status {status} instead of the file.", url)
+    return TransferError("refused", f"{host_of(url)} answers with status {status} instead of sending the file.", url)
 
 
 def failure_of(error: Exception, url: str, token: bool) -> TransferError:
@@ -261,7 +261,7 @@ def failure_of(error: Exception, url: str, token: bool) -> TransferError:
     place = catalogue.place_of(url)
     repository = clean(place.repository) if place else "the repository"
     if isinstance(error, errors.OfflineModeIsEnabled):
-        return TransferError("offline", "HF_HUB_OFFLINE forbids to ask the hub.", url)
+        return TransferError("offline", "HF_HUB_OFFLINE does not allow asking the hub.", url)
     if isinstance(error, errors.GatedRepoError):
         return TransferError(
             "gated", f"The authors of {repository} ask you to accept their terms on {host} first ({status}).", url
@@ -280,15 +280,15 @@ def failure_of(error: Exception, url: str, token: bool) -> TransferError:
     if isinstance(error, errors.RepositoryNotFoundError):
         return TransferError("missing", f"{host} has no repository {repository} ({status}).", url)
     if status == 403:
-        return TransferError("forbidden", f"{host} refuses the file ({status}).", url)
+        return TransferError("forbidden", f"{host} refuses to send the file ({status}).", url)
     if status in (404, 410):
         return TransferError("missing", f"{host} has no such file ({status}): {shown(url)}", url)
     if status == 429:
-        return TransferError("busy", f"{host} asks for fewer requests ({status}).", url)
+        return TransferError("busy", f"{host} asks us to slow down ({status}).", url)
     if status >= 500 or status == 408:
-        return TransferError("server", f"{host} has a fault of its own ({status}).", url)
+        return TransferError("server", f"{host} has a problem of its own ({status}).", url)
     if status:
-        return TransferError("refused", f"{host} answers with status {status} instead of the file.", url)
+        return TransferError("refused", f"{host} answers with status {status} instead of sending the file.", url)
     return TransferError("refused", f"The answer of {host} cannot be read ({type(error).__name__}).", url)
 
 

@@ -71,8 +71,12 @@ class Fetched(NamedTuple):
     def vouched(self) -> str:
         """Who vouches for its bytes, in words."""
         if self.proof == "pinned":
-            return "as pinned"
-        return f"as published by {self.host or 'the hub'}" if self.proof == "published" else "layout and size only"
+            return "matches the pinned hash"
+        return (
+            f"matches the hash published by {self.host or 'the hub'}"
+            if self.proof == "published"
+            else "checked by layout and size only"
+        )
 
 
 class Problem(NamedTuple):
@@ -279,7 +283,7 @@ def look(path: Path) -> Look:
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        return Look(present=False, fault="is a link to a file that is not there" if path.is_symlink() else "")
+        return Look(present=False, fault="is a link to a file that does not exist" if path.is_symlink() else "")
     except OSError as error:
         return Look(present=False, fault=f"cannot be read ({error.strerror or error})")
     size = status.st_size if stat.S_ISREG(status.st_mode) else None

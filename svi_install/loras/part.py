@@ -116,7 +116,7 @@ class Part:
             # Nobody would ever notice what a crash or another program has done to bytes whose hash is not known.
             trusted = ((0, state.prefix),) if self.expect is not None else ()
             if state.done and not trusted:
-                self.doubt = "Nothing vouches for what an earlier run has left; the download starts again."
+                self.doubt = "What an earlier run left cannot be checked; starting the download again."
         return state._replace(done=trusted, durable=clip(state.durable, length), booted=booted())
 
     @property

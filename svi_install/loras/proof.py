@@ -85,15 +85,15 @@ def check_layout(head: Head, layout: Layout, dtype: str = "") -> None:
     for name, tensor in head.tensors.items():
         match = _NAME.fullmatch(name)
         if not match:
-            raise Unsound(f"holds {_shown(name)}, which is no tensor of an SVI LoRA")
+            raise Unsound(f"holds {_shown(name)}, which does not belong in an SVI LoRA")
         block, module, half = int(match[1]), match[2], match[3]
         outer = layout.inner if module == "ffn.0" else layout.width
         inner = layout.inner if module == "ffn.2" else layout.width
         wanted = (layout.rank, inner) if half == "A" else (outer, layout.rank)
         if tensor.shape != wanted:
-            raise Unsound(f"is another LoRA: {name} has the shape {list(tensor.shape)} instead of {list(wanted)}")
+            raise Unsound(f"is a different LoRA: {name} has the shape {list(tensor.shape)} instead of {list(wanted)}")
         if dtype and tensor.dtype != dtype:
-            raise Unsound(f"is another LoRA: its numbers are {tensor.dtype} instead of {dtype}")
+            raise Unsound(f"is a different LoRA: its numbers are {tensor.dtype} instead of {dtype}")
         if block >= layout.blocks:
             raise Unsound(f"holds {name}, but the model has {layout.blocks} blocks")
         seen.add((block, module, half))
@@ -230,9 +230,9 @@ class Follower:
                         self._marks.append((self.position, self._hash.copy()))
                     self._proof = self.position, self._hash.copy().hexdigest()
                     if self._expect is not None and self.position == self._expect[0] and self._proof != self._expect:
-                        raise TamperedError(f"What an earlier run has left in {self._path.name} was changed")
+                        raise TamperedError(f"What an earlier run left in {self._path.name} has been changed")
         except FileNotFoundError:
-            self._error = TamperedError(f"Another program has removed {self._path.name}")
+            self._error = TamperedError(f"Another program has deleted {self._path.name}")
         except OSError as error:
             self._error = error
         finally:
@@ -266,7 +266,7 @@ class Follower:
         file.seek(self.position)
         got = file.readinto(scratch[: limit - self.position]) or 0
         if not got:
-            raise TamperedError(f"Another program writes to {self._path.name}")
+            raise TamperedError(f"Another program has written to {self._path.name}")
         self._hash.update(scratch[:got])
         with self._changed:
             self.position += got
@@ -295,7 +295,7 @@ def read_again(
         while start < end and not stop.is_set():
             count = file.readinto(view[: end - start]) or 0
             if not count:
-                raise TamperedError(f"Another program writes to {path.name}")
+                raise TamperedError(f"Another program has written to {path.name}")
             digest.update(view[:count])
             start += count
             done[reader] += count
@@ -312,7 +312,7 @@ def read_again(
                         start, before, end, after = stretches.popleft()
                         found = hashed(file, start, end, before.copy(), reader)
                         if found != after.hexdigest() and not stop.is_set():
-                            raise TamperedError(f"Another program writes to {path.name}")
+                            raise TamperedError(f"Another program has written to {path.name}")
         except Exception as error:  # noqa: BLE001 - handed over to the thread that waits
             failures.append(error)
             stop.set()

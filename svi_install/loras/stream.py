@@ -162,7 +162,7 @@ class Body:
         count = self._read(view)
         if not count and self._line.gone:
             # The end that this side has made is not the end of the file.
-            raise self._late("begins an answer but never ends it") if self._line.late else self._cut()
+            raise self._late("starts to answer but never finishes") if self._line.late else self._cut()
         return count
 
     def _read(self, view: memoryview) -> int:
@@ -177,14 +177,14 @@ class Body:
             count = self._response.fp.readinto1(view) if view else 0
         except zlib.error as error:
             raise TransferError(
-                "encoded", f"What {self._host} or a proxy sends cannot be unpacked.", self._url
+                "encoded", f"What {self._host} or a proxy sends cannot be decompressed.", self._url
             ) from error
         except TimeoutError as error:
-            raise self._late("does not go on with its answer") from error
+            raise self._late("stopped in the middle of its answer") from error
         except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
             # http.client takes its file away from under a reader when the connection is cut.
             if self._line.late:
-                raise self._late("begins an answer but never ends it") from error
+                raise self._late("starts to answer but never finishes") from error
             raise TransferError("connection", f"The connection to {self._host} broke.", self._url) from error
         if self._left is not None:
             if not count and self._left:
@@ -203,7 +203,9 @@ class Body:
                 raise self._cut()
             taken += len(packed)
             if taken > _FRUITLESS or time.monotonic() - began > self._patience:
-                raise TransferError("encoded", f"{self._host} or a proxy sends a packed file without end.", self._url)
+                raise TransferError(
+                    "encoded", f"{self._host} or a proxy sends a compressed file that never ends.", self._url
+                )
 
     def whole(self, most: int, seconds: float) -> bytes:
         """Read everything.
@@ -217,7 +219,7 @@ class Body:
         while count := self.readinto(view):
             found += view[:count]
             if len(found) > most:
-                raise TransferError("length", f"{self._host} sends more than it was asked for.", self._url)
+                raise TransferError("length", f"{self._host} sends more than we asked for.", self._url)
         return bytes(found)
 
     def _cut(self) -> TransferError:

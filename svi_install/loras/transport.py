@@ -148,7 +148,7 @@ class Transport:
             response.close()
             url = self._next(url, response.headers.get("Location") or "")
             if url in seen or len(seen) > limits.redirects:
-                raise TransferError("redirects", f"{host_of(url)} sends the request round in circles.", url)
+                raise TransferError("redirects", f"{host_of(url)} redirects in circles.", url)
             seen.add(url)
         try:
             if status not in (200, 206):
@@ -189,13 +189,13 @@ class Transport:
             response = opener.open(request, timeout=self._settings.limits.connect)
         except (OSError, http.client.HTTPException, ValueError) as error:
             if line.late:
-                why = f"{host_of(url)} begins an answer but never ends it."
+                why = f"{host_of(url)} starts to answer but never finishes."
                 raise TransferError("timeout", why, url) from error
             raise of_exception(error, url) from error
         assert isinstance(response, http.client.HTTPResponse)
         if line.late:
             response.close()
-            raise TransferError("timeout", f"{host_of(url)} begins an answer but never ends it.", url)
+            raise TransferError("timeout", f"{host_of(url)} starts to answer but never finishes.", url)
         return response
 
     def _opener(self, scheme: str) -> urllib.request.OpenerDirector:
@@ -217,13 +217,13 @@ class Transport:
     def _next(self, url: str, location: str) -> str:
         host = host_of(url)
         if not location:
-            raise TransferError("redirects", f"{host} redirects to nowhere.", url)
+            raise TransferError("redirects", f"{host} redirects without saying where to.", url)
         try:
             target = urljoin(url, location)
         except ValueError:
             target = location
         if why := address_fault(target):
-            raise TransferError("redirects", f"{host} redirects to what {why}: {shown(target)}", url)
+            raise TransferError("redirects", f"{host} redirects to {shown(target)}, which {why}", url)
         if target.startswith("http:") and url.startswith("https:"):
             raise TransferError("redirects", f"{host} redirects to an unencrypted address.", url)
         return target
@@ -250,26 +250,26 @@ class Transport:
         (start, end), host = stretch, host_of(url)
         packed = encoding(response)
         if packed not in ("", "identity") and (packed != "gzip" or response.status != 200):
-            why = f"{host} or a proxy sends the file compressed ({clean(packed)})."
+            why = f"{host} or a proxy compresses the file ({clean(packed)}), which makes it useless."
             raise TransferError("encoded", why, url)
         length = response.length
         if response.status == 200:
             # The length of a compressed answer is not that of the file.
             answer = self._answer(reply, 0, None if packed == "gzip" else length)
             if packed != "gzip" and answer.size is not None and length not in (None, answer.size):
-                raise TransferError("length", f"{host} offers {length} bytes of a file of {answer.size}.", url)
+                raise TransferError("length", f"{host} sends {length} bytes of a file that has {answer.size}.", url)
             return answer
         match = _CONTENT_RANGE.fullmatch((response.headers.get("Content-Range") or "").strip())
         if not match:
-            raise TransferError("range", f"{host} answers with a part of the file but does not say which.", url)
+            raise TransferError("range", f"{host} sends a part of the file but does not say which.", url)
         first, last = int(match[1]), int(match[2])
         total = None if match[3] == "*" else int(match[3])
         wrong_end = last >= (end if end is not None else last + 1) or (total is not None and last >= total)
         if first != start or last < first or wrong_end or (length is not None and length != last - first + 1):
-            raise TransferError("range", f"{host} answers with another part of the file than asked for.", url)
+            raise TransferError("range", f"{host} sends a different part of the file than it was asked for.", url)
         answer = self._answer(reply, first, total)
         if total is not None and answer.size not in (None, total):
-            why = f"{host} offers a file of {total} bytes instead of {answer.size}."
+            why = f"{host} has a file of {total} bytes instead of {answer.size}."
             raise TransferError("length", why, url)
         return answer
 
@@ -318,7 +318,7 @@ class _AnyStatus(urllib.request.HTTPErrorProcessor):
 def refusal(status: int, response: http.client.HTTPResponse, url: str, token: bool, start: int) -> TransferError:
     """Say which failure a status stands for."""
     if status == 407:
-        return TransferError("proxy", f"The proxy wants a user name and a password ({status}).", url)
+        return TransferError("proxy", f"The proxy asks for a user name and a password ({status}).", url)
     if status == 416 and start:
         return TransferError("range", f"{host_of(url)} has no more bytes at offset {start} (416).", url)
     failure = hub.refused(status, response.headers, url, token)
@@ -347,20 +347,20 @@ def of_exception(error: BaseException, url: str) -> TransferError:
         why = clean(reason.verify_message)
         return TransferError("tls", f"The certificate of {host} cannot be trusted ({why}).", url)
     if isinstance(reason, ssl.SSLError) and "EOF" not in str(reason):
-        return TransferError("tls", f"No encrypted connection to {host} ({clean(reason)}).", url)
+        return TransferError("tls", f"There is no encrypted connection to {host} ({clean(reason)}).", url)
     if isinstance(reason, socket.gaierror):
-        return TransferError("dns", f"The name {host} cannot be found.", url)
+        return TransferError("dns", f"The address {host} cannot be found.", url)
     if isinstance(reason, TimeoutError):
         return TransferError("timeout", f"{host} does not answer.", url)
     if isinstance(reason, OSError) and "Tunnel connection failed" in str(reason):
-        return TransferError("proxy", f"The proxy lets nothing through to {host} ({clean(reason)}).", url)
+        return TransferError("proxy", f"The proxy blocks {host} ({clean(reason)}).", url)
     if isinstance(reason, http.client.InvalidURL):
         # Its text holds the address, and that of a proxy may hold a password.
-        return TransferError("refused", f"{host} cannot be asked for, or the address of the proxy is wrong.", url)
+        return TransferError("refused", f"{host} cannot be reached, or the address of the proxy is wrong.", url)
     if isinstance(reason, http.client.HTTPException) and not isinstance(reason, OSError):
-        return TransferError("connection", f"{host} answers with what is no answer of a web server.", url)
+        return TransferError("connection", f"{host} does not answer like a web server.", url)
     if isinstance(reason, OSError):
         said = clean(reason) or type(reason).__name__
         return TransferError("connection", f"The connection to {host} broke ({said}).", url)
     # What a ValueError says may hold a token.
-    return TransferError("refused", f"{host} cannot be asked for ({type(reason).__name__}).", url)
+    return TransferError("refused", f"{host} cannot be reached ({type(reason).__name__}).", url)

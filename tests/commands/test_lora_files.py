@@ -107,4 +107,4 @@ def test_a_lora_that_cannot_be_deleted_is_left_to_do_and_the_rest_is_done(
     result = keep_or_remove(DONE, root, remove=True, dry_run=False)
     assert (held.exists(), other.exists()) == (True, False)
     assert (result.status, result.exit_code, result.headline) == ("done", 1, DONE.headline)
-    assert result.todo == (f"delete {held}: that failed (Permission denied).",)
+    assert result.todo == (f"delete {held} yourself: that failed (Permission denied).",)

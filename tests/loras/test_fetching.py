@@ -159,7 +159,7 @@ def test_without_a_published_hash_a_file_that_is_there_must_be_svi(store: Store)
     assert store.fetch().proof == "layout"
     store.target.unlink()
     put(store, safetensors({"something": [4]}))
-    with pytest.raises(SviError, match="no tensor of an SVI LoRA"):
+    with pytest.raises(SviError, match="does not belong in an SVI LoRA"):
         store.fetch()
 
 

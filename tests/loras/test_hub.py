@@ -76,7 +76,7 @@ def test_a_variable_that_huggingface_hub_cannot_read() -> None:
     script = "from svi_install.loras.hub import from_environment; from_environment()"
     environ = os.environ | {"HF_HUB_DOWNLOAD_TIMEOUT": "soon"}
     ran = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=False)
-    assert "SviError: One of the HF_ variables holds what is no number" in ran.stderr
+    assert "SviError: One of the HF_ variables should be a number but is not" in ran.stderr
 
 
 def test_a_token_that_does_not_come_is_said(monkeypatch: pytest.MonkeyPatch, hub: Hub) -> None:

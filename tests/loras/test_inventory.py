@@ -215,7 +215,7 @@ def test_what_is_no_file_is_not_waited_for(target: Path) -> None:
     assert look(target).fault == "is not a file"
     target.unlink()
     target.symlink_to("nothing")
-    assert look(target).fault == "is a link to a file that is not there"
+    assert look(target).fault == "is a link to a file that does not exist"
     target.unlink()
     target.symlink_to(target.name)
     assert "cannot be read" in look(target).fault

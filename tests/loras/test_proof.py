@@ -185,7 +185,7 @@ def test_a_follower_can_be_stopped(tmp_path: Path) -> None:
 
 def test_a_file_that_shrinks_is_an_error(tmp_path: Path) -> None:
     file = Growing(tmp_path / "f")
-    with pytest.raises(OSError, match="Another program writes"):
+    with pytest.raises(OSError, match="Another program has written"):
         file.follower.finish(10, lambda _done: None)
 
 
@@ -211,7 +211,7 @@ def test_every_way_of_naming_is_known(tmp_path: Path, prefix: str, middle: str) 
 
 
 def test_other_tensors_are_no_svi(tmp_path: Path) -> None:
-    with pytest.raises(Unsound, match="no tensor of an SVI LoRA"):
+    with pytest.raises(Unsound, match="does not belong in an SVI LoRA"):
         check_layout(read(file(tmp_path, safetensors({"blocks.0.modulation": [1, 6]}))), TINY)
 
 

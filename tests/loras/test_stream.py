@@ -109,7 +109,7 @@ def test_a_text_drop_by_drop(wires: list[Wire]) -> None:
     answer = asked(wires, b"text", then=b"x")
     with pytest.raises(TransferError) as caught:
         answer.body.whole(10**9, 0.3)
-    assert (caught.value.kind, str(caught.value)) == ("timeout", "127.0.0.1 begins an answer but never ends it.")
+    assert (caught.value.kind, str(caught.value)) == ("timeout", "127.0.0.1 starts to answer but never finishes.")
     answer.body.close()
 
 
