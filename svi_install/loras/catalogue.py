@@ -113,12 +113,7 @@ class Lora(NamedTuple):
 
 
 class Catalogue(NamedTuple):
-    """All known LoRAs.
-
-    Args:
-        default: names that an install fetches.
-        loras: in the order in which they are listed.
-    """
+    """All known LoRAs."""
 
     default: tuple[str, ...]
     loras: tuple[Lora, ...]

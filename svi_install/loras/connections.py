@@ -49,13 +49,7 @@ class Channel:
 
 
 class Worker(threading.Thread):
-    """Brings one stretch of the file.
-
-    Args:
-        channel: what it shares with the others.
-        start: offset of the first byte.
-        stop: offset behind the last byte, -1 while the size is not known.
-    """
+    """Brings one stretch of the file; its end is -1 while the size is not known."""
 
     def __init__(self, channel: Channel, start: int, stop: int) -> None:
         super().__init__(daemon=True)
@@ -226,11 +220,7 @@ def _subtract(gaps: Extents, taken: list[tuple[int, int]]) -> list[tuple[int, in
 
 
 class Growth:
-    """Finds out by trying whether one more connection makes the download faster.
-
-    Args:
-        limits: how many at most, and how long a trial takes.
-    """
+    """Finds out by trying whether one more connection makes the download faster."""
 
     def __init__(self, limits: Limits) -> None:
         self._most = limits.connections

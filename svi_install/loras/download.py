@@ -78,16 +78,7 @@ class _RestartError(Exception):
 
 
 class Download:
-    """Brings one file into its part file.
-
-    Args:
-        job: what to bring.
-        part: the open part file.
-        transport: makes the requests.
-        limits: numbers to keep to.
-        report: gets the progress.
-        pause: waits a number of seconds.
-    """
+    """Brings one file into its part file."""
 
     def __init__(
         self,

@@ -155,11 +155,7 @@ def existing_parent(folder: Path) -> Path:
 
 
 def free_space(folder: Path) -> int:
-    """Tell how much room there is.
-
-    Raises:
-        OSError: the disk cannot be asked.
-    """
+    """Tell how much room there is."""
     import shutil
 
     return shutil.disk_usage(existing_parent(folder)).free

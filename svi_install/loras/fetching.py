@@ -41,14 +41,7 @@ class _Known:
 
 
 class Run:
-    """One command with everything it needs.
-
-    Args:
-        root: WanGP's folder.
-        settings: hub, token and limits.
-        report: gets the progress.
-        pause: waits a number of seconds.
-    """
+    """One command with everything it needs."""
 
     def __init__(self, root: Path, settings: Settings, report: Report, pause: Callable[[float], None]) -> None:
         self._root = root

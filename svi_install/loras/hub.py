@@ -347,13 +347,7 @@ def _shown(headers: _Headers) -> dict[str, str]:
 
 
 class Pinned(NamedTuple):
-    """What became of one file of the catalogue.
-
-    Args:
-        filename: base name.
-        changes: field, value before and value after, for people.
-        failure: why the hub could not be asked, empty when it could.
-    """
+    """What became of one file of the catalogue."""
 
     filename: str
     changes: tuple[tuple[str, str, str], ...] = ()

@@ -80,13 +80,7 @@ class Fetched(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """A file that is not what it should be.
-
-    Args:
-        name: LoRA as a person calls it.
-        path: where it lies.
-        why: what is wrong with it, in words that go behind its name.
-    """
+    """A file that is not what it should be."""
 
     name: str
     path: Path
@@ -104,12 +98,7 @@ _LARGEST_SCRIPT = 256 * 1024
 
 
 class Destination(NamedTuple):
-    """A LoRA folder of one WanGP.
-
-    Args:
-        folder: where WanGP looks; it need not exist yet.
-        why: what decided it, for people.
-    """
+    """A LoRA folder of one WanGP."""
 
     folder: Path
     why: str
@@ -259,14 +248,7 @@ class Look(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """One LoRA and the file of it that is in WanGP's folder.
-
-    Args:
-        lora: the LoRA.
-        file: the file, the preferred one when none is there.
-        path: where it lies or belongs.
-        look: what is there.
-    """
+    """One LoRA and the file of it that is in WanGP's folder."""
 
     lora: Lora
     file: LoraFile
@@ -301,11 +283,7 @@ def _fault(path: Path, _stamp: tuple[int, int, int, int]) -> str:
 
 
 class Places:
-    """Finds the folders of one WanGP, each looked for only once.
-
-    Args:
-        root: WanGP's folder.
-    """
+    """Finds the folders of one WanGP, each looked for only once."""
 
     def __init__(self, root: Path) -> None:
         self._root = root

@@ -41,12 +41,7 @@ def blob_hash(path: Path) -> str:
 
 
 def take(source: Path, target: Path, sha256: str, wait: Callable[[int], None]) -> Literal["linked", "copied", ""]:
-    """Put a file that is here already where it is wanted.
-
-    Raises:
-        FileExistsError: something has that name by now and is left alone.
-        OSError: the disk refuses.
-    """
+    """Put a file that is here already where it is wanted."""
     before = source.stat()
     if of_file(source, wait) != sha256:
         return ""

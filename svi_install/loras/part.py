@@ -29,7 +29,6 @@ def waiting(target: Path, sync: int, pause: float, limit: float) -> Iterator[Par
 
     Raises:
         HeldError: the other process did not finish in time.
-        OSError: the folder cannot be written.
     """
     until = time.monotonic() + limit
     while True:
@@ -135,11 +134,7 @@ class Part:
         return missing(self.state)
 
     def begin(self, url: str, identity: str, validator: str, size: int | None, host: str = "") -> None:
-        """Forget what is there and start with a new file.
-
-        Raises:
-            OSError: the disk refuses.
-        """
+        """Forget what is there and start with a new file."""
         with self._guard:
             self.epoch += 1
             self._seal = self.expect = None
@@ -150,11 +145,7 @@ class Part:
             os.fsync(self._state_fd)
 
     def forget(self) -> None:
-        """Drop what is there: it is of no use.
-
-        Raises:
-            OSError: the disk refuses.
-        """
+        """Drop what is there: it is of no use."""
         self.proof = lambda: (0, "")
         self.begin("", "", "", None)
 
@@ -180,7 +171,6 @@ class Part:
 
         Raises:
             ClosedError: the part file was let go of or has been started anew since.
-            OSError: the disk refuses.
         """
         with self._guard:
             if self._failure is not None:
@@ -201,11 +191,7 @@ class Part:
                 self._wake.set()
 
     def save(self) -> None:
-        """Write the state, so that a later run goes on from here.
-
-        Raises:
-            OSError: the disk refuses.
-        """
+        """Write the state, so that a later run goes on from here."""
         with self._guard:
             self._save()
 
@@ -214,11 +200,7 @@ class Part:
         self._wake.set()
 
     def sync(self) -> None:
-        """Force bytes and state to the disk.
-
-        Raises:
-            OSError: the disk refuses.
-        """
+        """Force bytes and state to the disk."""
         with self._guard:
             epoch, snapshot = self.epoch, self.state.done
         os.fsync(self._fd)
@@ -243,7 +225,6 @@ class Part:
 
         Raises:
             ChangedError: it is not what was written.
-            OSError: the disk refuses.
         """
         self.sync()
         with self._guard:
@@ -266,7 +247,6 @@ class Part:
 
         Raises:
             ChangedError: it is not.
-            OSError: the disk refuses.
         """
         with self._guard:
             compare(self._seal, os.fstat(self._fd))
@@ -289,7 +269,6 @@ class Part:
         Raises:
             ChangedError: another program wrote to it meanwhile.
             TamperedError: it is not what arrived.
-            OSError: the disk refuses.
         """
         try:
             found = read_again(self.path, marks, self.received, lambda fd: compare(self._seal, os.fstat(fd)), wait)
@@ -304,7 +283,6 @@ class Part:
         Raises:
             ChangedError: another program has changed it; it does not keep the final name.
             FileExistsError: something has that name by now and is left alone; the part is removed.
-            OSError: the file cannot be renamed; it stays as it is for a later run.
         """
         self.intact()
         self._let_go()

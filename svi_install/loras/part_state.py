@@ -62,11 +62,7 @@ def read_newest(fd: int) -> State | None:
 
 
 def write_slot(fd: int, state: State) -> None:
-    """Write a state into the slot whose turn it is.
-
-    Raises:
-        OSError: the disk refuses.
-    """
+    """Write a state into the slot whose turn it is."""
     text = json.dumps(state._asdict(), separators=(",", ":")).encode()
     record = b"%08x %s" % (zlib.crc32(text), text)
     os.lseek(fd, state.number % 2 * _SLOT, os.SEEK_SET)

@@ -45,11 +45,7 @@ def no_report(progress: Progress) -> None:
 
 
 class Rate:
-    """Bytes a second over the last few seconds.
-
-    Args:
-        window: seconds that count.
-    """
+    """Bytes a second over the last few seconds."""
 
     def __init__(self, window: float = 5.0) -> None:
         self._window = window

@@ -58,7 +58,6 @@ def examine(path: Path, lora: Lora, file: LoraFile) -> Head:
 
     Raises:
         Unsound: it could not load or is another file; the text goes behind its name.
-        OSError: it cannot be read.
     """
     head = read(path)
     kind = "gguf" if file.filename.lower().endswith(".gguf") else "safetensors"
@@ -128,11 +127,6 @@ class Follower:
 
     Blocks that arrive just where the hash stands are taken from memory. Everything else, such as what an earlier run
     left or what another connection brought ahead of time, is read from the file while the download goes on.
-
-    Args:
-        path: the growing file.
-        frontier: tells up to which offset the file has no gap.
-        expect: how many bytes an earlier run has hashed, and their hash; None when that is not known.
     """
 
     def __init__(self, path: Path, frontier: Callable[[], int], expect: tuple[int, str] | None = None) -> None:
@@ -187,11 +181,7 @@ class Follower:
             raise self._error
 
     def finish(self, size: int, wait: Callable[[int], None]) -> str:
-        """Wait for the hash of the whole file.
-
-        Raises:
-            OSError: the file cannot be read.
-        """
+        """Wait for the hash of the whole file."""
         with self._changed:
             self._end = self._written = size
             self._changed.notify_all()
@@ -284,7 +274,6 @@ def read_again(
 
     Raises:
         TamperedError: something else than what arrived lies between two marks.
-        OSError: the file cannot be read.
     """
     stretches = deque((*first, *last) for first, last in itertools.pairwise(marks) if first[0] < last[0])
     done, failures, stop = [0] * (_readers() + 1), list[Exception](), threading.Event()
@@ -344,21 +333,13 @@ def _readers() -> int:
 
 
 def of_file(path: Path, wait: Callable[[int], None] = lambda _done: None) -> str:
-    """Hash a file that is complete.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
+    """Hash a file that is complete."""
     with path.open("rb", buffering=0) as file:
         return of_open(file, wait)
 
 
 def of_open(file: FileIO, wait: Callable[[int], None]) -> str:
-    """Hash an open file from where it stands to its end.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
+    """Hash an open file from where it stands to its end."""
     digest = hashlib.sha256()
     block = bytearray(_READ)
     view = memoryview(block)

@@ -18,12 +18,7 @@ if TYPE_CHECKING:
 
 
 class PrefetchResult(NamedTuple):
-    """What a pre-fetch did.
-
-    Args:
-        files: the LoRAs, in the order of the catalogue.
-        seconds: how long it took.
-    """
+    """What a pre-fetch did."""
 
     files: tuple[Fetched, ...]
     seconds: float

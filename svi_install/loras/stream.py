@@ -90,11 +90,7 @@ class Handler(urllib.request.HTTPHandler):
 
 
 class SecureHandler(urllib.request.HTTPSHandler):
-    """Makes the encrypted connections.
-
-    Args:
-        context: whom to trust.
-    """
+    """Makes the encrypted connections."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         super().__init__(context=context)
@@ -134,14 +130,7 @@ _FRUITLESS = 1024 * 1024
 
 
 class Body:
-    """The bytes of a response.
-
-    Args:
-        response: what the server sent.
-        url: address that was asked, for messages.
-        line: its connection.
-        patience: seconds in which a packed stream has to give a byte.
-    """
+    """The bytes of a response."""
 
     def __init__(self, response: http.client.HTTPResponse, url: str, line: Line, patience: float) -> None:
         self._response = response

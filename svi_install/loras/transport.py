@@ -74,11 +74,7 @@ class _Reply(NamedTuple):
 
 
 class Transport:
-    """Makes requests with the settings of one run.
-
-    Args:
-        settings: hub, token, certificates and limits.
-    """
+    """Makes requests with the settings of one run."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -87,7 +83,9 @@ class Transport:
         self._guard = threading.Lock()
 
     def get(self, url: str, start: int = 0, end: int | None = None, validator: str = "") -> Answer:
-        """Ask for a file or a part of it.
+        """Ask for a file from an offset on, or up to `end`, as long as it still has the etag `validator`.
+
+        The body starts at ``answer.start``, which is 0 where the server ignores the range or the file is another one.
 
         Raises:
             TransferError: no answer, or one that cannot be used.

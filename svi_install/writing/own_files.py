@@ -36,12 +36,7 @@ else:
 
 
 class ForeignError(Exception):
-    """Something under the name of a file of ours is none.
-
-    Args:
-        path: the name.
-        what: what it is, such as ``a link``.
-    """
+    """Something under the name of a file of ours is none."""
 
     def __init__(self, path: Path, what: str) -> None:
         super().__init__(f"{path} is {what}")
@@ -54,7 +49,6 @@ def open_own(path: Path, flags: int) -> int:
 
     Raises:
         ForeignError: a link, a folder, a pipe or a device has the name.
-        OSError: it cannot be opened.
     """
     making = bool(flags & os.O_CREAT)
     while True:
@@ -97,7 +91,6 @@ def open_locked(path: Path) -> tuple[int, int | None]:
     Raises:
         HeldError: another process has the lock.
         ForeignError: something that is no file of ours has its name.
-        OSError: the file cannot be opened.
     """
     while True:
         fd = open_own(path, os.O_RDWR | os.O_CREAT)
@@ -183,7 +176,6 @@ def move(source: Path, target: Path, check: Callable[[os.stat_result], None] = l
     Raises:
         FileExistsError: something has that name.
         ChangedError: it is not the right file.
-        OSError: the disk refuses.
     """
     if sys.platform != "win32":
         try:
@@ -221,7 +213,6 @@ def rename(source: Path, target: Path, pause: Callable[[float], None], check: Ca
     Raises:
         FileExistsError: something has that name.
         ChangedError: it is not the right file.
-        OSError: the disk refuses.
     """
     for attempt in range(_RENAME_ATTEMPTS):
         try:
@@ -235,11 +226,7 @@ def rename(source: Path, target: Path, pause: Callable[[float], None], check: Ca
 
 
 def write_over(path: Path, text: str) -> None:
-    """Replace a file of our own at once and for good; a crash leaves the old one.
-
-    Raises:
-        OSError: the disk refuses; the file is what it was.
-    """
+    """Replace a file of our own at once and for good; a crash leaves the old one."""
     fresh = path.with_name(f"{path.name}.new")
     try:
         files.remove(fresh)
