@@ -1,7 +1,9 @@
-"""Where the package keeps what it installs: in the source tree, or in the wheel's data folder."""
+"""Where the package keeps what it installs, and where it remembers things on this computer."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from .errors import SviError
@@ -11,6 +13,21 @@ RUNTIME_FOLDER = "svi_wangp"
 # WanGP's files that get hooks, and the end of every line that is put into them.
 PATCHED = ("wgp.py", "models/wan/any2video.py", "models/wan/modules/model.py")
 MARKER = "# svi-install"
+
+
+def state_folder(environ: Mapping[str, str]) -> Path:
+    """Return the folder for what svi-install remembers on this computer, outside every WanGP; it need not exist.
+
+    Raises:
+        RuntimeError: the environment does not say where the person's home is.
+    """
+    if sys.platform == "win32":
+        base = Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return base / "svi-install"
 
 
 def data_folder(name: str) -> Path:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..loras.catalogue import load
-from ..loras.destination import locate
-from ..loras.usage import with_present_files
+from ..loras.inventory import locate, with_present_files
 from ..package_data import data_folder
 from ..writing import files
 from ..writing.targets import outside_roots

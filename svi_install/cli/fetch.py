@@ -13,21 +13,23 @@ from .prompts import confirmed, interactive
 
 @click.command()
 @click.argument("words", nargs=-1, metavar="[NAME]... [PATH]")
-@click.option("--all", "everything", is_flag=True, help="Every LoRA of the catalogue.")
-@click.option("--list", "mode", flag_value="list", help="List the LoRAs: size, whether they are there, used by what.")
-@click.option("--verify", "mode", flag_value="verify", help="Hash the LoRAs that are there again.")
-@click.option("--pin", "mode", flag_value="pin", help="For maintainers: fill the catalogue from the hub.")
-@click.option("--mirror", default="", metavar="URL", help="A mirror of huggingface.co; goes before HF_ENDPOINT.")
-@click.option("--precision", type=click.Choice(["fp32", "fp16"]), default="fp32", help="fp16 has half the size.")
+@click.option("--all", "everything", is_flag=True, help="All LoRAs in the catalogue.")
+@click.option(
+    "--list", "mode", flag_value="list", help="List the LoRAs: size, whether you have them, which profiles use them."
+)
+@click.option("--verify", "mode", flag_value="verify", help="Check the LoRAs that you have: hash each file again.")
+@click.option("--pin", "mode", flag_value="pin", help="For maintainers: update the catalogue from the hub.")
+@click.option("--mirror", default="", metavar="URL", help="Use this mirror of huggingface.co; overrides HF_ENDPOINT.")
+@click.option("--precision", type=click.Choice(["fp32", "fp16"]), default="fp32", help="fp16 files are half the size.")
 @yes_option
 @output_options
 def fetch(
     words: tuple[str, ...], *, everything: bool, mode: str | None, mirror: str, precision: str, yes: bool
 ) -> Result:
-    """Download LoRAs into WanGP's folders; without a NAME the one of SVI-Shot.
+    """Download LoRAs into WanGP's folders; without a NAME, the LoRA for SVI-Shot.
 
-    What a broken download has brought is kept, and the same command goes on from there. HF_TOKEN, HF_ENDPOINT,
-    HF_HUB_OFFLINE and the proxy variables count.
+    An interrupted download is kept: run the same command again to continue it. HF_TOKEN, HF_ENDPOINT,
+    HF_HUB_OFFLINE and the proxy variables are honoured.
     """
     from ..commands import fetch as run
 
@@ -47,7 +49,7 @@ def fetch(
     text, total = run.missing(root, chosen, precision=precision)
     if text:
         say(text, to)
-    if total > run.LARGE and not yes and interactive(to) and not confirmed("Download all that?", to):
+    if total > run.LARGE and not yes and interactive(to) and not confirmed("Download all of this?", to):
         raise click.Abort
     with download_progress(to) as progress:
         return run.fetch(root, chosen, precision=precision, mirror=mirror, report=progress)

@@ -17,7 +17,7 @@ from ..checkout.inspection import Checkout, inspect
 from ..checkout.locate import home_folder
 from ..checkout.profiles import profile_files
 from ..errors import EXIT_DONE, EXIT_FAILED, SviError, quoted
-from ..loras.there import seen
+from ..loras.inventory import seen
 from ..package_data import runtime_files
 from ..patching import hooks, patchset, state
 from ..patching.patchset import PatchSet

@@ -8,10 +8,9 @@ from typing import Any
 
 from ..errors import EXIT_FAILED, EXIT_USAGE, SviError
 from ..loras import Fetched, Need, Problem, catalogue, check, needs, prefetch
+from ..loras.catalogue import used_by
+from ..loras.inventory import look
 from ..loras.progress import Report, human_size, no_report
-from ..loras.settings import from_environment
-from ..loras.there import look
-from ..loras.usage import used_by
 from ..report.result import Result
 
 # More than that is asked about before it is downloaded.
@@ -20,12 +19,6 @@ LARGE = 5 * 1024**3
 
 def split_words(words: Sequence[str]) -> tuple[tuple[str, ...], Path | None]:
     """Tell names of LoRAs from the path that may stand behind them.
-
-    Args:
-        words: arguments of the command line.
-
-    Returns:
-        The names and the path.
 
     Raises:
         SviError: a word is neither.
@@ -44,20 +37,15 @@ def _names(known: catalogue.Catalogue, words: Sequence[str]) -> tuple[str, ...]:
 def wanted(names: Sequence[str], everything: bool) -> tuple[str, ...] | None:
     """Say which LoRAs a command is about.
 
-    Args:
-        names: what the person named.
-        everything: True for all that the catalogue holds.
-
-    Returns:
-        Names; None for the default set.
-
     Raises:
         SviError: both were given.
     """
     if not everything:
         return tuple(names) or None
     if names:
-        raise SviError("usage", "--all and names of LoRAs exclude each other.", "svi-install fetch --help", EXIT_USAGE)
+        raise SviError(
+            "usage", "Give either --all or names of LoRAs, not both.", "svi-install fetch --help", EXIT_USAGE
+        )
     return tuple(lora.name for lora in catalogue.load().loras)
 
 
@@ -66,34 +54,25 @@ def fetch(
 ) -> Result:
     """Bring LoRAs into the folders where this WanGP looks for them.
 
-    Args:
-        root: WanGP's folder.
-        names: what to bring; None for the default set.
-        precision: ``fp32`` or ``fp16``.
-        mirror: address that stands in for the hub.
-        report: gets the progress.
-
-    Returns:
-        What came and what was there.
-
     Raises:
         SviError: with the exit code for downloads; the installation is untouched.
     """
     from ..checkout.inspection import inspect
+    from ..loras.hub import from_environment
 
     found = needs(root, names, precision=precision)
     result = prefetch(root, names, precision=precision, report=report, settings=from_environment(mirror=mirror))
     came = [file for file in result.files if file.how != "have"]
     speed = f" in {result.seconds:.0f} s" if result.fetched and result.seconds >= 1 else ""
     headline = (
-        f"{_count(len(came), 'LoRA')} came ({human_size(sum(file.size for file in came))}{speed})."
+        f"Fetched {_count(len(came), 'LoRA')} ({human_size(sum(file.size for file in came))}{speed})."
         if came
-        else f"{_count(len(result.files), 'LoRA')} already in place; nothing to do."
+        else f"{_count(len(result.files), 'LoRA')} already in place, nothing to do."
     )
     notes = tuple(line for file in result.files for line in _told(file))
     other = [need.lora.name for need in found if need.file.precision != precision and len(need.lora.files) == 1]
     if other and precision == "fp16":
-        notes += (f"Not published in fp16, so as they are: {', '.join(other)}.",)
+        notes += (f"There is no fp16 version of {', '.join(other)}, so you got the original.",)
     return Result(
         "fetch",
         "done" if came else "unchanged",
@@ -106,16 +85,7 @@ def fetch(
 
 
 def listing(root: Path, names: Sequence[str] | None, *, precision: str) -> Result:
-    """List LoRAs: how large, whether they are there, where they belong, which profile uses them.
-
-    Args:
-        root: WanGP's folder.
-        names: what to list; None for everything.
-        precision: ``fp32`` or ``fp16``.
-
-    Returns:
-        The table as notes, and as values for the JSON object.
-    """
+    """List LoRAs: how large, whether they are there, where they belong, which profile uses them."""
     known = catalogue.load()
     profiles = used_by(known)
     found = needs(root, names or [lora.name for lora in known.loras], precision=precision, catalogue=known)
@@ -133,7 +103,7 @@ def listing(root: Path, names: Sequence[str] | None, *, precision: str) -> Resul
     return Result(
         "fetch",
         "unchanged",
-        f"{there} of {_count(len(found), 'LoRA')} there.",
+        f"You have {there} of {_count(len(found), 'LoRA')}.",
         notes=notes,
         todo=tuple(
             f"{need.target} {need.fault}. Remove it, then: {_again(root, need.lora.name)}"
@@ -145,25 +115,17 @@ def listing(root: Path, names: Sequence[str] | None, *, precision: str) -> Resul
 
 
 def verify(root: Path, names: Sequence[str] | None, *, precision: str, report: Report = no_report) -> Result:
-    """Hash the LoRAs that are there again.
-
-    Args:
-        root: WanGP's folder.
-        names: what to check; None for everything that is there.
-        precision: ``fp32`` or ``fp16``.
-        report: gets the progress.
-
-    Returns:
-        What each was proven by; exit code 1 when one is not what it should be.
-    """
+    """Hash the LoRAs that are there again."""
     found = check(root, names, precision=precision, report=report)
     wrong = [item for item in found if isinstance(item, Problem)]
     fine = [item for item in found if isinstance(item, Fetched)]
     headline = (
-        f"{len(wrong)} of {_count(len(found), 'LoRA')} not right." if wrong else f"{_count(len(fine), 'LoRA')} fine."
+        f"{len(wrong)} of {_count(len(found), 'LoRA')} should be replaced."
+        if wrong
+        else f"{_count(len(fine), 'LoRA')} checked, all fine."
     )
     if not found:
-        headline = "No LoRA of the catalogue is there."
+        headline = "There is no LoRA to check yet."
     return Result(
         "fetch",
         "unchanged",
@@ -179,17 +141,9 @@ def verify(root: Path, names: Sequence[str] | None, *, precision: str, report: R
 
 
 def pin(names: Sequence[str], *, mirror: str = "", say: Callable[[str], None] = lambda _line: None) -> Result:
-    """Fill the catalogue from the hub; for maintainers, in a source tree.
-
-    Args:
-        names: what to pin; nothing for all.
-        mirror: address that stands in for the hub.
-        say: gets a line before each file.
-
-    Returns:
-        What changed; exit code 1 when a file could not be asked for.
-    """
-    from ..loras.pin import pin as run
+    """Fill the catalogue from the hub; for maintainers, in a source tree."""
+    from ..loras.hub import from_environment
+    from ..loras.hub import pin as run
 
     report = run(names or None, settings=from_environment(mirror=mirror), say=say)
     failed = [item for item in report if item.failure]
@@ -209,16 +163,7 @@ def pin(names: Sequence[str], *, mirror: str = "", say: Callable[[str], None] = 
 
 
 def missing(root: Path, names: Sequence[str] | None, *, precision: str) -> tuple[str, int]:
-    """Say what will be downloaded before it is.
-
-    Args:
-        root: WanGP's folder.
-        names: as for `fetch`.
-        precision: as for `fetch`.
-
-    Returns:
-        One line for people, empty when everything is there, and the bytes, as far as they are known.
-    """
+    """Say what will be downloaded before it is."""
     found = [need for need in needs(root, names, precision=precision) if not need.present and not need.fault]
     parts = [f"{need.lora.name} ({human_size(need.size) if need.size else 'size unknown'})" for need in found]
     total = sum(max(0, (need.size or 0) - need.kept) for need in found)
@@ -233,10 +178,14 @@ def _again(root: Path, name: str) -> str:
 
 
 def _told(file: Fetched) -> tuple[str, ...]:
-    how = {"have": "was there", "linked": "linked from a copy here", "copied": "copied from here"}.get(file.how, "")
+    how = {
+        "have": "already there",
+        "linked": "linked from a copy on this computer",
+        "copied": "copied from another folder",
+    }.get(file.how, "")
     if file.how == "downloaded":
-        how = f"downloaded, {human_size(file.resumed)} of it earlier" if file.resumed else "downloaded"
-    return (f"{file.name}: {file.path}", f"    {human_size(file.size)}, {how}; proof: {file.vouched}")
+        how = f"downloaded ({human_size(file.resumed)} of it in an earlier run)" if file.resumed else "downloaded"
+    return (f"{file.name}: {file.path}", f"    {human_size(file.size)}, {how}; {file.vouched}")
 
 
 def _have(need: Need) -> str:

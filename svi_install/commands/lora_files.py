@@ -5,49 +5,39 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import EXIT_FAILED, quoted
-from ..loras import catalogue, ledger, needs
-from ..loras.items import Need
+from ..loras import catalogue, local_files, needs
+from ..loras.hub import ledger_path
+from ..loras.inventory import Need
 from ..loras.progress import human_size
-from ..loras.settings import from_environment
 from ..report.result import Result
 
 _ACCELERATOR = "accelerator"
 
 
 def keep_or_remove(result: Result, root: Path, *, remove: bool, dry_run: bool) -> Result:
-    """Say which of SVI's LoRAs are still in WanGP's folders, or delete them.
-
-    Args:
-        result: of the revert.
-        root: WanGP's folder.
-        remove: delete those that svi-install brought or checked; others are never touched.
-        dry_run: delete nothing.
-
-    Returns:
-        The result with notes about the files.
-    """
+    """Say which of SVI's LoRAs are still in WanGP's folders, or delete them."""
     present = svi_loras(root)
     if not present:
         return result
     if not remove:
         size = human_size(sum(need.size or 0 for need in present))
         count = f"{len(present)} LoRA file{'s' if len(present) > 1 else ''} of SVI ({size})"
-        note = f"{count} stayed in WanGP's folders; to delete: svi-install --revert --loras {quoted(root)}"
+        note = f"{count} stayed in WanGP's folders; to delete them: svi-install --revert --loras {quoted(root)}"
         return result._replace(notes=(*result.notes, note))
-    known = from_environment().ledger
+    known = ledger_path()
     notes: list[str] = []
     todo: list[str] = []
     removed = 0
     for need in present:
-        entry = ledger.lookup(known, need.target)
+        entry = local_files.lookup(known, need.target)
         if entry is None or entry.url != need.file.url:
-            notes.append(f"{need.target} did not come from svi-install and was kept.")
+            notes.append(f"{need.target} did not come from svi-install, so it was kept.")
             continue
         if not dry_run:
             try:
                 need.target.unlink()
             except OSError as error:
-                todo.append(f"delete {need.target}: that failed ({error.strerror or error}).")
+                todo.append(f"delete {need.target} yourself: that failed ({error.strerror or error}).")
                 continue
         removed += 1
         notes.append(f"{need.target} {'would be' if dry_run else 'was'} deleted ({human_size(need.size or 0)}).")

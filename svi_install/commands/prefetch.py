@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ..errors import SviError, quoted
 from ..loras import Need, needs, prefetch
+from ..loras.inventory import seen
 from ..loras.progress import Report, human_size, no_report
-from ..loras.there import seen
 from ..report.result import Result
 
 
@@ -42,17 +42,7 @@ def add_loras(
     agree: Callable[[str], bool],
     progress: Callable[[], AbstractContextManager[Report]] = lambda: nullcontext(no_report),
 ) -> Result:
-    """Download the default LoRA after an install.
-
-    Args:
-        result: of the install; it stays a success whatever happens here, Ctrl-C included.
-        root: WanGP's folder.
-        agree: asked before anything is downloaded.
-        progress: gives what takes the progress reports while the download runs.
-
-    Returns:
-        The result, with a note about what came or a line about what is left to do.
-    """
+    """Download the default LoRA after an install."""
     missing: tuple[Need, ...] = ()
     try:
         if damaged := damaged_loras(root):
@@ -74,7 +64,7 @@ def add_loras(
 
 
 def _later(missing: tuple[Need, ...], root: Path) -> str:
-    return f"fetch {_names(missing)}: svi-install fetch {quoted(root)} (or let WanGP fetch it on first use)"
+    return f"fetch {_names(missing)}: svi-install fetch {quoted(root)} (or let WanGP download it on first use)"
 
 
 def _names(missing: tuple[Need, ...]) -> str:

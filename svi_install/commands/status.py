@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..checkout.inspection import inspect
 from ..errors import quoted
-from ..loras.there import Seen, seen
+from ..loras.inventory import Seen, seen
 from ..patching import patchset, state
 from ..patching.tested import caution
 from ..report.result import HookPlace, Result

@@ -1,13 +1,14 @@
-"""The LoRAs that profiles name: which file, from where, for which folder of WanGP."""
+"""The LoRAs that profiles name: which file, from where, for which folder of WanGP, used by which profile."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ..errors import EXIT_USAGE, SviError
+from ..package_data import data_folder
 
 CATALOGUE = Path(__file__).with_name("catalogue.json")
 HUB = "https://huggingface.co"
@@ -27,15 +28,7 @@ class Place(NamedTuple):
     path: str
 
     def url(self, revision: str = "main", endpoint: str = HUB) -> str:
-        """Give the address that a hub resolves to the file.
-
-        Args:
-            revision: branch or commit.
-            endpoint: address of the hub or of a mirror of it.
-
-        Returns:
-            The address, in the form WanGP's profiles use.
-        """
+        """Give the address that a hub resolves to the file."""
         return f"{endpoint.rstrip('/')}/{self.repository}/resolve/{revision or 'main'}/{self.path}"
 
 
@@ -115,47 +108,22 @@ class Lora(NamedTuple):
     files: tuple[LoraFile, ...]
 
     def file(self, precision: str) -> LoraFile:
-        """Choose the file for a precision.
-
-        Args:
-            precision: ``fp32`` or ``fp16``.
-
-        Returns:
-            The file in that precision, or the original where no such conversion is published.
-        """
+        """Choose the file for a precision."""
         return next((file for file in self.files if file.precision == precision), self.files[0])
 
 
 class Catalogue(NamedTuple):
-    """All known LoRAs.
-
-    Args:
-        default: names that an install fetches.
-        loras: in the order in which they are listed.
-    """
+    """All known LoRAs."""
 
     default: tuple[str, ...]
     loras: tuple[Lora, ...]
 
     def knows(self, name: str) -> bool:
-        """Tell whether a word means a LoRA.
-
-        Args:
-            name: as for `select`.
-
-        Returns:
-            True when it does.
-        """
+        """Tell whether a word means a LoRA."""
         return any(_answers_to(lora, name) for lora in self.loras)
 
     def select(self, names: Sequence[str] | None) -> tuple[Lora, ...]:
         """Find LoRAs by what a person or a profile calls them.
-
-        Args:
-            names: names, groups, base names of files or addresses out of a profile; None means the default set.
-
-        Returns:
-            The LoRAs in the order of the catalogue, each once.
 
         Raises:
             SviError: a name is not in the catalogue.
@@ -167,7 +135,7 @@ class Catalogue(NamedTuple):
                 known = ", ".join(sorted({lora.group or lora.name for lora in self.loras}))
                 raise SviError(
                     "unknown-lora",
-                    f"No LoRA is called {name!r}. Known are: {known}.",
+                    f"There is no LoRA called {name!r}. There are: {known}.",
                     "svi-install fetch --list",
                     EXIT_USAGE,
                 )
@@ -175,14 +143,7 @@ class Catalogue(NamedTuple):
         return tuple(lora for lora in self.loras if lora.name in wanted)
 
     def by_url(self, url: str) -> tuple[Lora, LoraFile] | None:
-        """Find the file that an address out of a profile means.
-
-        Args:
-            url: address, with or without WanGP's ``|subfolder`` at its end.
-
-        Returns:
-            The LoRA and its file, None when the catalogue does not hold the address.
-        """
+        """Find the file that an address out of a profile means."""
         for lora in self.loras:
             for file in lora.files:
                 if place_of(url) in (file.place, *file.mirrors):
@@ -201,14 +162,7 @@ def _answers_to(lora: Lora, name: str) -> bool:
 
 
 def place_of(url: str) -> Place | None:
-    """Take an address of a hub apart.
-
-    Args:
-        url: such as ``https://huggingface.co/owner/name/resolve/main/folder/file.safetensors``.
-
-    Returns:
-        Repository and path, None when the address has another form.
-    """
+    """Take an address of a hub apart."""
     # Imported late: what only looks whether a LoRA is there asks for no address.
     from urllib.parse import unquote, urlsplit
 
@@ -220,12 +174,6 @@ def place_of(url: str) -> Place | None:
 
 def load(path: Path | None = None) -> Catalogue:
     """Read the catalogue.
-
-    Args:
-        path: catalogue file; None for the built-in one.
-
-    Returns:
-        The catalogue.
 
     Raises:
         SviError: the file cannot be read or two different files would share one place in WanGP's folders.
@@ -290,3 +238,28 @@ def _refuse_collisions(catalogue: Catalogue) -> None:
                     "Install svi-install again.",
                 )
             seen[key] = lora.name
+
+
+def urls_of(profile: bytes) -> tuple[str, ...]:
+    """List the LoRA addresses in a profile."""
+    try:
+        settings = json.loads(profile)
+    except ValueError:
+        return ()
+    named = settings.get("activated_loras") if isinstance(settings, dict) else None
+    return tuple(url for url in named if isinstance(url, str)) if isinstance(named, list) else ()
+
+
+def used_by(catalogue: Catalogue, folder: Path | None = None) -> Mapping[str, tuple[str, ...]]:
+    """Find out which profiles need a LoRA."""
+    found: dict[str, set[str]] = {lora.name: set() for lora in catalogue.loras}
+    for path in (folder or data_folder("profiles")).rglob("*.json"):
+        for lora in _loras_of(path.read_bytes(), catalogue):
+            found[lora.name].add(path.stem)
+    return {name: tuple(sorted(profiles)) for name, profiles in found.items()}
+
+
+def _loras_of(profile: bytes, catalogue: Catalogue) -> Iterator[Lora]:
+    for url in urls_of(profile):
+        if place_of(url) is not None and (found := catalogue.by_url(url)) is not None:
+            yield found[0]

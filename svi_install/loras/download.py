@@ -10,14 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import space
-from .connection import Channel, Growth, Worker, abandon, share
-from .failures import TransferError, disk_error, download_error
-from .hashing import Follower, TamperedError
-from .naming import ChangedError
+from ..writing.own_files import ChangedError
+from .connections import Channel, Growth, Worker, abandon, share
+from .failures import TransferError, disk_error, download_error, require_room
+from .hub import Limits
 from .part import Part
 from .progress import Phase, Progress, Rate, Report, human_size
-from .settings import Limits
+from .proof import Follower, TamperedError
 from .transport import Answer, Transport
 
 _TICK = 0.25
@@ -25,7 +24,7 @@ _LONGEST_BACKOFF = 60.0
 _CATCH_UP = 2.0
 # Before the first byte a typing error or a missing network is likelier than a passing fault.
 _FIRST_ATTEMPTS = 3
-_DAMAGED = "What arrived is damaged: its sha256 is not the published one"
+_DAMAGED = "What arrived is damaged: its sha256 differs from the published one"
 
 
 @dataclass(frozen=True)
@@ -79,16 +78,7 @@ class _RestartError(Exception):
 
 
 class Download:
-    """Brings one file into its part file.
-
-    Args:
-        job: what to bring.
-        part: the open part file.
-        transport: makes the requests.
-        limits: numbers to keep to.
-        report: gets the progress.
-        pause: waits a number of seconds.
-    """
+    """Brings one file into its part file."""
 
     def __init__(
         self,
@@ -113,9 +103,6 @@ class Download:
 
     def run(self) -> Arrival:
         """Bring all bytes and hash them.
-
-        Returns:
-            What arrived.
 
         Raises:
             SviError: the file cannot be had; what arrived stays for the next run.
@@ -162,14 +149,14 @@ class Download:
                 return sha256
             if not self._part.named():
                 name = self._part.path.name
-                raise TransferError("changed", f"Another program has put its own file in the place of {name}.", url)
+                raise TransferError("changed", f"Another program has replaced {name} with a file of its own.", url)
             self._part.forget()
             if again:
                 kind = "wrong-bytes" if why == _DAMAGED else "changed"
                 raise TransferError(kind, f"{why}.", url)
             again = why
-            self._say("retry", note=f"{why}; the download starts again.")
-        raise TransferError("restarts", "The server cannot go on with a broken download, and every one broke.", url)
+            self._say("retry", note=f"{why}; starting the download again.")
+        raise TransferError("restarts", "The server cannot continue a broken download, and every attempt broke.", url)
 
     def _whole(self, url: str, follower: Follower) -> tuple[str, str]:
         """Bring the rest and read the complete file once from the disk; why it cannot stay, and its sha256."""
@@ -178,17 +165,18 @@ class Download:
             self._bring(url, follower)
             self._part.seal()
             state = self._part.state
-            # Where nobody publishes a hash, that of what arrived tells whether another program has been at the file.
             wanted = self._job.sha256 or (state.identity if state.hashed else "")
-            arrived = wanted or follower.finish(self._part.received, lambda done: self._say("hash", done=done))
-            found = self._part.sha256(lambda done: self._say("hash", done=done))
+            if wanted:
+                # What was not hashed while it arrived is hashed when the file is read again.
+                follower.stop()
+            else:
+                follower.finish(self._part.received, lambda done: self._say("hash", done=done))
+            found = self._part.sha256(follower.marks(), lambda done: self._say("hash", done=done))
         except ChangedError:
-            return f"Another program writes to {name}", ""
+            return f"Another program has written to {name}", ""
         except TamperedError as tampered:
             return str(tampered), ""
-        if found == arrived:
-            return "", found
-        return _DAMAGED if wanted else f"Another program writes to {name}", found
+        return _DAMAGED if wanted not in ("", found) else "", found
 
     def _bring(self, url: str, follower: Follower) -> None:
         workers: list[Worker] = []
@@ -199,7 +187,7 @@ class Download:
             follower,
             self._transport,
             self._limits,
-            lambda *seen: self._admitted(url, follower, *seen),
+            lambda answer, start: self._admit(url, answer, start),
             self._wake,
             self._job.most,
         )
@@ -275,46 +263,46 @@ class Download:
         limit, now = self._limits.connect + self._limits.stall_seconds, time.monotonic()
         if not worker.opened:
             # The transport itself gives up after that time; only what it cannot cut short is left to this.
-            return "The server begins an answer but never ends it." if now - worker.started > 2 * limit else ""
+            return "The server starts to answer but never finishes." if now - worker.started > 2 * limit else ""
         reading = worker.reading
-        return "The server does not go on with its answer." if reading is not None and now - reading > limit else ""
-
-    def _admitted(self, url: str, follower: Follower, answer: Answer, start: int) -> int:
-        epoch = self._admit(url, answer, start)
-        if self._part.state.hashed:
-            follower.rest()
-        return epoch
+        return (
+            "The server stopped in the middle of its answer." if reading is not None and now - reading > limit else ""
+        )
 
     def _admit(self, url: str, answer: Answer, start: int) -> int:
         """Decide whether the bytes of an answer belong to what is in the part file."""
         job = self._job
         with self._admission:
             if job.sha256 and answer.sha256 and answer.sha256 != job.sha256:
-                raise TransferError("other-file", "The server offers another file than the pinned one.", url)
+                raise TransferError("other-file", "The server has a different file than the pinned one.", url)
             if job.size is not None and answer.size not in (None, job.size):
-                raise TransferError("other-file", f"The server offers {answer.size} bytes instead of {job.size}.", url)
+                raise TransferError(
+                    "other-file", f"The server's file has {answer.size} bytes instead of {job.size}.", url
+                )
             if answer.size is not None and not job.least <= answer.size <= job.most:
-                why = f"The server offers {answer.size:,} bytes, which {job.target.name} cannot have."
+                why = f"The server's file has {answer.size:,} bytes, which cannot be {job.target.name}."
                 raise TransferError("other-file", why, url)
             identity = job.sha256 or answer.sha256 or (f"etag:{answer.etag}" if answer.etag else "")
             state = self._part.state
             if not self._part.received:
                 if answer.start:
-                    raise TransferError("range", "The server answers with another part of the file.", url)
+                    raise TransferError(
+                        "range", "The server sends a different part of the file than it was asked for.", url
+                    )
                 if answer.size is not None:
-                    space.require(job.target.parent, answer.size, job.target.name)
+                    require_room(job.target.parent, answer.size, job.target.name)
                 self._part.begin(url, identity, answer.validator, answer.size, answer.host)
                 return self._part.epoch
             if not identity:
                 raise _RestartError(
-                    "The server does not say which version of the file it sends; the download starts again."
+                    "The server does not say which version of the file it sends; starting the download again."
                 )
             if url != state.url and not state.hashed:
-                raise _RestartError("Another address may have another file; the download starts again.")
+                raise _RestartError("Another address may have a different file; starting the download again.")
             if identity != state.identity or answer.size not in (None, state.size):
-                raise _RestartError("The file on the server has changed; the download starts again.")
+                raise _RestartError("The file on the server has changed; starting the download again.")
             if answer.start != start:
-                raise _RestartError("The server cannot send the rest of a file; the download starts again.")
+                raise _RestartError("The server cannot continue where we stopped; starting the download again.")
             if (url, answer.validator) != (state.url, state.validator):
                 self._part.adopt(url, answer.validator)
             return self._part.epoch
@@ -344,15 +332,7 @@ class Download:
 
 
 def summary(done: int, total: int | None) -> str:
-    """Say in words how far a download is.
-
-    Args:
-        done: bytes that are there.
-        total: bytes of the whole file, None while it is not known.
-
-    Returns:
-        Such as ``1.1 GB of 2.3 GB (48 %)``.
-    """
+    """Say in words how far a download is."""
     if not total:
         return human_size(done)
     return f"{human_size(done)} of {human_size(total)} ({done * 100 // total} %)"

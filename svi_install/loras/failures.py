@@ -1,44 +1,47 @@
-"""What can go wrong with a download, and what a person can do about it."""
+"""What can go wrong with a download, in words for people, and what they can do about it."""
 
 from __future__ import annotations
 
-import errno
+import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..errors import EXIT_DOWNLOAD, SviError
+from ..writing.files import plain
 from .progress import human_size
 
-_AGAIN = "Run the same command again; it goes on where it stopped."
+_AGAIN = "Run the same command again; it continues where it stopped."
 _HINTS = {
     "connection": "Check the internet connection. " + _AGAIN,
     "timeout": "Check the internet connection. " + _AGAIN,
-    "dns": "Check the internet connection, or choose a mirror: svi-install fetch --mirror https://hf-mirror.com",
-    "tls": "Check the date of this computer. If a company network or an antivirus reads encrypted connections, "
-    "name its certificate file in REQUESTS_CA_BUNDLE.",
+    "dns": "Check the internet connection, or try a mirror: svi-install fetch --mirror https://hf-mirror.com",
+    "tls": "Check this computer's date. If a company network or an antivirus inspects encrypted connections, "
+    "set REQUESTS_CA_BUNDLE to its certificate file.",
     "proxy": "Check HTTPS_PROXY and HTTP_PROXY; the form is http://user:password@host:port.",
     "token": "Accept the terms on the page of the repository, make a read token at "
     "https://huggingface.co/settings/tokens and set HF_TOKEN to it.",
-    "token-form": "Set it to the token alone, without quotes and blanks, or unset it. Then run the same command again.",
+    "token-form": "Set it to the token alone, without quotes or spaces, or unset it. Then run the same command again.",
+    "gated": "Accept them in a browser, make a read token at https://huggingface.co/settings/tokens and set HF_TOKEN "
+    "to it. Then run the same command again.",
+    "offline": "Unset HF_HUB_OFFLINE, then run the same command again.",
     "forbidden": "Open the address in a browser. If it needs an account, set HF_TOKEN to a read token.",
-    "missing": "The file may have moved. Update svi-install, or choose a mirror: svi-install fetch --mirror URL",
-    "busy": "Wait some minutes. " + _AGAIN + " A read token in HF_TOKEN raises the limit.",
-    "server": "Wait some minutes. " + _AGAIN,
+    "missing": "The file may have moved. Update svi-install, or try a mirror: svi-install fetch --mirror URL",
+    "busy": "Wait a few minutes. " + _AGAIN + " A read token in HF_TOKEN raises the limit.",
+    "server": "Wait a few minutes. " + _AGAIN,
     "slow": _AGAIN,
     "cut": "Check the internet connection. " + _AGAIN,
     "range": _AGAIN,
-    "length": "Choose a mirror: svi-install fetch --mirror URL",
-    "encoded": "Choose a mirror or another network: svi-install fetch --mirror URL",
-    "redirects": "Choose a mirror: svi-install fetch --mirror URL",
-    "refused": "Choose a mirror: svi-install fetch --mirror URL",
-    "other-file": "Update svi-install, or choose a mirror: svi-install fetch --mirror URL",
-    "endless": "Choose a mirror or another network: svi-install fetch --mirror URL",
-    "changed": "Close the program that does so, such as one that syncs folders or another download. " + _AGAIN,
-    "wrong-bytes": "Choose a mirror or another network: svi-install fetch --mirror URL",
-    "restarts": "Choose a mirror: svi-install fetch --mirror URL",
+    "length": "Try a mirror: svi-install fetch --mirror URL",
+    "encoded": "Try a mirror or another network: svi-install fetch --mirror URL",
+    "redirects": "Try a mirror: svi-install fetch --mirror URL",
+    "refused": "Try a mirror: svi-install fetch --mirror URL",
+    "other-file": "Update svi-install, or try a mirror: svi-install fetch --mirror URL",
+    "endless": "Try a mirror or another network: svi-install fetch --mirror URL",
+    "changed": "Close that program; it may be one that syncs folders, or another download. " + _AGAIN,
+    "wrong-bytes": "Try a mirror or another network: svi-install fetch --mirror URL",
+    "restarts": "Try a mirror: svi-install fetch --mirror URL",
 }
 _PASSING = {"connection", "timeout", "dns", "busy", "server", "slow", "cut", "range"}
-_NO_SPACE = {errno.ENOSPC, 112}
-_WINDOWS_HELD = {5, 32, 33}
 
 
 class TransferError(Exception):
@@ -65,46 +68,114 @@ class TransferError(Exception):
 
 
 def download_error(failure: TransferError, filename: str, kept: int) -> SviError:
-    """Turn a failure into the error that ends a command.
-
-    Args:
-        failure: the last failure.
-        filename: base name of the file.
-        kept: bytes that stay on disk for the next run.
-
-    Returns:
-        The error, with the exit code for downloads.
-    """
+    """Turn a failure into the error that ends a command."""
     rest = f" {human_size(kept)} are kept for the next run." if kept else ""
     message = f"{filename} was not downloaded. {failure.message}{rest} The installation is untouched."
     return SviError(f"download-{failure.kind}", message, _HINTS[failure.kind], EXIT_DOWNLOAD)
 
 
 def disk_error(error: OSError, path: Path, doing: str) -> SviError:
-    """Turn a failure of the disk into the error that ends a command.
+    """Turn a failure of the disk into the error that ends a command."""
+    found = plain(error, path, doing)
+    message = f"{found.message} What has already arrived is kept, and the installation is untouched."
+    hint = (
+        f"It is often an antivirus, so wait a minute. {_AGAIN}" if found.code == "file-held" else found.hint or _AGAIN
+    )
+    return SviError(found.code, message, hint, EXIT_DOWNLOAD)
 
-    Args:
-        error: what the system said.
-        path: file or folder that it is about.
-        doing: what was being done, such as ``write``.
 
-    Returns:
-        The error, with the exit code for downloads.
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_LONGEST = 200
+
+
+def number_in(text: str | None) -> int | None:
+    """Read a number of bytes or seconds out of a header."""
+    stripped = (text or "").strip(" \t")
+    return int(stripped) if _NUMBER.fullmatch(stripped) else None
+
+
+def clean(text: object) -> str:
+    """Bring a text of another computer to one short line that cannot move the cursor of a terminal."""
+    line = "".join(sign if " " <= sign <= "~" else "?" for sign in str(text)[: _LONGEST + 1])
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
+
+
+def shown(url: str) -> str:
+    """Return an address as it may be shown: without what signs it and without a password."""
+    text = url.split("?", 1)[0].split("#", 1)[0]
+    scheme, mark, rest = text.partition("://")
+    if not mark:
+        return clean(text)
+    authority, slash, path = rest.partition("/")
+    return clean(f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}")
+
+
+def host_of(url: str) -> str:
+    """Return the name of the computer in an address; the address as it may be shown where it has none."""
+    try:
+        name = urlsplit(url).hostname
+    except ValueError:
+        name = None
+    return clean(name) if name else shown(url)
+
+
+def origin_of(url: str) -> tuple[str, str]:
+    """Return what a token may be sent to."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
+
+
+def address_fault(url: str) -> str:
+    """Say why an address cannot be asked."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            return "is not a web address"
+        parts.hostname.encode("idna")
+        if parts.port == 0:
+            return "has an impossible port"
+        if "@" in parts.netloc:
+            return "contains a user name"
+    except ValueError:
+        return "is not a web address"
+    if any(sign <= " " or sign == "\x7f" for sign in parts.netloc):
+        return "is not a web address"
+    return ""
+
+
+# Windows and WanGP itself need room to breathe.
+RESERVE = 256 * 1024 * 1024
+
+
+def existing_parent(folder: Path) -> Path:
+    """Find the folder whose disk will hold another folder."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+def free_space(folder: Path) -> int:
+    """Tell how much room there is."""
+    import shutil
+
+    return shutil.disk_usage(existing_parent(folder)).free
+
+
+def require_room(folder: Path, needed: int, what: str) -> None:
+    """Make sure that something fits.
+
+    Raises:
+        SviError: there is not enough room.
     """
-    winerror = getattr(error, "winerror", None)
-    code = error.errno
-    if code in _NO_SPACE or winerror == 112:
-        message = f"The disk of {path.parent} is full. What had arrived is kept. The installation is untouched."
-        return SviError("disk-full", message, "Free some space. " + _AGAIN, EXIT_DOWNLOAD)
-    if code == getattr(errno, "EDQUOT", -1):
-        message = f"Your quota for {path.parent} is used up. What had arrived is kept. The installation is untouched."
-        return SviError("disk-quota", message, "Free some space. " + _AGAIN, EXIT_DOWNLOAD)
-    if winerror in _WINDOWS_HELD and doing == "rename":
-        message = f"Another program, often an antivirus, holds {path}. The download is complete and kept beside it."
-        return SviError("file-held", message, "Close the program or wait a minute. " + _AGAIN, EXIT_DOWNLOAD)
-    if code in (errno.EACCES, errno.EPERM, errno.EROFS):
-        message = f"Nothing can be written to {path.parent} ({error.strerror}). The installation is untouched."
-        hint = "Give yourself the right to write there, or run WanGP's folder from a disk that can be written."
-        return SviError("folder-read-only", message, hint, EXIT_DOWNLOAD)
-    message = f"Cannot {doing} {path} ({error.strerror or error}). The installation is untouched."
-    return SviError("disk-error", message, "Check the disk. " + _AGAIN, EXIT_DOWNLOAD)
+    try:
+        room = free_space(folder)
+    except OSError:
+        return
+    if room < needed + RESERVE:
+        raise SviError(
+            "disk-full",
+            f"{what} needs {human_size(needed)} in {folder}, and {human_size(RESERVE)} must stay free, "
+            f"but only {human_size(room)} are free. Nothing was downloaded.",
+            "Free up some space, or point WanGP's loras_root to another disk. Then run the same command again.",
+            EXIT_DOWNLOAD,
+        )

@@ -7,13 +7,42 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from . import hashing
-from .naming import ChangedError, Seal, compare, rename, sync_folder
-from .own import open_own
-from .part_state import HASH, Extents, State, booted, clip, merge, missing, open_locked, read_newest, write_slot
+from ..writing.files import sync_folder
+from ..writing.own_files import (
+    ChangedError,
+    HeldError,
+    Seal,
+    compare,
+    open_locked,
+    open_own,
+    rename,
+)
+from .part_state import HASH, Extents, State, booted, clip, merge, missing, read_newest, write_slot
+from .proof import Mark, read_again
+
+
+def waiting(target: Path, sync: int, pause: float, limit: float) -> Iterator[Part | None]:
+    """Open the part file as soon as no other process has it.
+
+    Raises:
+        HeldError: the other process did not finish in time.
+    """
+    until = time.monotonic() + limit
+    while True:
+        try:
+            part = Part(target, sync)
+        except HeldError:
+            if time.monotonic() > until:
+                raise
+            yield None
+            time.sleep(pause)
+            continue
+        yield part
+        return
+
 
 # Two clocks that both run since the machine started drift apart a little; a restart moves them by much more.
 _SAME_BOOT = 2.0
@@ -75,8 +104,6 @@ class Part:
         state = read_newest(self._state_fd)
         if state is None:
             return State(booted=booted())
-        # After a restart of the machine only what was forced to the disk can be relied on.
-        same_boot = abs(state.booted - booted()) < _SAME_BOOT
         length = os.fstat(self._fd).st_size
         # After a restart of the machine only what was forced to the disk can be relied on.
         same_boot = abs(state.booted - booted()) < _SAME_BOOT
@@ -88,7 +115,7 @@ class Part:
             # Nobody would ever notice what a crash or another program has done to bytes whose hash is not known.
             trusted = ((0, state.prefix),) if self.expect is not None else ()
             if state.done and not trusted:
-                self.doubt = "Nothing vouches for what an earlier run has left; the download starts again."
+                self.doubt = "What an earlier run left cannot be checked; starting the download again."
         return state._replace(done=trusted, durable=clip(state.durable, length), booted=booted())
 
     @property
@@ -107,18 +134,7 @@ class Part:
         return missing(self.state)
 
     def begin(self, url: str, identity: str, validator: str, size: int | None, host: str = "") -> None:
-        """Forget what is there and start with a new file.
-
-        Args:
-            url: address the bytes come from.
-            identity: hash of the file on the server, or ``etag:`` and its strong etag.
-            validator: etag for ``If-Range``.
-            size: bytes of the whole file.
-            host: who states the hash, empty without one.
-
-        Raises:
-            OSError: the disk refuses.
-        """
+        """Forget what is there and start with a new file."""
         with self._guard:
             self.epoch += 1
             self._seal = self.expect = None
@@ -129,31 +145,18 @@ class Part:
             os.fsync(self._state_fd)
 
     def forget(self) -> None:
-        """Drop what is there: it is of no use.
-
-        Raises:
-            OSError: the disk refuses.
-        """
+        """Drop what is there: it is of no use."""
         self.proof = lambda: (0, "")
         self.begin("", "", "", None)
 
     def adopt(self, url: str, validator: str) -> None:
-        """Note that the same file now comes from another address.
-
-        Args:
-            url: the address.
-            validator: etag for ``If-Range`` at that address.
-        """
+        """Note that the same file now comes from another address."""
         with self._guard:
             self.state = self.state._replace(url=url, validator=validator)
             self._save()
 
     def finish_size(self, size: int, epoch: int) -> None:
         """Note the size that only the end of the file told.
-
-        Args:
-            size: bytes of the whole file.
-            epoch: as for `write`.
 
         Raises:
             ClosedError: the part file has been started anew since.
@@ -166,14 +169,8 @@ class Part:
     def write(self, offset: int, data: memoryview, epoch: int) -> None:
         """Store bytes.
 
-        Args:
-            offset: where they belong.
-            data: the bytes.
-            epoch: value of the attribute when the connection was admitted.
-
         Raises:
             ClosedError: the part file was let go of or has been started anew since.
-            OSError: the disk refuses.
         """
         with self._guard:
             if self._failure is not None:
@@ -194,11 +191,7 @@ class Part:
                 self._wake.set()
 
     def save(self) -> None:
-        """Write the state, so that a later run goes on from here.
-
-        Raises:
-            OSError: the disk refuses.
-        """
+        """Write the state, so that a later run goes on from here."""
         with self._guard:
             self._save()
 
@@ -207,11 +200,7 @@ class Part:
         self._wake.set()
 
     def sync(self) -> None:
-        """Force bytes and state to the disk.
-
-        Raises:
-            OSError: the disk refuses.
-        """
+        """Force bytes and state to the disk."""
         with self._guard:
             epoch, snapshot = self.epoch, self.state.done
         os.fsync(self._fd)
@@ -236,7 +225,6 @@ class Part:
 
         Raises:
             ChangedError: it is not what was written.
-            OSError: the disk refuses.
         """
         self.sync()
         with self._guard:
@@ -259,7 +247,6 @@ class Part:
 
         Raises:
             ChangedError: it is not.
-            OSError: the disk refuses.
         """
         with self._guard:
             compare(self._seal, os.fstat(self._fd))
@@ -276,36 +263,26 @@ class Part:
         except OSError:
             return False
 
-    def sha256(self, wait: Callable[[int], None]) -> str:
-        """Hash what is on the disk.
-
-        Args:
-            wait: called after each block with the bytes that are done.
-
-        Returns:
-            The sha256 in hexadecimal, of the sealed file.
+    def sha256(self, marks: Sequence[Mark], wait: Callable[[int], None]) -> str:
+        """Hash what is on the disk, in the sealed file, as `proof.read_again` does.
 
         Raises:
             ChangedError: another program wrote to it meanwhile.
-            OSError: the disk refuses.
+            TamperedError: it is not what arrived.
         """
-        with os.fdopen(os.dup(self._fd), "rb", buffering=0) as file:
-            file.seek(0)
-            found = hashing.of_open(file, wait)
+        try:
+            found = read_again(self.path, marks, self.received, lambda fd: compare(self._seal, os.fstat(fd)), wait)
+        except FileNotFoundError:
+            raise ChangedError("is gone") from None
         self.intact()
         return found
 
     def publish(self, target: Path, pause: Callable[[float], None]) -> None:
         """Give the complete and sealed file its final name.
 
-        Args:
-            target: the final path.
-            pause: waits a number of seconds.
-
         Raises:
             ChangedError: another program has changed it; it does not keep the final name.
             FileExistsError: something has that name by now and is left alone; the part is removed.
-            OSError: the file cannot be renamed; it stays as it is for a later run.
         """
         self.intact()
         self._let_go()
@@ -322,7 +299,8 @@ class Part:
         except (ChangedError, FileNotFoundError) as changed:
             self._take_back(target)
             raise ChangedError(*changed.args if isinstance(changed, ChangedError) else ("is gone",)) from None
-        sync_folder(target.parent)
+        with contextlib.suppress(OSError):
+            sync_folder(target.parent)
         self._remove_state()
 
     def _take_back(self, target: Path) -> None:
@@ -395,3 +373,12 @@ class Part:
 
 def _inode(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
+
+
+def tidy(target: Path) -> None:
+    """Remove what a run has left that died after a file got its final name and before it lost its temporary one."""
+    path = target.with_name(target.name + ".part")
+    with contextlib.suppress(OSError):
+        if os.path.samestat(path.lstat(), target.stat()):
+            path.unlink()
+            target.with_name(target.name + ".part.state").unlink(missing_ok=True)

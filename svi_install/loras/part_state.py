@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import os
 import re
-import sys
-import tempfile
 import time
 import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .own import ForeignError, open_own
+from ..writing.own_files import ForeignError, open_own
 
 Extents = tuple[tuple[int, int], ...]
 
@@ -58,33 +55,14 @@ class State(NamedTuple):
         return HASH.fullmatch(self.identity) is not None
 
 
-class HeldError(Exception):
-    """Another process has the part file."""
-
-
 def read_newest(fd: int) -> State | None:
-    """Read the state that was written last.
-
-    Args:
-        fd: the open state file.
-
-    Returns:
-        The state, None when there is none that is whole.
-    """
+    """Read the state that was written last."""
     found = [state for slot in (0, 1) if (state := _read_slot(fd, slot))]
     return max(found, key=lambda state: state.number) if found else None
 
 
 def write_slot(fd: int, state: State) -> None:
-    """Write a state into the slot whose turn it is.
-
-    Args:
-        fd: the open state file.
-        state: its number says which slot.
-
-    Raises:
-        OSError: the disk refuses.
-    """
+    """Write a state into the slot whose turn it is."""
     text = json.dumps(state._asdict(), separators=(",", ":")).encode()
     record = b"%08x %s" % (zlib.crc32(text), text)
     os.lseek(fd, state.number % 2 * _SLOT, os.SEEK_SET)
@@ -133,16 +111,7 @@ def _checked(state: State) -> State:
 
 
 def merge(extents: Extents, start: int, end: int) -> Extents:
-    """Add an extent.
-
-    Args:
-        extents: disjoint extents in order.
-        start: begin of the new one.
-        end: offset behind it.
-
-    Returns:
-        Disjoint extents in order; neighbours that touch are one.
-    """
+    """Add an extent."""
     merged: list[tuple[int, int]] = []
     for first, last in extents:
         if last < start or first > end:
@@ -154,14 +123,7 @@ def merge(extents: Extents, start: int, end: int) -> Extents:
 
 
 def missing(state: State) -> Extents:
-    """List what is missing.
-
-    Args:
-        state: what is there.
-
-    Returns:
-        Extents in order; the last one ends at the size, or is open (end -1) while the size is not known.
-    """
+    """List what is missing."""
     found: list[tuple[int, int]] = []
     at = 0
     for start, end in state.done:
@@ -177,15 +139,7 @@ def missing(state: State) -> Extents:
 
 
 def clip(extents: Extents, length: int) -> Extents:
-    """Drop what lies behind the end of a file.
-
-    Args:
-        extents: disjoint extents in order.
-        length: bytes of the file.
-
-    Returns:
-        What is left of them.
-    """
+    """Drop what lies behind the end of a file."""
     return tuple((start, min(end, length)) for start, end in extents if start < length)
 
 
@@ -195,14 +149,7 @@ def booted() -> float:
 
 
 def left_over(target: Path) -> int:
-    """Tell how much of a file an earlier run has left.
-
-    Args:
-        target: final path of the file.
-
-    Returns:
-        Bytes, 0 when there is nothing to go on from.
-    """
+    """Tell how much of a file an earlier run has left."""
     try:
         fd = open_own(target.with_name(target.name + ".part.state"), os.O_RDONLY)
     except (OSError, ForeignError):
@@ -216,75 +163,3 @@ def left_over(target: Path) -> int:
         os.close(fd)
     done = clip(state.done, length) if state else ()
     return sum(end - start for start, end in done)
-
-
-def open_locked(path: Path) -> tuple[int, int | None]:
-    """Open a file and lock it for this process.
-
-    Args:
-        path: the file; made when it is not there.
-
-    Returns:
-        Its descriptor, and that of the file that is locked in its place where the disk knows no locks, else None.
-        Closing them gives the lock back.
-
-    Raises:
-        HeldError: another process has the lock.
-        ForeignError: something that is no file of ours has its name.
-        OSError: the file cannot be opened.
-    """
-    while True:
-        fd = open_own(path, os.O_RDWR | os.O_CREAT)
-        try:
-            instead = _lock_or_instead(fd, path)
-            if _is_at(fd, path):
-                return fd, instead
-        except BaseException:
-            os.close(fd)
-            raise
-        os.close(fd)
-        if instead is not None:
-            os.close(instead)
-
-
-def _lock_or_instead(fd: int, path: Path) -> int | None:
-    try:
-        _lock(fd)
-    except OSError:
-        # A network share without locks: the processes of this computer at least keep out of each other's way.
-        name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:24]
-        instead = open_own(Path(tempfile.gettempdir()) / f"svi-install-{name}.lock", os.O_RDWR | os.O_CREAT)
-        try:
-            _lock(instead)
-        except BaseException:
-            os.close(instead)
-            raise
-        return instead
-    return None
-
-
-def _is_at(fd: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(fd), path.lstat())
-    except FileNotFoundError:
-        return False
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(fd: int) -> None:
-        os.lseek(fd, 1 << 30, os.SEEK_SET)
-        try:
-            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-        except OSError as error:
-            raise HeldError from error
-
-else:
-    import fcntl
-
-    def _lock(fd: int) -> None:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise HeldError from error

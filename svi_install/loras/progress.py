@@ -41,34 +41,18 @@ Report = Callable[[Progress], None]
 
 
 def no_report(progress: Progress) -> None:
-    """Take a report and drop it.
-
-    Args:
-        progress: the report.
-    """
+    """Take a report and drop it."""
 
 
 class Rate:
-    """Bytes a second over the last few seconds.
-
-    Args:
-        window: seconds that count.
-    """
+    """Bytes a second over the last few seconds."""
 
     def __init__(self, window: float = 5.0) -> None:
         self._window = window
         self._samples: list[tuple[float, int]] = []
 
     def add(self, now: float, done: int) -> float:
-        """Take a sample.
-
-        Args:
-            now: monotonic time.
-            done: bytes that are there by now.
-
-        Returns:
-            The rate, 0.0 for the first sample.
-        """
+        """Take a sample."""
         self._samples.append((now, done))
         while len(self._samples) > 2 and self._samples[1][0] <= now - self._window:
             del self._samples[0]
@@ -77,14 +61,7 @@ class Rate:
 
 
 def human_size(count: int) -> str:
-    """Write a number of bytes the way shops and file managers do.
-
-    Args:
-        count: bytes.
-
-    Returns:
-        Such as ``2.3 GB``; 1 GB is 1024 * 1024 * 1024 bytes, as Windows counts.
-    """
+    """Write a number of bytes the way shops and file managers do."""
     if count < 1024:
         return f"{count} bytes"
     size = float(count)

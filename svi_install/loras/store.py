@@ -1,29 +1,24 @@
-"""The one way through: what is wanted, what is there, what has to come, and the proof of it."""
+"""The way in: what is wanted, what is there, what has to come."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from . import space
 from .catalogue import Catalogue, load
-from .items import Fetched, Need, Problem
-from .part_state import left_over
+from .inventory import Fetched, Need, Places, Problem, look
 from .progress import Report, no_report
-from .settings import Settings, from_environment
-from .there import Places, look
+
+if TYPE_CHECKING:
+    from .hub import Settings
 
 
 class PrefetchResult(NamedTuple):
-    """What a pre-fetch did.
-
-    Args:
-        files: the LoRAs, in the order of the catalogue.
-        seconds: how long it took.
-    """
+    """What a pre-fetch did."""
 
     files: tuple[Fetched, ...]
     seconds: float
@@ -39,15 +34,6 @@ def needs(
 ) -> tuple[Need, ...]:
     """Say what a pre-fetch would have to do, without asking the network or reading more than the head of a file.
 
-    Args:
-        root: WanGP's folder.
-        names: LoRAs by name, group, file or address; None for the default set.
-        precision: ``fp32`` or ``fp16``.
-        catalogue: None for the built-in one.
-
-    Returns:
-        One entry a LoRA.
-
     Raises:
         SviError: a name is unknown.
     """
@@ -59,8 +45,17 @@ def needs(
         target = where.folder / file.filename
         there = look(target)
         size = there.size if there.size is not None else file.size or file.tensor_bytes
-        found.append(Need(lora, file, target, where.why, size, there.present, left_over(target), there.fault))
+        found.append(Need(lora, file, target, where.why, size, there.present, _kept(target), there.fault))
     return tuple(found)
+
+
+def _kept(target: Path) -> int:
+    """Tell how many bytes an earlier run has left; what reads them is imported only where something is."""
+    if not os.path.lexists(f"{target}.part.state"):
+        return 0
+    from .part_state import left_over
+
+    return left_over(target)
 
 
 def prefetch(
@@ -75,24 +70,13 @@ def prefetch(
 ) -> PrefetchResult:
     """Bring LoRAs into the folders where this WanGP looks for them.
 
-    Args:
-        root: WanGP's folder.
-        names: LoRAs by name, group, file or address; None for the default set, which is SVI-Shot.
-        precision: ``fp32`` or ``fp16``; a LoRA without such a conversion comes as it was published.
-        report: gets the progress, in the calling thread.
-        settings: hub, token and limits; None for those of the environment.
-        catalogue: None for the built-in one.
-        pause: waits a number of seconds.
-
-    Returns:
-        What is where, and what it was proven by.
-
     Raises:
         SviError: with the exit code for downloads; every file that is complete stays, what has arrived of the others
             waits for the next run, and nothing else in WanGP was changed.
     """
     # Imported late: a list needs no network code.
-    from .bring import Run
+    from .fetching import Run
+    from .hub import from_environment
 
     began = time.monotonic()
     run = Run(root, settings or from_environment(), report, pause)
@@ -113,21 +97,11 @@ def check(
 ) -> tuple[Fetched | Problem, ...]:
     """Hash the files that are there again and compare them.
 
-    Args:
-        root: WanGP's folder.
-        names: LoRAs by name, group, file or address; None for every one in the catalogue.
-        precision: ``fp32`` or ``fp16``.
-        report: gets the progress.
-        settings: hub, token and limits; None for those of the environment.
-        catalogue: None for the built-in one.
-
-    Returns:
-        For every file that is there what it was proven by, or what is wrong with it.
-
     Raises:
         SviError: a name is unknown.
     """
-    from .bring import Run
+    from .fetching import Run
+    from .hub import from_environment
 
     known = catalogue or load()
     asked = [lora.name for lora in known.loras] if names is None else names
@@ -143,11 +117,13 @@ def check(
 
 def _require_room(wanted: Sequence[Need]) -> None:
     """Refuse before the first byte when all that is missing does not fit together."""
+    from .failures import existing_parent, require_room
+
     missing = [need for need in wanted if not need.present and not need.fault]
     disks: dict[int, list[Need]] = {}
     for need in missing:
         with contextlib.suppress(OSError):
-            disks.setdefault(space.existing_parent(need.target.parent).stat().st_dev, []).append(need)
+            disks.setdefault(existing_parent(need.target.parent).stat().st_dev, []).append(need)
     for group in disks.values():
         left = sum(max(0, (need.size or 0) - need.kept) for need in group)
-        space.require(group[0].target.parent, left, ", ".join(need.file.filename for need in group))
+        require_room(group[0].target.parent, left, ", ".join(need.file.filename for need in group))

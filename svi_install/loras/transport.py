@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import email.utils
 import http.client
 import importlib
 import re
+import socket
 import ssl
 import threading
+import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
@@ -15,17 +19,14 @@ from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from .. import __version__
-from . import web
-from .body import Body, encoding
-from .failures import TransferError
-from .line import Asked, Handler, Line, SecureHandler
-from .replies import of_exception, refusal
-from .settings import Settings
+from . import hub
+from .failures import TransferError, address_fault, clean, host_of, number_in, origin_of, shown
+from .hub import Settings
+from .stream import Asked, Body, Handler, Line, SecureHandler, encoding
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 _REDIRECTS = {301, 302, 303, 307, 308}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 # Etags of a thousand characters would not fit into the state of a download.
 _LONGEST_ETAG = 256
 
@@ -41,7 +42,6 @@ class Answer:
         validator: strong etag for ``If-Range``, empty without one.
         sha256: hash that the hub states for the file, empty without one.
         etag: strong etag of the file, for files outside the hub's large-file storage.
-        commit: commit that the hub resolved the address to.
         host: who states the hash, empty without one.
         body: the bytes.
     """
@@ -52,7 +52,6 @@ class Answer:
     validator: str
     sha256: str
     etag: str
-    commit: str
     host: str
     body: Body
 
@@ -62,7 +61,6 @@ class _Linked(NamedTuple):
 
     etag: str = ""
     size: str = ""
-    commit: str = ""
     host: str = ""
 
 
@@ -76,11 +74,7 @@ class _Reply(NamedTuple):
 
 
 class Transport:
-    """Makes requests with the settings of one run.
-
-    Args:
-        settings: hub, token, certificates and limits.
-    """
+    """Makes requests with the settings of one run."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -89,16 +83,9 @@ class Transport:
         self._guard = threading.Lock()
 
     def get(self, url: str, start: int = 0, end: int | None = None, validator: str = "") -> Answer:
-        """Ask for a file or a part of it.
+        """Ask for a file from an offset on, or up to `end`, as long as it still has the etag `validator`.
 
-        Args:
-            url: address of the file on a hub or anywhere else.
-            start: offset of the first byte.
-            end: offset behind the last byte, None for all that follows.
-            validator: etag from an earlier answer; the server then sends the part only of the unchanged file.
-
-        Returns:
-            The answer; its body starts at ``answer.start``, which is 0 when the server ignored the range.
+        The body starts at ``answer.start``, which is 0 where the server ignores the range or the file is another one.
 
         Raises:
             TransferError: no answer, or one that cannot be used.
@@ -108,35 +95,36 @@ class Transport:
             headers["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
             if validator:
                 headers["If-Range"] = validator
-        return self._ask("GET", url, headers, start, end)
-
-    def head(self, url: str) -> Answer:
-        """Ask what a server knows about a file, without its bytes.
-
-        Args:
-            url: address of the file.
-
-        Returns:
-            The answer, with an empty body.
-
-        Raises:
-            TransferError: no answer, or one that cannot be used.
-        """
-        return self._ask("HEAD", url, {}, 0, None)
-
-    def _ask(self, method: str, url: str, headers: Mapping[str, str], start: int, end: int | None) -> Answer:
         line = Line()
         try:
-            return self._asked(line, method, url, headers, (start, end))
+            return self._asked(line, url, headers, (start, end))
         except BaseException:
             line.close()
             raise
         finally:
             line.unlimited()
 
-    def _asked(
-        self, line: Line, method: str, url: str, headers: Mapping[str, str], stretch: tuple[int, int | None]
-    ) -> Answer:
+    def exchange(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes, most: int
+    ) -> tuple[int, http.client.HTTPMessage, bytes]:
+        """Make one request for huggingface_hub and read at most so many bytes of the answer, whatever its status.
+
+        Raises:
+            TransferError: no answer, or one that does not end.
+        """
+        limits, line = self._settings.limits, Line()
+        sent = {name: text for name, text in headers.items() if name != "Authorization" or self._is_hub(url)}
+        line.limit(limits.connect + limits.stall_seconds)
+        try:
+            response = self._send(line, url, sent, "", (method, content or None))
+            with response:
+                body = Body(response, url, line, limits.stall_seconds)
+                found = b"" if method == "HEAD" else body.whole(most, limits.connect + limits.stall_seconds)
+            return response.status, response.headers, found
+        finally:
+            line.close()
+
+    def _asked(self, line: Line, url: str, headers: Mapping[str, str], stretch: tuple[int, int | None]) -> Answer:
         limits = self._settings.limits
         # One limit for all heads together, however slowly they come and however often they send it on.
         line.limit(limits.connect + limits.stall_seconds)
@@ -144,7 +132,7 @@ class Transport:
         seen = {url}
         token = self._token_for(url)
         while True:
-            response = self._send(line, method, url, headers, token)
+            response = self._send(line, url, headers, token)
             status = response.status
             if status == 401 and token and self._is_hub(url):
                 # The hub refuses even public files to a token that has run out.
@@ -156,17 +144,10 @@ class Transport:
             if status not in _REDIRECTS:
                 break
             response.close()
-            if method == "HEAD" and linked.etag:
-                break
             url = self._next(url, response.headers.get("Location") or "")
             if url in seen or len(seen) > limits.redirects:
-                raise TransferError("redirects", f"{web.host(url)} sends the request round in circles.", url)
+                raise TransferError("redirects", f"{host_of(url)} redirects in circles.", url)
             seen.add(url)
-        if status in _REDIRECTS or (method == "HEAD" and status in (200, 206)):
-            response.close()
-            line.close()
-            size = None if status in _REDIRECTS else web.number(response.headers.get("Content-Length"))
-            return self._answer(_Reply(response, line, linked, url), 0, size)
         try:
             if status not in (200, 206):
                 raise refusal(status, response, url, bool(self._settings.token), stretch[0])
@@ -181,16 +162,22 @@ class Transport:
         return self._settings.token
 
     def _is_hub(self, url: str) -> bool:
-        return not web.fault(url) and web.origin(url) == web.origin(self._trusted)
+        return not address_fault(url) and origin_of(url) == origin_of(self._trusted)
 
     def _send(
-        self, line: Line, method: str, url: str, headers: Mapping[str, str], token: str
+        self,
+        line: Line,
+        url: str,
+        headers: Mapping[str, str],
+        token: str,
+        what: tuple[str, bytes | None] = ("GET", None),
     ) -> http.client.HTTPResponse:
-        if why := web.fault(url):
-            raise TransferError("refused", f"{web.shown(url)} {why}.", url)
+        if why := address_fault(url):
+            raise TransferError("refused", f"{shown(url)} {why}.", url)
         try:
             # What is encoded already stays as it is.
-            request = Asked(urllib.parse.quote(url, safe="%/:=&?~#+!$,;'@()*[]"), method=method, headers=dict(headers))
+            address = urllib.parse.quote(url, safe="%/:=&?~#+!$,;'@()*[]")
+            request = Asked(address, what[1], dict(headers), method=what[0])
             request.line = line
             request.add_header("User-Agent", f"svi-install/{__version__}")
             request.add_header("Accept-Encoding", "identity")
@@ -200,13 +187,13 @@ class Transport:
             response = opener.open(request, timeout=self._settings.limits.connect)
         except (OSError, http.client.HTTPException, ValueError) as error:
             if line.late:
-                why = f"{web.host(url)} begins an answer but never ends it."
+                why = f"{host_of(url)} starts to answer but never finishes."
                 raise TransferError("timeout", why, url) from error
             raise of_exception(error, url) from error
         assert isinstance(response, http.client.HTTPResponse)
         if line.late:
             response.close()
-            raise TransferError("timeout", f"{web.host(url)} begins an answer but never ends it.", url)
+            raise TransferError("timeout", f"{host_of(url)} starts to answer but never finishes.", url)
         return response
 
     def _opener(self, scheme: str) -> urllib.request.OpenerDirector:
@@ -226,15 +213,15 @@ class Transport:
             return self._openers[scheme]
 
     def _next(self, url: str, location: str) -> str:
-        host = web.host(url)
+        host = host_of(url)
         if not location:
-            raise TransferError("redirects", f"{host} redirects to nowhere.", url)
+            raise TransferError("redirects", f"{host} redirects without saying where to.", url)
         try:
             target = urljoin(url, location)
         except ValueError:
             target = location
-        if why := web.fault(target):
-            raise TransferError("redirects", f"{host} redirects to what {why}: {web.shown(target)}", url)
+        if why := address_fault(target):
+            raise TransferError("redirects", f"{host} redirects to {shown(target)}, which {why}", url)
         if target.startswith("http:") and url.startswith("https:"):
             raise TransferError("redirects", f"{host} redirects to an unencrypted address.", url)
         return target
@@ -244,7 +231,7 @@ class Transport:
         own = response.headers.get("ETag") or ""
         bare = linked.etag.removeprefix("W/").strip('"')
         sha256 = bare if _SHA256.fullmatch(bare) else ""
-        stated = web.number(linked.size)
+        stated = number_in(linked.size)
         return Answer(
             start=start,
             size=size if stated is None else stated,
@@ -252,36 +239,35 @@ class Transport:
             validator=own if _strong(own) else "",
             sha256=sha256,
             etag=next((tag.strip('"') for tag in (linked.etag, own) if _strong(tag)), ""),
-            commit=linked.commit,
             host=linked.host if sha256 else "",
             body=Body(response, reply.url, reply.line, self._settings.limits.stall_seconds),
         )
 
     def _checked(self, reply: _Reply, stretch: tuple[int, int | None]) -> Answer:
         response, url = reply.response, reply.url
-        (start, end), host = stretch, web.host(url)
+        (start, end), host = stretch, host_of(url)
         packed = encoding(response)
         if packed not in ("", "identity") and (packed != "gzip" or response.status != 200):
-            why = f"{host} or a proxy sends the file compressed ({web.clean(packed)})."
+            why = f"{host} or a proxy compresses the file ({clean(packed)}), which makes it useless."
             raise TransferError("encoded", why, url)
         length = response.length
         if response.status == 200:
             # The length of a compressed answer is not that of the file.
             answer = self._answer(reply, 0, None if packed == "gzip" else length)
             if packed != "gzip" and answer.size is not None and length not in (None, answer.size):
-                raise TransferError("length", f"{host} offers {length} bytes of a file of {answer.size}.", url)
+                raise TransferError("length", f"{host} sends {length} bytes of a file that has {answer.size}.", url)
             return answer
         match = _CONTENT_RANGE.fullmatch((response.headers.get("Content-Range") or "").strip())
         if not match:
-            raise TransferError("range", f"{host} answers with a part of the file but does not say which.", url)
+            raise TransferError("range", f"{host} sends a part of the file but does not say which.", url)
         first, last = int(match[1]), int(match[2])
         total = None if match[3] == "*" else int(match[3])
         wrong_end = last >= (end if end is not None else last + 1) or (total is not None and last >= total)
         if first != start or last < first or wrong_end or (length is not None and length != last - first + 1):
-            raise TransferError("range", f"{host} answers with another part of the file than asked for.", url)
+            raise TransferError("range", f"{host} sends a different part of the file than it was asked for.", url)
         answer = self._answer(reply, first, total)
         if total is not None and answer.size not in (None, total):
-            why = f"{host} offers a file of {total} bytes instead of {answer.size}."
+            why = f"{host} has a file of {total} bytes instead of {answer.size}."
             raise TransferError("length", why, url)
         return answer
 
@@ -292,13 +278,8 @@ def _linked(response: http.client.HTTPResponse, url: str, before: _Linked) -> _L
     return _Linked(
         etag=etag,
         size=before.size or headers.get("X-Linked-Size") or "",
-        commit=before.commit or _commit(headers.get("X-Repo-Commit") or ""),
-        host=web.host(url) if etag else "",
+        host=host_of(url) if etag else "",
     )
-
-
-def _commit(text: str) -> str:
-    return text if _COMMIT.fullmatch(text) else ""
 
 
 def _strong(etag: str) -> bool:
@@ -330,3 +311,54 @@ class _AnyStatus(urllib.request.HTTPErrorProcessor):
         return response
 
     https_response = http_response
+
+
+def refusal(status: int, response: http.client.HTTPResponse, url: str, token: bool, start: int) -> TransferError:
+    """Say which failure a status stands for."""
+    if status == 407:
+        return TransferError("proxy", f"The proxy asks for a user name and a password ({status}).", url)
+    if status == 416 and start:
+        return TransferError("range", f"{host_of(url)} has no more bytes at offset {start} (416).", url)
+    failure = hub.refused(status, response.headers, url, token)
+    if failure.kind in ("busy", "server"):
+        failure.wait = _retry_after(response.headers.get("Retry-After"))
+    return failure
+
+
+def _retry_after(value: str | None) -> float | None:
+    if not value:
+        return None
+    seconds = number_in(value)
+    if seconds is not None:
+        return float(seconds)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value[:100]).timestamp() - time.time())
+    except (TypeError, ValueError, IndexError, OverflowError, OSError):
+        return None
+
+
+def of_exception(error: BaseException, url: str) -> TransferError:
+    """Say which failure an exception of a request or of a read stands for."""
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    host = host_of(url)
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        why = clean(reason.verify_message)
+        return TransferError("tls", f"The certificate of {host} cannot be trusted ({why}).", url)
+    if isinstance(reason, ssl.SSLError) and "EOF" not in str(reason):
+        return TransferError("tls", f"There is no encrypted connection to {host} ({clean(reason)}).", url)
+    if isinstance(reason, socket.gaierror):
+        return TransferError("dns", f"The address {host} cannot be found.", url)
+    if isinstance(reason, TimeoutError):
+        return TransferError("timeout", f"{host} does not answer.", url)
+    if isinstance(reason, OSError) and "Tunnel connection failed" in str(reason):
+        return TransferError("proxy", f"The proxy blocks {host} ({clean(reason)}).", url)
+    if isinstance(reason, http.client.InvalidURL):
+        # Its text holds the address, and that of a proxy may hold a password.
+        return TransferError("refused", f"{host} cannot be reached, or the address of the proxy is wrong.", url)
+    if isinstance(reason, http.client.HTTPException) and not isinstance(reason, OSError):
+        return TransferError("connection", f"{host} does not answer like a web server.", url)
+    if isinstance(reason, OSError):
+        said = clean(reason) or type(reason).__name__
+        return TransferError("connection", f"The connection to {host} broke ({said}).", url)
+    # What a ValueError says may hold a token.
+    return TransferError("refused", f"{host} cannot be reached ({type(reason).__name__}).", url)

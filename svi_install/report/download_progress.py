@@ -13,14 +13,7 @@ _STEP = 10
 
 @contextlib.contextmanager
 def download_progress(to: Output) -> Iterator[Report]:
-    """Show progress on the error output while the block runs.
-
-    Args:
-        to: how the command prints; nothing is shown with ``--json`` or ``--quiet``.
-
-    Yields:
-        What the download reports to.
-    """
+    """Show progress on the error output while the block runs."""
     if to.as_json or to.quiet:
         yield no_report
     elif to.err.isatty() and to.rich:
@@ -40,7 +33,7 @@ def lines(to: Output) -> Report:
             print(f"  {progress.filename}: {progress.note}", file=to.err, flush=True)
         if progress.phase == "hash" and progress.filename not in checked:
             checked.add(progress.filename)
-            print(f"  {progress.filename}: checking what is on the disk", file=to.err, flush=True)
+            print(f"  {progress.filename}: checking the file on disk", file=to.err, flush=True)
         if progress.phase != "download" or not progress.total:
             return
         percent = 100 * progress.done // progress.total // _STEP * _STEP
@@ -70,7 +63,7 @@ def speed(progress: Progress) -> str:
     return f"{text}  {hours}:{minutes:02}:{seconds:02} left" if hours else f"{text}  {minutes}:{seconds:02} left"
 
 
-_WORDS = {"resolve": "asking", "wait": "waiting", "hash": "checking", "copy": "copying", "retry": "trying again"}
+_WORDS = {"resolve": "looking it up", "wait": "waiting", "hash": "checking", "copy": "copying", "retry": "trying again"}
 
 
 @contextlib.contextmanager

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..loras import destination, space
+from ..loras import failures
+from ..loras.inventory import locate as locate_loras
 from ..loras.progress import human_size
 from . import segments as maths
 from .film import Film
@@ -155,7 +156,7 @@ def _model(film: Film, root: Path) -> Iterator[Finding]:
 
 
 def _loras(film: Film, root: Path) -> Iterator[Finding]:
-    folder = destination.locate(root, "wan_i2v" if film.variant.architecture == "i2v" else "wan").folder
+    folder = locate_loras(root, "wan_i2v" if film.variant.architecture == "i2v" else "wan").folder
     missing: dict[str, bool] = {}
     for task in film.tasks.values():
         names = list(task.get("activated_loras") or [])
@@ -181,10 +182,10 @@ def _disk(film: Film) -> Iterator[Finding]:
     frames = film.segments[0].frames
     needed = int(2 * frames * pixels * 3 + missing * frames * pixels * BYTES_PER_PIXEL * 2)
     try:
-        free = space.free(film.store.root)
+        free = failures.free_space(film.store.root)
     except OSError:
         return  # there is no such disk, or the name is none; that is said elsewhere
-    if free < needed + space.RESERVE:
+    if free < needed + failures.RESERVE:
         yield Finding(
             "error",
             f"the disk of {film.target.parent} has {human_size(free)} free; the film needs {human_size(needed)}.",

@@ -12,11 +12,9 @@ from typing import Any
 
 from ..errors import EXIT_UNSUPPORTED, SviError
 from ..loras.catalogue import Lora, LoraFile, load, place_of
-from ..loras.destination import locate
-from ..loras.items import Fetched, Need
+from ..loras.hub import Settings, from_environment
+from ..loras.inventory import Fetched, Need, locate, look
 from ..loras.progress import Report
-from ..loras.settings import Settings, from_environment
-from ..loras.there import look
 from ..writing.files import read
 from .hardware import QUALITIES
 from .store import write_json
@@ -190,7 +188,7 @@ def fetch(root: Path, model: Model, report: Report, settings: Settings | None = 
     missing = [need for need in needs(root, model) if not need.present]
     if not missing:
         return ()
-    from ..loras.bring import Run
+    from ..loras.fetching import Run
 
     run = Run(root, settings or from_environment(), report, time.sleep)
     return tuple(run.bring(need) for need in missing)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 import time
@@ -16,8 +15,9 @@ from ..errors import SviError
 FOLDER = ".svi-install"  # ours in a checkout: receipt, journal and lock
 DELAYS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 # Changing calls stay with `os`, one system call each, so that tests can stop before and after every single one.
-_HELD = (5, 32, 33)  # Windows: access denied, sharing violation, lock violation
+HELD = (5, 32, 33)  # Windows: access denied, sharing violation, lock violation
 _NO_ATTRIBUTES = (errno.ENOTSUP, errno.ENOSYS, getattr(errno, "ENODATA", errno.ENOTSUP))
+_FULL = (112,)  # Windows: ERROR_DISK_FULL
 _TOO_LONG = (206,)  # Windows: ERROR_FILENAME_EXCED_RANGE
 
 _AGAIN = "then run the same command again."
@@ -37,6 +37,8 @@ _WORDS = {
 
 def digest(data: bytes) -> str:
     """Return the sha256 of ``data`` in hex."""
+    import hashlib  # late, because it takes as long as a quarter of what a list needs
+
     return hashlib.sha256(data).hexdigest()
 
 
@@ -52,9 +54,11 @@ def plain(error: OSError, path: Path, action: str) -> SviError:
         The error to raise; its message names the file and the reason.
     """
     winerror = getattr(error, "winerror", None)
-    if winerror in _HELD:
+    if winerror in HELD:
         code, why = "file-held", "another program holds it open, or it may not be written"
         hint = f"Close WanGP and every editor that shows this file, {_AGAIN}"
+    elif winerror in _FULL:
+        code, why, hint = _WORDS[errno.ENOSPC]
     elif winerror in _TOO_LONG:
         code, why, hint = _WORDS[errno.ENAMETOOLONG]
     else:
@@ -291,7 +295,7 @@ def _patiently(call: Callable[[], None], sleep: Callable[[float], None]) -> None
             return call()
         except PermissionError as error:
             # Only Windows refuses a rename because a file is open; elsewhere waiting would not help.
-            if getattr(error, "winerror", None) not in _HELD:
+            if getattr(error, "winerror", None) not in HELD:
                 raise
         sleep(delay)
     return call()

@@ -15,25 +15,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import SviError
-from . import files, process
+from . import files, own_files, process
 from .files import FOLDER
 
 NAME = "lock"
 _FAR_STALE = 3600.0  # seconds after which the lock of another computer counts as left behind
-
-if sys.platform == "win32":  # pragma: no cover (the other systems' tests cannot run it)
-    import msvcrt
-
-    def _grab(handle: int) -> None:
-        # One byte far behind the text, so that others can still read who owns it.
-        os.lseek(handle, 1 << 30, os.SEEK_SET)
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        os.lseek(handle, 0, os.SEEK_SET)
-else:
-    import fcntl
-
-    def _grab(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 class Owner(NamedTuple):
@@ -122,7 +108,7 @@ def _take(folder: Path, path: Path, command: str) -> int:
 
 def _own(handle: int, path: Path, command: str) -> bool:
     try:
-        _grab(handle)
+        own_files.grab(handle)
     except OSError as error:
         if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
             raise _busy(path, Owner.parse(files.read(path) or b"")) from None

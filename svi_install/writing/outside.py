@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import SviError
-from ..loras.ledger import default_path
+from ..package_data import state_folder
 from . import files
 
 
@@ -112,7 +112,7 @@ def forget(record: Record) -> None:
 
 def _folder() -> Path:
     try:
-        return default_path(os.environ).with_name("outside")
+        return state_folder(os.environ) / "outside"
     except RuntimeError as error:
         raise SviError(
             "no-home",

@@ -20,7 +20,7 @@ from svi_install.errors import EXIT_DONE, EXIT_DOWNLOAD, EXIT_FAILED, EXIT_INTER
 from svi_install.loras import catalogue
 from svi_install.loras.catalogue import load
 
-from ..loras.conftest import TINY, large_lora, lora_bytes, sha256
+from ..loras.conftest import TINY, large_lora, lora_bytes, reread_environment, sha256
 from ..loras.hub import Fault, Hub
 
 CATALOGUE = {
@@ -89,6 +89,7 @@ def _small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hub: Hub) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
+    reread_environment(monkeypatch)
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, dict[str, Any]]:
@@ -114,9 +115,9 @@ def test_a_person_reads_what_will_come_and_what_came(root: Path, capsys: pytest.
     assert main(["fetch", str(root)]) == EXIT_DONE
     said = capsys.readouterr()
     assert "To download: svi-shot" in said.err
-    assert "1 LoRA came" in said.out
+    assert "Fetched 1 LoRA" in said.out
     assert str(shot(root)) in said.out
-    assert "proof: as published by 127.0.0.1" in said.out
+    assert "matches the hash published by 127.0.0.1" in said.out
 
 
 def test_all(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,7 +129,7 @@ def test_fp16_and_the_command_that_makes_profiles_name_it(root: Path, capsys: py
     code, got = run(capsys, "svi-shot", "svi-tom", root, "--precision", "fp16")
     assert code == EXIT_DONE
     assert [Path(file["path"]).name for file in got["loras"]] == ["svi-shot_fp16.safetensors", "svi-tom.safetensors"]
-    assert "Not published in fp16, so as they are: svi-tom." in got["notes"]
+    assert "There is no fp16 version of svi-tom, so you got the original." in got["notes"]
     assert got["next_command"] == f"svi-install {root}"
     code, got = run(capsys, "svi-tom", root)
     assert got["next_command"] is None
@@ -143,7 +144,7 @@ def test_the_list(root: Path, hub: Hub, capsys: pytest.CaptureFixture[str]) -> N
     assert hub.seen == []
     assert main(["fetch", "--list", str(root)]) == EXIT_DONE
     table = capsys.readouterr().out
-    assert "1 of 2 LoRAs there." in table
+    assert "You have 1 of 2 LoRAs." in table
     assert "loras/wan_i2v" in table
 
 
@@ -199,17 +200,20 @@ def test_wrong_bytes_with_a_published_hash_do_not_stay(
 
 def test_who_vouches_is_said(root: Path, hub: Hub, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     _, got = run(capsys, root)
-    assert (got["loras"][0]["proof"], got["loras"][0]["vouched"]) == ("published", "as published by 127.0.0.1")
+    assert (got["loras"][0]["proof"], got["loras"][0]["vouched"]) == (
+        "published",
+        "matches the hash published by 127.0.0.1",
+    )
     run(capsys, "--pin", "svi-tom")
     _, got = run(capsys, "svi-tom", root)
-    assert (got["loras"][0]["proof"], got["loras"][0]["vouched"]) == ("pinned", "as pinned")
+    assert (got["loras"][0]["proof"], got["loras"][0]["vouched"]) == ("pinned", "matches the pinned hash")
     hub.large = False
     _, got = run(capsys, root, "--precision", "fp16")
-    assert (got["loras"][0]["proof"], got["loras"][0]["vouched"]) == ("layout", "layout and size only")
+    assert (got["loras"][0]["proof"], got["loras"][0]["vouched"]) == ("layout", "checked by layout and size only")
     _, got = run(capsys, "--verify", root)
-    assert {file["vouched"] for file in got["loras"]} == {"as pinned", "layout and size only"}
+    assert {file["vouched"] for file in got["loras"]} == {"matches the pinned hash", "checked by layout and size only"}
     assert main(["fetch", "--verify", str(root)]) == EXIT_DONE
-    assert "proof: layout and size only" in capsys.readouterr().out
+    assert "checked by layout and size only" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("token", ["hf_ThisIsTheSecret\nsecond line", "hf_ThisIsTheSecret\x1b[2J"])
@@ -219,7 +223,7 @@ def test_a_token_is_never_on_the_screen(
     monkeypatch.setenv("HF_TOKEN", token)
     assert main(["fetch", str(root)]) == EXIT_DOWNLOAD
     said = capsys.readouterr()
-    assert "HF_TOKEN holds" in said.err
+    assert "HF_TOKEN contains" in said.err
     assert "ThisIsTheSecret" not in said.out + said.err
     assert "Set it to the token alone" in said.err
 
@@ -241,7 +245,7 @@ def test_a_part_that_is_a_link_is_named_and_left_alone(
 
 def test_what_is_checked_is_said(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fetch", str(root)]) == EXIT_DONE
-    assert "svi-shot.safetensors: checking what is on the disk" in capsys.readouterr().err
+    assert "svi-shot.safetensors: checking the file on disk" in capsys.readouterr().err
 
 
 def test_a_mirror(root: Path, hub: Hub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -391,3 +395,13 @@ def test_a_list_imports_no_network_code(root: Path) -> None:
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
     )
     assert ran.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("words", [("fetch", "--list"), ("doctor",), ("--no-lora",), ("revert",)])
+def test_who_asks_for_no_lora_does_not_import_what_asks_the_hub(root: Path, words: tuple[str, ...]) -> None:
+    command = "import sys, svi_install.__main__ as m; sys.argv[1:] = sys.argv[1:]; m.main()"
+    script = f"import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); {command}"
+    ran = subprocess.run([sys.executable, "-c", script, *words, str(root)], capture_output=True, text=True, check=False)
+    modules = set(ran.stderr.split())
+    assert "svi_install.cli.main" in modules
+    assert not {"huggingface_hub", "httpx2", "svi_install.loras.transport"} & modules

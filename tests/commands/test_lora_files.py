@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from svi_install.commands import lora_files
 from svi_install.commands.lora_files import keep_or_remove, svi_loras
-from svi_install.loras import catalogue, ledger, needs
+from svi_install.loras import catalogue, local_files, needs
 from svi_install.report.result import Result
 
 DONE = Result("revert", "done", "SVI was taken out.", notes=("note",))
@@ -16,8 +15,7 @@ DONE = Result("revert", "done", "SVI was taken out.", notes=("note",))
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     book = tmp_path / "ledger.json"
-    settings = replace(lora_files.from_environment(), ledger=book)
-    monkeypatch.setattr(lora_files, "from_environment", lambda: settings)
+    monkeypatch.setattr(lora_files, "ledger_path", lambda: book)
     folder = tmp_path / "Wan2GP"
     folder.mkdir()
     (folder / "wgp.py").write_text('WanGP_version = "12.60"\n', "utf-8")
@@ -29,8 +27,7 @@ def lora(root: Path, name: str = "svi-shot", precision: str = "fp32", *, ours: b
     need.target.parent.mkdir(parents=True, exist_ok=True)
     need.target.write_bytes(b"x" * 2048)
     if ours:
-        book = lora_files.from_environment().ledger
-        ledger.record(book, need.target, need.file.url, "0" * 64, "published")
+        local_files.record(lora_files.ledger_path(), need.target, need.file.url, "0" * 64, "published")
     return need.target
 
 
@@ -110,4 +107,4 @@ def test_a_lora_that_cannot_be_deleted_is_left_to_do_and_the_rest_is_done(
     result = keep_or_remove(DONE, root, remove=True, dry_run=False)
     assert (held.exists(), other.exists()) == (True, False)
     assert (result.status, result.exit_code, result.headline) == ("done", 1, DONE.headline)
-    assert result.todo == (f"delete {held}: that failed (Permission denied).",)
+    assert result.todo == (f"delete {held} yourself: that failed (Permission denied).",)

@@ -80,7 +80,7 @@ def test_what_came_is_noted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(prefetch, "prefetch", bring)
     result = prefetch.add_loras(DONE, root, agree=lambda text: True)
-    assert result.notes == ("note", f"LoRA SVI-Shot: {path} (2.0 KB, as pinned)")
+    assert result.notes == ("note", f"LoRA SVI-Shot: {path} (2.0 KB, matches the pinned hash)")
     assert (result.status, result.exit_code, result.todo) == ("done", 0, ("todo",))
 
 
@@ -126,7 +126,7 @@ def test_progress_in_a_pipe_is_a_line_for_every_tenth() -> None:
     printed = err.getvalue().splitlines()
     for done in (1024, 2048):
         report(Progress("SVI-Shot", "a.safetensors", "hash", done, 2048))
-    assert err.getvalue().splitlines()[len(printed) :] == ["  a.safetensors: checking what is on the disk"]
+    assert err.getvalue().splitlines()[len(printed) :] == ["  a.safetensors: checking the file on disk"]
     assert printed[0] == "  a.safetensors: 0 % of 2.0 KB"
     assert printed[-2] == "  a.safetensors: 100 % of 2.0 KB"
     assert printed[-1] == "  a.safetensors: starts again"

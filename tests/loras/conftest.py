@@ -1,19 +1,23 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+from huggingface_hub import constants
 
+from svi_install.loras import hub as loras_hub
 from svi_install.loras.catalogue import CATALOGUE, Catalogue, Layout, Lora, LoraFile, Place
-from svi_install.loras.items import Fetched
+from svi_install.loras.hub import Limits, Settings
+from svi_install.loras.inventory import Fetched
 from svi_install.loras.progress import Progress
-from svi_install.loras.settings import Limits, Settings
 from svi_install.loras.store import prefetch
 
 from .hub import Hub
@@ -93,6 +97,11 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "HF_ENDPOINT",
         "HF_HUB_OFFLINE",
         "HF_HUB_CACHE",
+        "HUGGINGFACE_HUB_CACHE",
+        "HF_HUB_DISABLE_IMPLICIT_TOKEN",
+        "TRANSFORMERS_OFFLINE",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
     ):
         monkeypatch.delenv(name, raising=False)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy"):
@@ -100,6 +109,23 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf-home"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "state"))
+    reread_environment(monkeypatch)
+
+
+def reread_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let huggingface_hub, which reads the environment once in a process, read it each time we ask."""
+
+    def fresh() -> ModuleType:
+        spec = importlib.util.find_spec("huggingface_hub.constants")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        for name in filter(str.isupper, vars(module)):
+            monkeypatch.setattr(constants, name, getattr(module, name))
+        return constants
+
+    monkeypatch.setattr(loras_hub, "_constants", fresh)
 
 
 @pytest.fixture
@@ -128,7 +154,7 @@ class Store:
         self.reports: list[Progress] = []
         self.settings = Settings(
             endpoint=hub.url,
-            caches=(tmp_path / "hf-home" / "hub",),
+            cache=tmp_path / "hf-home" / "hub",
             ledger=tmp_path / "state" / "loras.json",
             limits=Limits(connect=5.0, stall_seconds=1.0, backoff=0.01),
         )

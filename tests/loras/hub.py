@@ -185,13 +185,20 @@ class _Handler(BaseHTTPRequestHandler):
         if self.name == "store":
             self._content(path.removeprefix("/store/"), seen, self.hub.fault("store"))
         elif path.startswith("/api/models/"):
-            self._api()
+            self._api(path)
         else:
             self._resolve(path, seen)
 
-    def _api(self) -> None:
+    def _api(self, path: str) -> None:
         card = {"license": self.hub.licence} if self.hub.licence else {}
-        self._say(200, {"Content-Type": "application/json"}, json.dumps({"sha": COMMIT, "cardData": card}).encode())
+        repository = "/".join(path.split("/")[3:5])
+        if not any(key.startswith(f"{repository}/") for key in self.hub.files):
+            self._say(404, {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Repository not found"})
+            return
+        # What huggingface_hub reads a model from (`HfApi.model_info`, 2.4.0): without an id it raises a KeyError.
+        found = {"_id": "1", "id": repository, "modelId": repository, "private": False, "sha": COMMIT, "cardData": card}
+        found |= {"tags": [], "downloads": 0, "siblings": []}
+        self._say(200, {"Content-Type": "application/json"}, json.dumps(found).encode())
 
     def _resolve(self, path: str, seen: Seen) -> None:
         hub = self.hub

@@ -9,7 +9,7 @@ import pytest
 from svi_install.errors import EXIT_USAGE, SviError
 from svi_install.loras import catalogue
 from svi_install.loras.catalogue import CATALOGUE, Place, load, place_of
-from svi_install.loras.usage import urls_of
+from svi_install.loras.inventory import urls_of
 from svi_install.package_data import data_folder
 
 

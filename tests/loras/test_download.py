@@ -11,9 +11,9 @@ import pytest
 
 from svi_install.cli.app import SUBCOMMANDS
 from svi_install.errors import EXIT_DOWNLOAD, EXIT_INTERRUPTED, SviError
-from svi_install.loras.bring import Run
 from svi_install.loras.catalogue import Lora, Place
-from svi_install.loras.items import Need
+from svi_install.loras.fetching import Run
+from svi_install.loras.inventory import Need
 from svi_install.loras.progress import Progress
 
 from .conftest import PATH, REPOSITORY, Store, large_lora, lora_bytes, sha256
@@ -83,7 +83,7 @@ def test_a_file_that_changed_on_the_server_starts_again(store: Store) -> None:
     got = store.fetch()
     assert store.target.read_bytes() == data
     assert got.fetched == len(data)
-    assert "The file on the server has changed; the download starts again." in store.notes
+    assert "The file on the server has changed; starting the download again." in store.notes
 
 
 def test_a_file_that_changed_is_noticed_without_large_file_storage(store: Store) -> None:
@@ -122,7 +122,7 @@ def test_a_server_without_ranges_works(store: Store) -> None:
     got = store.fetch()
     assert store.target.read_bytes() == data
     assert got.fetched > len(data)
-    assert any("cannot send the rest" in note for note in store.notes)
+    assert any("cannot continue where we stopped" in note for note in store.notes)
 
 
 def test_a_server_without_ranges_that_always_cuts_is_given_up(store: Store) -> None:
@@ -139,7 +139,7 @@ def test_a_part_from_elsewhere_in_the_file_is_refused(store: Store) -> None:
     wrong = {"Content-Range": f"bytes 0-{len(data) - 701}/{len(data)}"}
     store.hub.faults.extend([Fault(cut=700), Fault(headers=wrong)])
     assert store.fetch().sha256 == sha256(data)
-    assert any("another part of the file" in note for note in store.notes)
+    assert any("a different part of the file" in note for note in store.notes)
 
 
 def test_a_part_that_does_not_say_where_it_belongs_is_refused(store: Store) -> None:
@@ -238,7 +238,7 @@ def test_a_slow_loris_is_dropped(store: Store) -> None:
     store.limits(stall_seconds=0.3, stall_rate=50_000.0)
     store.hub.faults.append(Fault(rate=3_000.0))
     assert store.fetch().sha256 == sha256(data)
-    assert any("next to nothing" in note for note in store.notes)
+    assert any("almost at a standstill" in note for note in store.notes)
 
 
 def test_a_head_that_never_ends_is_given_up(store: Store) -> None:
@@ -246,7 +246,7 @@ def test_a_head_that_never_ends_is_given_up(store: Store) -> None:
     store.limits(connect=0.3, stall_seconds=0.2)
     store.hub.faults.append(Fault(crawl=0.05))
     assert store.fetch().sha256 == sha256(data)
-    assert any("never ends it" in note for note in store.notes)
+    assert any("never finishes" in note for note in store.notes)
 
 
 @pytest.mark.parametrize("large", [True, False])
@@ -319,11 +319,11 @@ def test_a_mirror_with_the_same_bytes_goes_on_where_the_first_stopped(store: Sto
 
 def test_what_is_no_token_is_said_and_sent_to_nobody(store: Store) -> None:
     store.publish(lora_bytes())
-    store.settings = replace(store.settings, token_fault="HF_TOKEN holds more than one line. It was sent to nobody.")
+    store.settings = replace(store.settings, token_fault="HF_TOKEN contains more than one line. It was sent to nobody.")
     with pytest.raises(SviError) as caught:
         store.fetch()
     assert (caught.value.code, caught.value.exit_code) == ("download-token-form", EXIT_DOWNLOAD)
-    assert "HF_TOKEN holds more than one line" in caught.value.message
+    assert "HF_TOKEN contains more than one line" in caught.value.message
     assert store.hub.seen == []
 
 
@@ -357,7 +357,7 @@ def test_etags_of_two_addresses_are_not_compared(store: Store) -> None:
     store.hub.faults.extend([Fault(cut=700, headers=same), Fault(status=403), Fault(headers=same), Fault(headers=same)])
     store.fetch()
     assert store.target.read_bytes() == lora_bytes(seed=2)
-    assert any("Another address may have another file" in note for note in store.notes)
+    assert any("Another address may have a different file" in note for note in store.notes)
 
 
 def test_a_stopped_model_names_a_command_that_exists(store: Store) -> None:
@@ -374,7 +374,7 @@ def test_a_stopped_model_names_a_command_that_exists(store: Store) -> None:
     with pytest.raises(SviError) as caught:
         Run(store.root, store.settings, stop, store.pauses).bring(need)
     assert caught.value.exit_code == EXIT_INTERRUPTED
-    assert caught.value.hint == f"To go on: the same svi-install {word} command again"
+    assert caught.value.hint == f"To continue: the same svi-install {word} command again"
 
 
 def test_the_first_address_is_the_one_to_complain_about(store: Store) -> None:
@@ -382,7 +382,7 @@ def test_the_first_address_is_the_one_to_complain_about(store: Store) -> None:
     with pytest.raises(SviError) as caught:
         store.fetch()
     assert caught.value.code == "download-missing"
-    assert f"{REPOSITORY}/resolve/main/{PATH}" in caught.value.message
+    assert f"no {PATH} in {REPOSITORY}" in caught.value.message
 
 
 def test_ctrl_c_leaves_what_arrived_and_says_how_to_go_on(store: Store) -> None:
@@ -398,7 +398,7 @@ def test_ctrl_c_leaves_what_arrived_and_says_how_to_go_on(store: Store) -> None:
         store.fetch(stop)
     assert caught.value.exit_code == EXIT_INTERRUPTED
     assert "1.0 MB of 2.0 MB (49 %)" in caught.value.message
-    assert caught.value.hint == f"To go on: svi-install fetch svi-tiny {store.root}"
+    assert caught.value.hint == f"To continue: svi-install fetch svi-tiny {store.root}"
     got = store.fetch()
     assert (got.resumed, got.fetched) == (MIB, len(data) - MIB)
     assert got.sha256 == sha256(data)

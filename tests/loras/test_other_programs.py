@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from svi_install.errors import EXIT_DOWNLOAD, SviError
-from svi_install.loras import download, hashing, naming
+from svi_install.loras import download, proof
 from svi_install.loras.progress import Progress
+from svi_install.writing import own_files
 
 from .conftest import Store, large_lora, sha256
 
@@ -123,7 +124,7 @@ def attempt(store: Store, who: str, moment: str, act: Callable[[Path], None], pa
         if now.get(moment):
             once(store.part)
 
-    real = naming.move
+    real = own_files.move
 
     def move(source: Path, target: Path, check: Callable[[os.stat_result], None]) -> None:
         if moment == "before the name":
@@ -133,7 +134,7 @@ def attempt(store: Store, who: str, moment: str, act: Callable[[Path], None], pa
             once(target)
 
     with patch.context() as patched:
-        patched.setattr(naming, "move", move)
+        patched.setattr(own_files, "move", move)
         try:
             store.fetch(report)
             what = "right" if acted[0] else "untouched"
@@ -148,7 +149,8 @@ def test_table(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.publish(DATA)
     store.limits(block=64 * 1024)
     monkeypatch.setattr(download, "_TICK", 0.01)
-    monkeypatch.setattr(hashing, "_READ", 128 * 1024)
+    monkeypatch.setattr(proof, "_READ", 128 * 1024)
+    monkeypatch.setattr(proof, "_STRETCH", 256 * 1024)
     ends: Counter[str] = Counter()
     known = {"right", "untouched", "download-changed", "download-not-a-lora", "download-wrong-bytes"}
     tried = [

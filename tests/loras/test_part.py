@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from svi_install.loras import naming, part_state
 from svi_install.loras import part as module
-from svi_install.loras.part import ClosedError, Part
-from svi_install.loras.part_state import HeldError, left_over
-from svi_install.loras.waiting import waiting
+from svi_install.loras import part_state
+from svi_install.loras.part import ClosedError, Part, waiting
+from svi_install.loras.part_state import left_over
+from svi_install.writing import own_files
+from svi_install.writing.own_files import HeldError
 
 SYNC = 8 * 1024 * 1024
 IDENTITY = "f" * 64
@@ -139,14 +140,14 @@ def test_a_second_process_is_kept_out(tmp_path: Path) -> None:
 def test_on_a_share_without_locks_the_processes_of_this_computer_keep_out_of_the_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = part_state._lock
+    real = own_files._lock
 
     def unsupported(fd: int) -> None:
         if os.path.samestat(os.fstat(fd), (tmp_path / "f.part.state").stat()):
             raise OSError(37, "No locks available")
         real(fd)
 
-    monkeypatch.setattr(part_state, "_lock", unsupported)
+    monkeypatch.setattr(own_files, "_lock", unsupported)
     first = Part(tmp_path / "f", SYNC)
     with pytest.raises(HeldError):
         Part(tmp_path / "f", SYNC)
@@ -195,7 +196,7 @@ def test_publishing_leaves_the_file_alone_in_its_folder(tmp_path: Path) -> None:
 
 
 def refusing(times: int, winerror: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = naming.move
+    real = own_files.move
     left = [times]
 
     def move(source: Path, target: Path, check: Callable[[os.stat_result], None]) -> None:
@@ -206,7 +207,7 @@ def refusing(times: int, winerror: int, monkeypatch: pytest.MonkeyPatch) -> None
             raise error
         real(source, target, check)
 
-    monkeypatch.setattr(naming, "move", move)
+    monkeypatch.setattr(own_files, "move", move)
 
 
 def test_a_file_that_an_antivirus_holds_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

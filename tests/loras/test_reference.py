@@ -43,7 +43,7 @@ def test_both_clients_bring_the_same_bytes(store: Store, tmp_path: Path) -> None
 def test_what_the_official_client_has_cached_is_not_fetched_again(store: Store, tmp_path: Path) -> None:
     data = store.publish(lora_bytes())
     assert isinstance(data, bytes)
-    theirs = official(store, store.settings.caches[0])
+    theirs = official(store, store.settings.cache)
     assert theirs.returncode == 0, theirs.stderr
     store.hub.seen.clear()
     got = store.fetch()

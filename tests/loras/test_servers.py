@@ -18,7 +18,7 @@ import pytest
 
 from svi_install.errors import EXIT_DOWNLOAD, SviError
 from svi_install.loras.catalogue import Catalogue, Lora, LoraFile, Place
-from svi_install.loras.settings import Limits, Settings
+from svi_install.loras.hub import Limits, Settings
 from svi_install.loras.store import prefetch
 
 from ..runtime.test_lora_file import TWO, gguf
@@ -429,7 +429,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome | Ba
     folder = tmp_path_factory.mktemp("servers")
     found: dict[str, Outcome | BaseException] = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("svi_install.loras.bring._LARGEST_LORA", 8 * 1024 * 1024)
+        patch.setattr("svi_install.loras.fetching._LARGEST_LORA", 8 * 1024 * 1024)
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             patch.delenv(name, raising=False)
         with ThreadPoolExecutor(8) as pool:

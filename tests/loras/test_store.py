@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from svi_install.errors import EXIT_DOWNLOAD, SviError
-from svi_install.loras import Fetched, Problem, check, needs, prefetch, profile_url, space
+from svi_install.loras import Fetched, Problem, check, failures, needs, prefetch, profile_url
 from svi_install.loras.catalogue import Catalogue, Lora, LoraFile, Place, load
 
 from .conftest import Store, lora_bytes, sha256, svi_file
@@ -69,7 +69,7 @@ def test_room_for_all_is_asked_before_the_first_byte(store: Store, monkeypatch: 
     both = two(store)
     other = both.loras[1]
     both = both._replace(loras=(both.loras[0], other._replace(files=(other.files[0]._replace(size=10**6),))))
-    monkeypatch.setattr(space, "free", lambda _folder: space.RESERVE + 10**6)
+    monkeypatch.setattr(failures, "free_space", lambda _folder: failures.RESERVE + 10**6)
     with pytest.raises(SviError) as caught:
         prefetch(store.root, ["svi-tiny", "other"], settings=store.settings, catalogue=both)
     assert (caught.value.code, caught.value.exit_code) == ("disk-full", EXIT_DOWNLOAD)

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from svi_install.loras.catalogue import Place
 from svi_install.loras.failures import TransferError
-from svi_install.loras.replies import of_exception
-from svi_install.loras.settings import Limits, Settings
-from svi_install.loras.transport import Answer, Transport
+from svi_install.loras.hub import Limits, Settings, Stated, stated
+from svi_install.loras.transport import Answer, Transport, of_exception
 
 from .hub import COMMIT, Fault, Hub
 
@@ -29,9 +29,15 @@ def url(hub: Hub) -> str:
     return hub.add("owner/name", "f.bin", DATA)
 
 
+PLACE = Place("owner/name", "f.bin")
+
+
+def settings(hub: Hub, **changes: object) -> Settings:
+    return replace(Settings(endpoint=hub.url, limits=Limits(connect=5.0)), **changes)  # type: ignore[arg-type]
+
+
 def transport(hub: Hub, **changes: object) -> Transport:
-    settings = Settings(endpoint=hub.url, limits=Limits(connect=5.0))
-    return Transport(replace(settings, **changes))  # type: ignore[arg-type]
+    return Transport(settings(hub, **changes))
 
 
 def body(answer: Answer) -> bytes:
@@ -53,7 +59,7 @@ def kind_of(call: object) -> str:
 def test_what_the_hub_says_is_kept(hub: Hub, url: str) -> None:
     answer = transport(hub).get(url)
     assert (answer.start, answer.size, answer.ranges) == (0, len(DATA), True)
-    assert (answer.sha256, answer.commit) == (hub.sha256(KEY), COMMIT)
+    assert answer.sha256 == hub.sha256(KEY)
     assert answer.validator.startswith('"1-')
     assert body(answer) == DATA
 
@@ -67,11 +73,11 @@ def test_a_small_file_has_no_published_hash(hub: Hub, url: str) -> None:
 
 
 def test_a_head_answers_without_bytes(hub: Hub, url: str) -> None:
-    answer = transport(hub).head(url)
-    assert (answer.sha256, answer.size, answer.commit) == (hub.sha256(KEY), len(DATA), COMMIT)
+    assert stated(PLACE, settings(hub)) == Stated(hub.sha256(KEY), len(DATA), COMMIT, "127.0.0.1")
     assert hub.downloads() == []
     hub.large = False
-    assert transport(hub).head(url).size == len(DATA)
+    assert stated(PLACE, settings(hub)) == Stated("", len(DATA), COMMIT)
+    assert {seen.method for seen in hub.seen} == {"HEAD"}
 
 
 def test_a_range(hub: Hub, url: str) -> None:
@@ -107,8 +113,9 @@ def test_names_with_spaces_and_signs(hub: Hub) -> None:
 
 def test_a_gated_file(hub: Hub, url: str) -> None:
     hub.gated = True
-    assert kind_of(lambda: transport(hub).get(url)) == "token"
-    assert kind_of(lambda: transport(hub, token="wrong").get(url)) == "token"
+    assert kind_of(lambda: transport(hub).get(url)) == "gated"
+    assert kind_of(lambda: transport(hub, token="wrong").get(url)) == "gated"
+    assert kind_of(lambda: stated(PLACE, settings(hub))) == "gated"
 
 
 @pytest.mark.parametrize(
@@ -210,15 +217,14 @@ def test_a_server_that_speaks_something_else() -> None:
 def test_through_a_proxy(hub: Hub, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # The hub itself plays the proxy: it gets the whole address and answers for whoever is meant.
     monkeypatch.setenv("http_proxy", hub.url)
-    answer = Transport(Settings(endpoint="http://hub.invalid")).head("http://hub.invalid/owner/name/resolve/main/f.bin")
-    assert answer.sha256 == hub.sha256(KEY)
+    assert stated(PLACE, Settings(endpoint="http://hub.invalid")).sha256 == hub.sha256(KEY)
     assert hub.seen[0].headers["host"] == "hub.invalid"
 
 
 def test_no_proxy_counts(hub: Hub, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    assert transport(hub).head(url).size == len(DATA)
+    assert stated(PLACE, settings(hub)).size == len(DATA)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -252,10 +258,10 @@ def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         url = hub.add("owner/name", "f.bin", DATA).replace("http:", "https:")
         endpoint = hub.url.replace("http:", "https:")
-        assert kind_of(lambda: Transport(Settings(endpoint=endpoint)).head(url)) == "tls"
-        trusting = Transport(Settings(endpoint=endpoint, ca_bundle=certificate))
-        assert trusting.head(url).sha256 == hub.sha256(KEY)
-        assert kind_of(lambda: trusting.get(url)) == "redirects", "no way back from https to http"
+        assert kind_of(lambda: stated(PLACE, Settings(endpoint=endpoint))) == "tls"
+        trusting = Settings(endpoint=endpoint, ca_bundle=certificate)
+        assert stated(PLACE, trusting).sha256 == hub.sha256(KEY)
+        assert kind_of(lambda: Transport(trusting).get(url)) == "redirects", "no way back from https to http"
     finally:
         hub.close()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from svi_install.loras import space
+from svi_install.loras import failures
 from svi_install.storyboard import film
 from svi_install.storyboard.lint import Finding, lint
 from svi_install.storyboard.story import Shot, Story
@@ -125,5 +125,5 @@ def test_a_wangp_without_the_model(story: Stories, tmp_path: Path) -> None:
 
 
 def test_a_full_disk(story: Stories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(space, "free", lambda folder: space.RESERVE)
+    monkeypatch.setattr(failures, "free_space", lambda folder: failures.RESERVE)
     assert any("the film needs" in text for text in errors(story(), tmp_path))

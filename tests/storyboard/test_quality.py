@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from svi_install.errors import EXIT_DOWNLOAD, SviError
+from svi_install.loras.hub import from_environment
 from svi_install.loras.progress import no_report
-from svi_install.loras.settings import from_environment
 from svi_install.storyboard import quality
 from svi_install.storyboard.hardware import QUALITIES
 from svi_install.storyboard.variants import variant_of
@@ -110,13 +110,13 @@ def test_files_that_are_there_are_not_fetched(wangp: WanGP) -> None:
     for need in quality.needs(wangp.root, model):
         need.target.parent.mkdir(parents=True, exist_ok=True)
         need.target.write_bytes(b"GGUF")
-    offline = replace(from_environment({}), offline=True)
+    offline = replace(from_environment(), offline=True)
     assert quality.fetch(wangp.root, model, no_report, offline) == ()
 
 
 def test_missing_files_while_offline(wangp: WanGP) -> None:
     model = quality.model_of(variant_of("shot"), "Q4_K_M", wangp)
-    offline = replace(from_environment({}), offline=True)
+    offline = replace(from_environment(), offline=True)
     with pytest.raises(SviError) as caught:
         quality.fetch(wangp.root, model, no_report, offline)
     assert caught.value.exit_code == EXIT_DOWNLOAD

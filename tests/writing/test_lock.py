@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from svi_install.errors import SviError
-from svi_install.writing import files, lock, process, transaction
+from svi_install.writing import files, lock, own_files, process, transaction
 from tests.trees import posix, small, standard
 
 pytestmark = posix
@@ -62,7 +62,7 @@ class TestLock:
         transaction.run(standard(root))
 
     def test_without_system_locks_a_living_owner_counts(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(lock, "_grab", failing(errno.ENOLCK))
+        monkeypatch.setattr(own_files, "grab", failing(errno.ENOLCK))
         parent = os.getppid()
         leave(root, owner(pid=parent, started=process.started(parent) or ""))
         with pytest.raises(SviError) as caught:
@@ -82,7 +82,7 @@ class TestLock:
             transaction.run(standard(root))
 
     def test_a_lock_that_cannot_be_taken_is_an_error(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(lock, "_grab", failing(errno.EIO))
+        monkeypatch.setattr(own_files, "grab", failing(errno.EIO))
         with pytest.raises(SviError, match="reported a fault"):
             transaction.run(standard(root))
 

@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 
 from svi_install.errors import EXIT_DOWNLOAD, SviError
-from svi_install.loras import ledger, naming
+from svi_install.loras import failures, local_files
 from svi_install.loras import part as part_module
 from svi_install.loras.catalogue import Place
+from svi_install.writing import own_files
 
 from ..runtime.test_lora_file import TWO, gguf
 from .conftest import PATH, REPOSITORY, TINY, Store, large_lora, lora_bytes, safetensors, sha256
 from .hub import Fault
-from .test_local import cached as cached_elsewhere
+from .test_local_files import cached as cached_elsewhere
 
 
 def put(store: Store, data: bytes) -> None:
@@ -61,7 +62,7 @@ def test_another_file_of_that_name_is_left_alone(store: Store, data: bytes) -> N
     ("make", "code"),
     [
         (lambda path: path.symlink_to("nothing"), "lora-name-taken"),
-        (lambda path: path.symlink_to(path.name), "disk-error"),
+        (lambda path: path.symlink_to(path.name), "write-failed"),
         (lambda path: path.mkdir(), "lora-name-taken"),
         (os.mkfifo, "lora-name-taken"),
         (lambda path: path.symlink_to("/dev/zero"), "lora-name-taken"),
@@ -85,13 +86,13 @@ def test_a_file_of_a_person_that_appears_at_the_last_moment_is_not_overwritten(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.publish(lora_bytes())
-    real = naming.move
+    real = own_files.move
 
     def move(source: Path, target: Path, check: Callable[[os.stat_result], None]) -> None:
         target.write_bytes(b"of a person")
         real(source, target, check)
 
-    monkeypatch.setattr(naming, "move", move)
+    monkeypatch.setattr(own_files, "move", move)
     with pytest.raises(SviError) as caught:
         store.fetch()
     assert caught.value.code == "lora-name-taken"
@@ -136,7 +137,7 @@ def test_a_copy_in_the_cache_with_the_right_hash_and_the_wrong_layout_is_not_use
     cached_elsewhere(tmp_path / "hub", content)
     store.hub.add("owner/name", "v1/svi.safetensors", lora_bytes())
     store.file = store.file._replace(place=Place("owner/name", "v1/svi.safetensors"))
-    store.settings = replace(store.settings, caches=(tmp_path / "hub",))
+    store.settings = replace(store.settings, cache=tmp_path / "hub")
     assert store.fetch().how == "downloaded"
     assert store.target.read_bytes() == lora_bytes()
 
@@ -158,7 +159,7 @@ def test_without_a_published_hash_a_file_that_is_there_must_be_svi(store: Store)
     assert store.fetch().proof == "layout"
     store.target.unlink()
     put(store, safetensors({"something": [4]}))
-    with pytest.raises(SviError, match="no tensor of an SVI LoRA"):
+    with pytest.raises(SviError, match="does not belong in an SVI LoRA"):
         store.fetch()
 
 
@@ -176,7 +177,7 @@ def test_without_a_published_hash_the_first_one_is_kept(store: Store) -> None:
     data = store.publish(lora_bytes())
     assert isinstance(data, bytes)
     assert store.fetch().proof == "layout"
-    entry = ledger.lookup(store.settings.ledger, store.target)
+    entry = local_files.lookup(store.settings.ledger, store.target)
     assert entry is not None
     assert (entry.sha256, entry.url, entry.proof) == (sha256(data), store.file.url, "layout")
 
@@ -232,7 +233,7 @@ def test_a_copy_in_the_hubs_cache_needs_no_network(store: Store, tmp_path: Path)
     data = lora_bytes()
     cached_elsewhere(tmp_path / "hub", data)
     store.file = store.file._replace(place=Place("owner/name", "v1/svi.safetensors"))
-    store.settings = replace(store.settings, offline=True, caches=(tmp_path / "hub",))
+    store.settings = replace(store.settings, offline=True, cache=tmp_path / "hub")
     got = store.fetch()
     assert (got.how, got.proof) == ("linked", "published")
     assert store.hub.seen == []
@@ -244,7 +245,7 @@ def test_a_damaged_copy_in_the_cache_is_not_used(store: Store, tmp_path: Path) -
     blob.write_bytes(data[::-1])
     store.hub.add("owner/name", "v1/svi.safetensors", data)
     store.file = store.file._replace(place=Place("owner/name", "v1/svi.safetensors"))
-    store.settings = replace(store.settings, caches=(tmp_path / "hub",))
+    store.settings = replace(store.settings, cache=tmp_path / "hub")
     assert store.fetch().how == "downloaded"
     assert store.target.read_bytes() == data
 
@@ -259,7 +260,7 @@ def test_offline_says_so(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(errno.ENOSPC, "disk-full"), (errno.EDQUOT, "disk-quota"), (errno.EIO, "disk-error")]
+    ("number", "code"), [(errno.ENOSPC, "disk-full"), (errno.EDQUOT, "disk-full"), (errno.EIO, "disk-error")]
 )
 def test_a_disk_that_refuses_in_the_middle(
     store: Store, monkeypatch: pytest.MonkeyPatch, number: int, code: str
@@ -293,14 +294,13 @@ def test_a_folder_that_cannot_be_written(store: Store, monkeypatch: pytest.Monke
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(SviError) as caught:
         store.fetch()
-    assert caught.value.code == "folder-read-only"
+    assert caught.value.code == "no-permission"
 
 
 def test_no_room_is_said_before_the_first_byte(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    from svi_install.loras import space
 
     store.publish(lora_bytes())
-    monkeypatch.setattr(space, "free", lambda _folder: space.RESERVE)
+    monkeypatch.setattr(failures, "free_space", lambda _folder: failures.RESERVE)
     with pytest.raises(SviError) as caught:
         store.fetch()
     assert caught.value.code == "disk-full"
@@ -325,7 +325,7 @@ def test_a_complete_part_needs_no_network(store: Store, monkeypatch: pytest.Monk
         raise PermissionError(errno.EACCES, "in use")
 
     with monkeypatch.context() as patch:
-        patch.setattr(naming, "move", refuse)
+        patch.setattr(own_files, "move", refuse)
         with pytest.raises(SviError):
             store.fetch()
     store.hub.seen.clear()

@@ -1,15 +1,74 @@
 from __future__ import annotations
 
 import itertools
+import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from svi_install.loras.failures import TransferError
-from svi_install.loras.settings import Limits, Settings
+from svi_install.loras.hub import Limits, Settings
+from svi_install.loras.stream import Line
 from svi_install.loras.transport import Answer, Transport
 
 from .wire import Exchange, Wire
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    return socket.socketpair()
+
+
+def test_a_reader_is_woken_when_the_line_is_cut() -> None:
+    near, far = pair()
+    line = Line()
+    line.add(near)
+    found: list[bytes] = []
+    reader = threading.Thread(target=lambda: found.append(near.recv(1)))
+    reader.start()
+    line.cut()
+    reader.join(10.0)
+    assert (found, line.gone, line.late) == ([b""], True, False)
+    line.close()
+    near.close()
+    far.close()
+
+
+def test_a_reader_is_woken_when_the_time_is_over() -> None:
+    near, far = pair()
+    line = Line()
+    line.add(near)
+    line.limit(0.05)
+    assert near.recv(1) == b""
+    assert (line.gone, line.late) == (True, True)
+    line.close()
+    near.close()
+    far.close()
+
+
+def test_a_limit_that_is_taken_back_cuts_nothing() -> None:
+    near, far = pair()
+    line = Line()
+    line.add(near)
+    line.limit(60.0)
+    line.unlimited()
+    far.sendall(b"x")
+    assert near.recv(1) == b"x"
+    assert not line.gone
+    line.close()
+    near.close()
+    far.close()
+
+
+def test_a_connection_that_comes_too_late_is_cut_at_once() -> None:
+    near, far = pair()
+    line = Line()
+    line.cut()
+    line.add(near)
+    assert near.recv(1) == b""
+    line.close()
+    near.close()
+    far.close()
 
 
 @pytest.fixture
@@ -50,7 +109,7 @@ def test_a_text_drop_by_drop(wires: list[Wire]) -> None:
     answer = asked(wires, b"text", then=b"x")
     with pytest.raises(TransferError) as caught:
         answer.body.whole(10**9, 0.3)
-    assert (caught.value.kind, str(caught.value)) == ("timeout", "127.0.0.1 begins an answer but never ends it.")
+    assert (caught.value.kind, str(caught.value)) == ("timeout", "127.0.0.1 starts to answer but never finishes.")
     answer.body.close()
 
 

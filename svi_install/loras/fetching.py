@@ -10,21 +10,17 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import EXIT_DOWNLOAD, EXIT_INTERRUPTED, SviError
-from . import hashing, ledger, local, web
+from ..writing.own_files import ChangedError, ForeignError, HeldError
+from . import local_files
 from .catalogue import LoraFile
 from .download import Arrival, Download, Job, summary
-from .failures import TransferError, disk_error
-from .header import Unsound, lora_file
-from .items import Fetched, Need, Problem, Proof
-from .naming import ChangedError, tidy
-from .own import ForeignError
-from .part import Part
-from .part_state import HeldError
+from .failures import TransferError, disk_error, shown
+from .hub import Settings, stated
+from .inventory import Fetched, Need, Problem, Proof
+from .part import Part, tidy, waiting
 from .progress import Phase, Progress, Report
-from .settings import Settings
+from .proof import Unsound, examine, lora_file, of_file
 from .transport import Transport
-from .verify import examine
-from .waiting import waiting
 
 _LOOK_AGAIN = 0.5
 _LONGEST_WAIT = 12 * 3600.0
@@ -45,14 +41,7 @@ class _Known:
 
 
 class Run:
-    """One command with everything it needs.
-
-    Args:
-        root: WanGP's folder.
-        settings: hub, token and limits.
-        report: gets the progress.
-        pause: waits a number of seconds.
-    """
+    """One command with everything it needs."""
 
     def __init__(self, root: Path, settings: Settings, report: Report, pause: Callable[[float], None]) -> None:
         self._root = root
@@ -63,12 +52,6 @@ class Run:
 
     def bring(self, need: Need) -> Fetched:
         """Put one LoRA in its place.
-
-        Args:
-            need: what is wanted and where.
-
-        Returns:
-            What is there now.
 
         Raises:
             SviError: it cannot be had; what has arrived waits for the next run.
@@ -85,7 +68,7 @@ class Run:
         except ForeignError as foreign:
             raise SviError(
                 "download-in-the-way",
-                f"{foreign.path} is {foreign.what}, not a file of svi-install's own. It was left untouched.",
+                f"{foreign.path} is {foreign.what}, not a file of svi-install. It was left untouched.",
                 f"Move or remove {foreign.path}, then run: {self._again(need)}",
                 EXIT_DOWNLOAD,
             ) from foreign
@@ -96,8 +79,8 @@ class Run:
             done = summary(part.received, part.state.size)
             raise SviError(
                 "interrupted",
-                f"Stopped at {done} of {need.file.filename}. What has arrived is kept. The installation is untouched.",
-                f"To go on: {self._again(need)}",
+                f"Stopped at {done} of {need.file.filename}. What has arrived is kept; the installation is untouched.",
+                f"To continue: {self._again(need)}",
                 EXIT_INTERRUPTED,
             ) from stop
         finally:
@@ -111,14 +94,7 @@ class Run:
                     folder.rmdir()
 
     def check(self, need: Need) -> Fetched | Problem:
-        """Hash a file that is there again.
-
-        Args:
-            need: the file.
-
-        Returns:
-            What it was proven by, or what is wrong with it.
-        """
+        """Hash a file that is there again."""
         path, name = need.target, need.lora.name
         try:
             return self._prove(need)
@@ -134,14 +110,14 @@ class Run:
                 if part is not None:
                     return part
                 if not said:
-                    self._say(need, "wait", "Another svi-install is downloading this file; waiting for it.")
+                    self._say(need, "wait", "Another svi-install is already downloading this file; waiting for it.")
                     said = True
         except HeldError:
             pass
         raise SviError(
             "download-held",
-            f"Another svi-install has been at work on {need.file.filename} for hours. The installation is untouched.",
-            "End that other svi-install, then run the same command again.",
+            f"Another svi-install has been downloading {need.file.filename} for hours. The installation is untouched.",
+            "Stop the other svi-install, then run the same command again.",
             EXIT_DOWNLOAD,
         )
 
@@ -164,7 +140,7 @@ class Run:
         tidy(need.target)
         urls = [place.url() for place in (need.file.place, *need.file.mirrors)]
         try:
-            entry = ledger.lookup(self._settings.ledger, need.target)
+            entry = local_files.lookup(self._settings.ledger, need.target)
             if entry and entry.url in urls and need.file.sha256 in ("", entry.sha256):
                 examine(need.target, need.lora, need.file)
                 fetched = Fetched(need.lora.name, need.target, "have", entry.size, entry.sha256, _proof(entry))
@@ -180,7 +156,7 @@ class Run:
         except FileNotFoundError as gone:
             raise SviError(
                 "lora-name-taken",
-                f"{need.target} is a link to a file that is not there. It was left untouched.",
+                f"{need.target} is a link to a file that does not exist. It was left untouched.",
                 f"Remove that link, then run: {self._again(need)}",
                 EXIT_DOWNLOAD,
             ) from gone
@@ -196,21 +172,21 @@ class Run:
         known = self._known(need.file)
         if known is not None and known.size not in (None, size):
             raise Unsound(f"has {size:,} bytes instead of {known.size:,}")
-        sha256 = hashing.of_file(path, lambda done: self._say(need, "hash", done=done, total=size))
+        sha256 = of_file(path, lambda done: self._say(need, "hash", done=done, total=size))
         after = path.stat()
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise Unsound("was written to while it was read")
-        first = ledger.first_seen(self._settings.ledger, path)
+            raise Unsound("was changed while it was being read")
+        first = local_files.first_seen(self._settings.ledger, path)
         if known is not None and sha256 != known.sha256:
-            raise Unsound("has another sha256 than the published one")
+            raise Unsound("has a different sha256 than the published one")
         if known is None and first is not None and first.url == need.file.url and first.sha256 != sha256:
-            raise Unsound("has another sha256 than when it was first seen")
+            raise Unsound("has a different sha256 than when it was first seen")
         known = known or _Known(sha256, size, "layout")
         return self._record(need, Fetched(need.lora.name, path, "have", size, sha256, known.proof, host=known.host))
 
     def _record(self, need: Need, fetched: Fetched) -> Fetched:
         book, url = self._settings.ledger, need.file.url
-        ledger.record(book, fetched.path, url, fetched.sha256, fetched.proof, host=fetched.host)
+        local_files.record(book, fetched.path, url, fetched.sha256, fetched.proof, host=fetched.host)
         return fetched
 
     def _known(self, file: LoraFile) -> _Known | None:
@@ -219,10 +195,10 @@ class Run:
         if self._settings.offline:
             return None
         try:
-            answer = self._transport.head(self._urls(file)[0])
+            said = stated(file.place, self._settings, file.commit)
         except TransferError:
             return None
-        return _Known(answer.sha256, answer.size, "published", answer.host) if answer.sha256 else None
+        return _Known(said.sha256, said.size, "published", said.host) if said.sha256 else None
 
     def _urls(self, file: LoraFile) -> tuple[str, ...]:
         own = file.place.url(file.commit, self._settings.endpoint)
@@ -236,7 +212,7 @@ class Run:
         if self._settings.offline:
             raise SviError(
                 "download-offline",
-                f"{need.file.filename} is not on this computer and HF_HUB_OFFLINE forbids downloads.",
+                f"{need.file.filename} is not on this computer, and HF_HUB_OFFLINE does not allow downloads.",
                 "Unset HF_HUB_OFFLINE, then run the same command again.",
                 EXIT_DOWNLOAD,
             )
@@ -249,7 +225,7 @@ class Run:
             part.discard()
             raise SviError(
                 "download-changed",
-                f"Another program has changed {part.path}: it {changed}. It did not get its final name.",
+                f"Another program has changed {part.path}: it {changed}. It was not put in place.",
                 f"Close that program, then run: {self._again(need)}",
                 EXIT_DOWNLOAD,
             ) from changed
@@ -292,7 +268,7 @@ class Run:
                     raise
                 # It may be what an earlier run has left that is wrong.
                 part.forget()
-                why = f"What arrived earlier is of no use, it {unsound}; the download starts again."
+                why = f"What arrived earlier is of no use, it {unsound}; starting the download again."
                 self._say(need, "retry", why)
                 arrival = download.run()
                 self._examine(need, part)
@@ -300,8 +276,8 @@ class Run:
             part.discard()
             raise SviError(
                 "download-not-a-lora",
-                f"What {web.shown(arrival.url)} sends is not {need.file.filename}: it {unsound}. It was thrown away.",
-                "Choose a mirror: svi-install fetch --mirror URL",
+                f"What {shown(arrival.url)} sends is not {need.file.filename}: it {unsound}. It was discarded.",
+                "Try a mirror: svi-install fetch --mirror URL",
                 EXIT_DOWNLOAD,
             ) from unsound
         return arrival
@@ -311,16 +287,16 @@ class Run:
         examine(part.path, need.lora, need.file)
 
     def _from_here(self, need: Need) -> Fetched | None:
-        found = local.candidates(self._root, need.file, need.target, self._settings.caches)
+        found = local_files.candidates(self._root, need.file, need.target, self._settings.cache)
         known = self._known(need.file) if found else None
         for path in found:
-            blob = local.blob_hash(path)
+            blob = local_files.blob_hash(path)
             vouched = known or (_Known(blob, None, "published", _CACHE) if blob else None)
             try:
                 size = examine(path, need.lora, need.file).size
                 if vouched is None or vouched.size not in (None, size):
                     continue
-                how = local.take(path, need.target, vouched.sha256, partial(self._copying, need, size))
+                how = local_files.take(path, need.target, vouched.sha256, partial(self._copying, need, size))
             except Unsound:
                 continue
             except FileExistsError:
@@ -343,7 +319,7 @@ class Run:
         self._report(Progress(need.lora.name, need.file.filename, phase, done, total or need.size, 0.0, note))
 
 
-def _proof(entry: ledger.Entry) -> Proof:
+def _proof(entry: local_files.Entry) -> Proof:
     if entry.proof == "pinned":
         return "pinned"
     return "published" if entry.proof == "published" else "layout"

@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import space
-from .failures import TransferError
-from .hashing import Follower
+from .failures import TransferError, require_room
+from .hub import Limits
 from .part import Part
 from .part_state import Extents
 from .progress import human_size
-from .settings import Limits
+from .proof import Follower
 from .transport import Answer, Transport
 
 # Parts smaller than that are not worth a connection.
@@ -50,13 +49,7 @@ class Channel:
 
 
 class Worker(threading.Thread):
-    """Brings one stretch of the file.
-
-    Args:
-        channel: what it shares with the others.
-        start: offset of the first byte.
-        stop: offset behind the last byte, -1 while the size is not known.
-    """
+    """Brings one stretch of the file; its end is -1 while the size is not known."""
 
     def __init__(self, channel: Channel, start: int, stop: int) -> None:
         super().__init__(daemon=True)
@@ -140,16 +133,16 @@ class Worker(threading.Thread):
             now = time.monotonic()
             if now - check >= self._channel.limits.stall_seconds:
                 if self.fetched - since < self._channel.limits.stall_rate * (now - check):
-                    raise TransferError("slow", "The connection brings next to nothing.", self._channel.url)
+                    raise TransferError("slow", "The connection is almost at a standstill.", self._channel.url)
                 check, since = now, self.fetched
 
     def _limit(self) -> None:
         """Keep a file of unknown size from filling the disk."""
         if self.position > self._channel.most:
-            why = f"The server has sent {human_size(self.position)}, and does not end."
+            why = f"The server has sent {human_size(self.position)} and keeps going."
             raise TransferError("endless", why, self._channel.url)
         if self.position >= self._room:
-            space.require(self._channel.part.path.parent, _ROOM_STEP, self._channel.part.path.name)
+            require_room(self._channel.part.path.parent, _ROOM_STEP, self._channel.part.path.name)
             self._room = self.position + _ROOM_STEP
 
     def _fill(self, answer: Answer, view: memoryview) -> tuple[int, bool]:
@@ -187,25 +180,13 @@ class Worker(threading.Thread):
 
 
 def abandon(workers: list[Worker]) -> None:
-    """Give connections up; nothing they still receive is stored.
-
-    Args:
-        workers: the connections.
-    """
+    """Give connections up; nothing they still receive is stored."""
     for worker in workers:
         worker.abandon()
 
 
 def share(part: Part, workers: list[Worker]) -> tuple[int, int] | None:
-    """Find a stretch for one more connection, taking half of the largest one when all are taken.
-
-    Args:
-        part: what is missing.
-        workers: connections at work.
-
-    Returns:
-        Start and end of the stretch, None when there is nothing to share.
-    """
+    """Find a stretch for one more connection, taking half of the largest one when all are taken."""
     free = _subtract(part.gaps(), [(worker.position, worker.stop) for worker in workers])
     if free:
         return free[0]
@@ -239,11 +220,7 @@ def _subtract(gaps: Extents, taken: list[tuple[int, int]]) -> list[tuple[int, in
 
 
 class Growth:
-    """Finds out by trying whether one more connection makes the download faster.
-
-    Args:
-        limits: how many at most, and how long a trial takes.
-    """
+    """Finds out by trying whether one more connection makes the download faster."""
 
     def __init__(self, limits: Limits) -> None:
         self._most = limits.connections
@@ -256,16 +233,7 @@ class Growth:
         self._since: tuple[float, int] | None = None
 
     def advise(self, now: float, received: int, left: int) -> int:
-        """Say how many connections there should be.
-
-        Args:
-            now: monotonic time.
-            received: bytes that are there.
-            left: bytes that are missing.
-
-        Returns:
-            The number of connections.
-        """
+        """Say how many connections there should be."""
         if self._settled or self._since is None:
             self._since = self._since or (now, received)
             return self._count
@@ -288,10 +256,6 @@ class Growth:
         return self._count
 
     def settle(self, count: int) -> None:
-        """Stop trying.
-
-        Args:
-            count: how many connections there are to be from now on.
-        """
+        """Stop trying."""
         self._count = count
         self._settled = True

@@ -1,0 +1,398 @@
+"""What only the hub knows, asked of huggingface_hub: its address, the token, offline, its cache, commits and hashes.
+
+It decides what to ask and what an answer means. The requests themselves go over `transport`, because huggingface_hub's
+own client limits the wait for a byte but not for an answer, and knows neither REQUESTS_CA_BUNDLE nor our rule that a
+token goes to one address alone. The bytes of a file come by `download`: `hf_hub_download` starts again after a kill and
+compares no hash (``python benchmarks/download.py``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+
+from ..errors import EXIT_DOWNLOAD, SviError
+from ..package_data import state_folder
+from ..writing.files import plain
+from ..writing.own_files import write_over
+from . import catalogue
+from .catalogue import HUB, Place
+from .failures import TransferError, clean, host_of, number_in, origin_of, shown
+
+if TYPE_CHECKING:
+    import httpx2
+
+_LEDGER = "loras.json"
+_T = TypeVar("_T")
+# What a token may hold in a header (RFC 6750).
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
+_LARGEST_TOKEN_FILE = 65536
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_LARGEST_ANSWER = 4 * 1024 * 1024
+_SENT = ("Authorization", "Content-Type", "Accept")
+# What huggingface_hub is shown of an answer. Without ETag, which need not be a hash: only the linked one states it.
+_SHOWN = ("Content-Type", "Location", "X-Linked-Etag", "X-Repo-Commit", "X-Error-Code", "X-Error-Message")
+_NUMBERS = ("X-Linked-Size", "Content-Length")
+# The client of huggingface_hub is one for the whole process.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Numbers a download keeps to.
+
+    Args:
+        connect: seconds to wait for a connection or for a single byte.
+        stall_seconds: a connection slower than `stall_rate` for that long is dropped and made again.
+        stall_rate: bytes a second.
+        attempts: failures in a row, without a new byte between them, before a download gives up.
+        backoff: seconds before the second attempt; doubles each time.
+        longest_wait: seconds; a server that asks for more is reported instead of waited for.
+        redirects: how many to follow.
+        connections: at most that many at once.
+        trial_seconds: how long one more connection is tried before it is kept or given up.
+        worthwhile_seconds: with less than that to go one more connection is not tried.
+        block: bytes that are read at a time.
+        sync: bytes that may be lost when the power fails.
+    """
+
+    connect: float = 30.0
+    stall_seconds: float = 30.0
+    stall_rate: float = 1024.0
+    attempts: int = 8
+    backoff: float = 1.0
+    longest_wait: float = 300.0
+    redirects: int = 10
+    connections: int = 4
+    trial_seconds: float = 3.0
+    worthwhile_seconds: float = 10.0
+    block: int = 256 * 1024
+    sync: int = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to reach the hub.
+
+    Args:
+        endpoint: address of the hub or of the mirror that stands in for it.
+        token: access token, empty for none; sent to the endpoint only.
+        token_fault: why the token that is set cannot be one, without the token; empty otherwise.
+        offline: True when nothing may be asked from the network.
+        cache: the hub's cache folder, which may already hold a file; None for none.
+        ca_bundle: file with further certificates, None for the system's.
+        ledger: where the hashes of known files are kept.
+    """
+
+    endpoint: str = HUB
+    token: str = field(default="", repr=False)
+    token_fault: str = ""
+    offline: bool = False
+    cache: Path | None = None
+    ca_bundle: Path | None = None
+    ledger: Path = field(default_factory=lambda: state_folder(os.environ) / _LEDGER)
+    limits: Limits = field(default_factory=Limits)
+
+
+def ledger_path() -> Path:
+    """Return the file in the person's own data that remembers the hashes of LoRAs."""
+    return state_folder(os.environ) / _LEDGER
+
+
+def from_environment(mirror: str = "") -> Settings:
+    """Read what the environment says about the hub; a mirror goes before ``HF_ENDPOINT`` and never gets the token."""
+    constants = _constants()
+    bundle = next((os.environ[name] for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if os.environ.get(name)), "")
+    settings = Settings(
+        endpoint=(mirror or constants.ENDPOINT).strip().rstrip("/"),
+        offline=constants.HF_HUB_OFFLINE,
+        cache=Path(constants.HF_HUB_CACHE),
+        ca_bundle=Path(bundle) if bundle else None,
+    )
+    token, fault = ("", "") if mirror or settings.offline else _token(constants, settings)
+    return replace(settings, token=token, token_fault=fault)
+
+
+def _constants() -> Any:
+    """Return what huggingface_hub has read from the environment; it does so once, when it is imported."""
+    try:
+        from huggingface_hub import constants
+    except ValueError as error:
+        raise SviError(
+            "hub-settings",
+            f"One of the HF_ variables should be a number but is not ({clean(error)}). Nothing was downloaded.",
+            "Correct or unset it, then run the same command again.",
+            EXIT_DOWNLOAD,
+        ) from error
+    return constants
+
+
+def _token(constants: Any, settings: Settings) -> tuple[str, str]:
+    """Return the token and what is wrong with it; a wrong one is kept nowhere, so that nothing can show it."""
+    if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN:
+        return "", ""
+    path = Path(constants.HF_TOKEN_PATH)
+    names = [name for name in ("HF_OIDC_RESOURCE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN") if os.environ.get(name)]
+    try:
+        # It would wait for a pipe and read whatever is there to its end.
+        if not names and not (path.is_file() and path.stat().st_size <= _LARGEST_TOKEN_FILE):
+            return "", ""
+        from huggingface_hub import get_token
+
+        with _client(settings):
+            token = get_token() or ""
+    except Exception as error:  # noqa: BLE001 - what its ways to a token raise has no common class
+        # A token file that cannot be read is none; a variable that is set is meant.
+        why = error.message if isinstance(error, TransferError) else type(error).__name__
+        return "", f"{names[0]} is set, but brought no token ({why})." if names else ""
+    if not token or _TOKEN.fullmatch(token):
+        return token, ""
+    return "", f"{names[0] if names else path} contains characters that no token has. It was not sent anywhere."
+
+
+class _Headers(Protocol):
+    def get(self, name: str, /) -> str | None: ...
+
+
+class Stated(NamedTuple):
+    """What the hub states about a file; empty or None where it says nothing.
+
+    Args:
+        sha256: of its bytes; only files in the hub's large-file storage have one.
+        size: bytes.
+        commit: of the repository, which the address was resolved to.
+        host: who states it.
+    """
+
+    sha256: str = ""
+    size: int | None = None
+    commit: str = ""
+    host: str = ""
+
+
+def stated(place: Place, settings: Settings, revision: str = "") -> Stated:
+    """Ask the hub about a file, in one commit or as it is today, without its bytes.
+
+    Raises:
+        TransferError: it does not answer, or refuses.
+    """
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+    url = hf_hub_url(place.repository, place.path, revision=revision or "main", endpoint=settings.endpoint)
+
+    def ask(token: str) -> Stated:
+        with _client(settings, "/resolve/"):
+            found = get_hf_file_metadata(url, token=token or False, timeout=settings.limits.connect)
+        sha256 = found.etag if found.etag and _SHA256.fullmatch(found.etag) else ""
+        commit = found.commit_hash if found.commit_hash and _COMMIT.fullmatch(found.commit_hash) else ""
+        return Stated(sha256, found.size, commit, host_of(settings.endpoint) if sha256 else "")
+
+    return _asked(ask, url, settings)
+
+
+def licence(repository: str, settings: Settings) -> str:
+    """Return the licence that a repository states, empty when it states none or cannot be asked."""
+    from huggingface_hub import HfApi
+
+    def ask(token: str) -> str:
+        with _client(settings, "/api/models/"):
+            card = HfApi(endpoint=settings.endpoint, token=token or False).model_info(repository).card_data
+        said: dict[str, Any] = dict(card.__dict__) if card else {}
+        found = said.get("license_name") or said.get("license")
+        return found if isinstance(found, str) else ""
+
+    try:
+        return _asked(ask, settings.endpoint, settings)
+    except TransferError:
+        return ""
+
+
+def _asked(ask: Callable[[str], _T], url: str, settings: Settings) -> _T:
+    if settings.offline:
+        raise TransferError("offline", "HF_HUB_OFFLINE does not allow asking the hub.", url)
+    if settings.token_fault:
+        raise TransferError("token-form", settings.token_fault, url)
+    try:
+        try:
+            return ask(settings.token)
+        except TransferError:
+            raise
+        except Exception as error:
+            if not settings.token or _status(error) != 401:
+                raise
+            # The hub refuses even public files to a token that has run out.
+            return ask("")
+    except TransferError:
+        raise
+    except Exception as error:
+        raise failure_of(error, url, bool(settings.token)) from error
+
+
+def _status(error: Exception) -> int:
+    return getattr(getattr(error, "response", None), "status_code", 0)
+
+
+def refused(status: int, headers: _Headers, url: str, token: bool) -> TransferError:
+    """Let huggingface_hub say what a refusal of the hub means."""
+    import httpx2
+    from huggingface_hub.utils._http import hf_raise_for_status
+
+    try:
+        request = httpx2.Request("GET", url)
+        hf_raise_for_status(httpx2.Response(status, headers=_shown(headers), request=request))
+    except Exception as error:  # noqa: BLE001 - an address that httpx2 does not take is a refusal, too
+        return failure_of(error, url, token)
+    return TransferError("refused", f"{host_of(url)} answers with status {status} instead of sending the file.", url)
+
+
+def failure_of(error: Exception, url: str, token: bool) -> TransferError:
+    """Turn what huggingface_hub raises into our words; its own texts hold addresses and may be a screen long."""
+    from huggingface_hub import errors
+
+    host, status = host_of(url), _status(error)
+    place = catalogue.place_of(url)
+    repository = clean(place.repository) if place else "the repository"
+    if isinstance(error, errors.OfflineModeIsEnabled):
+        return TransferError("offline", "HF_HUB_OFFLINE does not allow asking the hub.", url)
+    if isinstance(error, errors.GatedRepoError):
+        return TransferError(
+            "gated", f"The authors of {repository} ask you to accept their terms on {host} first ({status}).", url
+        )
+    if isinstance(error, errors.DisabledRepoError):
+        return TransferError("forbidden", f"{host} has taken {repository} offline ({status}).", url)
+    if isinstance(error, errors.RevisionNotFoundError):
+        return TransferError("missing", f"{host} no longer has that version of {repository} ({status}).", url)
+    if isinstance(error, errors.EntryNotFoundError):
+        name = clean(place.path) if place else "that file"
+        return TransferError("missing", f"{host} has no {name} in {repository} ({status}).", url)
+    if status == 401 and token:
+        return TransferError("token", f"{host} does not accept the access token ({status}).", url)
+    if status == 401:
+        return TransferError("token", f"{host} shows {repository} only to people with an access token ({status}).", url)
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return TransferError("missing", f"{host} has no repository {repository} ({status}).", url)
+    if status == 403:
+        return TransferError("forbidden", f"{host} refuses to send the file ({status}).", url)
+    if status in (404, 410):
+        return TransferError("missing", f"{host} has no such file ({status}): {shown(url)}", url)
+    if status == 429:
+        return TransferError("busy", f"{host} asks us to slow down ({status}).", url)
+    if status >= 500 or status == 408:
+        return TransferError("server", f"{host} has a problem of its own ({status}).", url)
+    if status:
+        return TransferError("refused", f"{host} answers with status {status} instead of sending the file.", url)
+    return TransferError("refused", f"The answer of {host} cannot be read ({type(error).__name__}).", url)
+
+
+def cached(place: Place, cache: Path, sha256: str) -> Iterator[Path]:
+    """Find a file in the hub's cache, in whatever version of its repository; a hash finds it without any."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.file_download import repo_folder_name
+
+    folder = cache / repo_folder_name(repo_id=place.repository, repo_type="model")
+    if sha256:
+        yield folder / "blobs" / sha256
+    for commit in sorted(folder.glob("snapshots/*")):
+        found = try_to_load_from_cache(place.repository, place.path, cache_dir=cache, revision=commit.name)
+        if isinstance(found, str):
+            yield Path(found)
+
+
+@contextlib.contextmanager
+def _client(settings: Settings, wanted: str = "") -> Iterator[None]:
+    """Let huggingface_hub ask over our own transport: the endpoint alone, and only what has `wanted` in its address."""
+    import httpx2
+    from huggingface_hub import close_session, set_client_factory
+
+    from .transport import Transport
+
+    transport = Transport(settings)
+
+    class Ours(httpx2.BaseTransport):
+        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+            url = str(request.url)
+            if wanted not in request.url.path:
+                # Unasked, it fetches a list of programs that use it, and keeps that on the disk.
+                return httpx2.Response(404)
+            if wanted and origin_of(url) != origin_of(settings.endpoint):
+                why = f"{host_of(settings.endpoint)} redirects to another hub, {host_of(url)}."
+                raise TransferError("redirects", why, url)
+            headers = {name: text for name in _SENT if (text := request.headers.get(name))}
+            status, found, body = transport.exchange(request.method, url, headers, request.read(), _LARGEST_ANSWER)
+            return httpx2.Response(status, headers=_shown(found), content=body)
+
+    with _ONE_AT_A_TIME:
+        # Its own client would keep cookies, log the warnings of a server and read .netrc.
+        set_client_factory(lambda: httpx2.Client(transport=Ours(), trust_env=False))
+        try:
+            yield
+        finally:
+            close_session()
+
+
+def _shown(headers: _Headers) -> dict[str, str]:
+    kept = {
+        name: text for name in _SHOWN if (text := headers.get(name) or "") and text.isprintable() and text.isascii()
+    }
+    numbers = {name: number_in(headers.get(name)) for name in _NUMBERS}
+    return kept | {name: str(number) for name, number in numbers.items() if number is not None}
+
+
+class Pinned(NamedTuple):
+    """What became of one file of the catalogue."""
+
+    filename: str
+    changes: tuple[tuple[str, str, str], ...] = ()
+    failure: str = ""
+
+
+def pin(
+    names: Sequence[str] | None = None,
+    *,
+    settings: Settings | None = None,
+    path: Path | None = None,
+    say: Callable[[str], None] = lambda _line: None,
+) -> tuple[Pinned, ...]:
+    """Write what the hub says of every file into the catalogue; what it does not say stays as it was.
+
+    Raises:
+        SviError: a name is unknown, or the catalogue cannot be read or written.
+    """
+    path = path or catalogue.CATALOGUE
+    known = catalogue.load(path)
+    wanted = {lora.name for lora in (known.loras if names is None else known.select(names))}
+    run = settings or from_environment()
+    data = json.loads(path.read_text(encoding="utf-8"))
+    licences: dict[str, str] = {}
+    report = []
+    for file in (file for lora in data["loras"] if lora["name"] in wanted for file in lora["files"]):
+        place = Place(file["repository"], file["path"])
+        filename = place.path.rsplit("/", 1)[-1]
+        say(filename)
+        try:
+            found = stated(place, run)
+        except TransferError as failure:
+            report.append(Pinned(filename, failure=failure.message))
+            continue
+        if place.repository not in licences:
+            licences[place.repository] = licence(place.repository, run)
+        said = {"licence": licences[place.repository], "commit": found.commit, "size": found.size}
+        facts = {name: value for name, value in (said | {"sha256": found.sha256}).items() if value}
+        changes = ((name, str(file[name] or ""), str(value)) for name, value in facts.items() if file[name] != value)
+        report.append(Pinned(filename, tuple(changes)))
+        file.update(facts)
+    try:
+        write_over(path, json.dumps(data, indent=2) + "\n")
+    except OSError as error:
+        failed = plain(error, path, "write")
+        hint = "Run this in a source tree of svi-install."
+        raise SviError(failed.code, f"{failed.message} The LoRA catalogue was left as it is.", hint) from error
+    return tuple(report)
