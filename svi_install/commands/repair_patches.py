@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import EXIT_DONE, EXIT_UNSUPPORTED, SviError
 from ..history import repository
-from ..history.gitcall import environment
+from ..history.gitcall import Progress, environment
 from ..history.judge import jobs_of, judge_text
 from ..history.repair import Repair, repair
 from ..package_data import data_folder
@@ -24,7 +24,13 @@ FAILED = "real WanGP: FAILED"
 
 
 def repair_patches(
-    source: str | None, revision: str, *, output: Path | None = None, patches: Path | None = None, smoke: bool = True
+    source: str | None,
+    revision: str,
+    *,
+    output: Path | None = None,
+    patches: Path | None = None,
+    smoke: bool = True,
+    progress: Progress = repository.silent,
 ) -> Result:
     """Propose a diff for each file of a revision that is refused; the patch set itself stays as it is.
 
@@ -34,6 +40,7 @@ def repair_patches(
         output: write the whole candidate patch set to this new folder.
         patches: another folder with a patch set.
         smoke: run the real WanGP with the candidate where the laboratory for it is.
+        progress: told how far a transfer has come.
 
     Returns:
         The result with the diffs and what proves them; exit code 4 when a hook has no sure place, or when the real
@@ -44,7 +51,7 @@ def repair_patches(
     """
     folder = patches or data_folder("patches")
     patchset = load(folder)
-    git = repository.open_history(source)
+    git = repository.open_history(source, progress=progress)
     commit = repository.resolve(git, revision)
     (row,) = jobs_of(git, [commit], patchset.paths)
     main = next((job for job in row if job and job.path == patchset.paths[-1]), None)

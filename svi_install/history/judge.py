@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from ..patching.patchset import Variant
 from ..patching.placement import Place, PlacementError, Refusal, place
 from ..signals import kept_from_children
 from . import repository
+from .gitcall import Progress
 from .repository import Commit
 
 MAIN_FILE = "wgp.py"
@@ -29,7 +30,6 @@ CHUNK = 16
 _VERSION = re.compile(rb'^WanGP_version\s*=\s*"([^"]*)"', re.MULTILINE)
 
 Variants = Mapping[str, tuple[Variant, ...]]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def judge(
         jobs: what to judge; neighbours should be neighbours in history, because what they share is compiled once.
         variants: the diffs, by path.
         reference: a patch set that knows better, see `judge_text`.
-        progress: called with the number of finished and of all contents.
+        progress: told how many contents are finished.
         processes: how many to use at most; as many as there are processors when None.
 
     Returns:
@@ -120,7 +120,7 @@ def judge(
         SviError: the repository is damaged.
     """
     once = list(dict.fromkeys(jobs))
-    tell = progress or (lambda done, total: None)
+    tell = progress or repository.silent
     count = max(1, min(processes or os.cpu_count() or 1, len(once) // WORTH_A_PROCESS))
     verdicts: dict[Job, FileVerdict] = {}
     plain, best = dict(variants), None if reference is None else dict(reference)
@@ -128,7 +128,7 @@ def judge(
         for start in range(0, len(once), CHUNK):
             part = once[start : start + CHUNK]
             verdicts.update(zip(part, _judge_part(git, part, plain, best), strict=True))
-            tell(len(verdicts), len(once))
+            tell("Judging files", len(verdicts), len(once))
         return verdicts
     with ExitStack() as stack:
         # One pool per process keeps each on one stretch of history; fork would copy the threads of a caller. Compiling
@@ -151,7 +151,7 @@ def judge(
         while waiting:
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                 verdicts.update(zip(waiting.pop(future), future.result(), strict=True))
-                tell(len(verdicts), len(once))
+                tell("Judging files", len(verdicts), len(once))
     return verdicts
 
 

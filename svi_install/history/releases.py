@@ -12,7 +12,8 @@ from ..errors import EXIT_USAGE, SviError
 from ..patching.patchset import PatchSet
 from ..patching.placement import Refusal
 from . import repository
-from .judge import MAIN_FILE, Cause, FileVerdict, Job, Progress, Variants, jobs_of, judge
+from .gitcall import Progress
+from .judge import MAIN_FILE, Cause, FileVerdict, Job, Variants, jobs_of, judge
 from .repository import Commit
 
 How = Literal["exact", "moved", "reduced", "refused"]
@@ -114,7 +115,7 @@ def check(
         candidates: what `releases` chose.
         all_commits: keep every commit; otherwise the first one of each version.
         reference: a patch set that knows better; placements that differ from its own count as wrong.
-        progress: called with the number of finished and of all contents.
+        progress: told how many contents are finished.
         processes: how many to use at most.
 
     Returns:

@@ -81,7 +81,7 @@ def test_clones_are_kept_in_the_platforms_cache(
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "HOME")
     monkeypatch.setattr(repository.shutil, "which", lambda name: name)
-    monkeypatch.setattr(repository, "_mirror", lambda url, cache: asked.append(cache) or cache)
+    monkeypatch.setattr(repository, "_mirror", lambda url, cache, progress: asked.append(cache) or cache)
     assert repository.open_history("https://example.invalid/wangp.git") == tmp_path / below / "svi-install" / "history"
     assert len(asked) == 1
 
@@ -130,7 +130,7 @@ def test_objects_are_looked_up_and_read_in_order(told: Story) -> None:
 
 
 def test_a_missing_object_is_damage(told: Story) -> None:
-    with pytest.raises(SviError, match="lacks object"):
+    with pytest.raises(SviError, match="could not read 0000"):
         list(repository.read_blobs(told.git, ["0" * 40]))
 
 
