@@ -167,8 +167,8 @@ def blob_ids(git: Path, specs: Iterable[str]) -> tuple[str | None, ...]:
 def _object_id(client: Client, git: Path, spec: str) -> str | None:
     try:
         found: Any = client.get_object_header(spec)[0]  # bytes, whatever GitPython's types say
-    except ValueError as error:
-        # GitPython repeats what git answered; an empty answer is git's end.
+    except (ValueError, OSError) as error:
+        # GitPython repeats what git answered; where git has ended, there is no answer or nobody to ask.
         if str(error).rstrip("'\"").endswith((" missing", " ambiguous")):
             return None
         raise _damaged(git, spec) from error
@@ -185,7 +185,7 @@ def read_blobs(git: Path, ids: Iterable[str]) -> Iterator[bytes]:
         for name in ids:
             try:
                 *_, size, data = client.get_object_data(name)
-            except ValueError as error:
+            except (ValueError, OSError) as error:
                 raise _damaged(git, name) from error
             if len(data) != size:
                 raise _damaged(git, name)
@@ -193,9 +193,11 @@ def read_blobs(git: Path, ids: Iterable[str]) -> Iterator[bytes]:
 
 
 def _damaged(git: Path, name: str) -> SviError:
+    _, _, said = gitcall.answer(git, "rev-parse", "--git-dir", around=False)
+    why = f" ({said.partition(chr(10))[0]})" if said else ""
     return SviError(
         "damaged-history",
-        f"{git} is damaged or incomplete: git could not read {name}. Nothing was changed.",
+        f"{git} is damaged or incomplete: git could not read {name}{why}. Nothing was changed.",
         "Give another clone of WanGP, or its URL.",
     )
 
