@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import re
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from itertools import chain
 from multiprocessing import get_context, resource_tracker
 from pathlib import Path
 
+from ..checkout.inspection import version_in
 from ..patching.patchset import Variant
 from ..patching.placement import Place, PlacementError, Refusal, place
 from ..signals import kept_from_children
@@ -26,8 +26,6 @@ MAIN_FILE = "wgp.py"
 # Starting a process costs as much as judging this many files.
 WORTH_A_PROCESS = 60
 CHUNK = 16
-
-_VERSION = re.compile(rb'^WanGP_version\s*=\s*"([^"]*)"', re.MULTILINE)
 
 Variants = Mapping[str, tuple[Variant, ...]]
 
@@ -78,8 +76,7 @@ def judge_text(variants: Variants, job: Job, data: bytes, reference: Variants | 
     Returns:
         The verdict.
     """
-    match = _VERSION.search(data) if job.path == MAIN_FILE else None
-    version = match[1].decode("utf-8", "replace") if match else ""
+    version = (version_in(data) if job.path == MAIN_FILE else None) or ""
     try:
         result = place(variants[job.path], job.path, data)
     except PlacementError as error:
