@@ -89,15 +89,7 @@ def repair_patches(
 
 
 def write_candidate(folder: Path, target: Path, found: Sequence[Repair], name: str, commit: str) -> None:
-    """Copy a patch set and add the proposed diffs to the copy and its table.
-
-    Args:
-        folder: the patch set.
-        target: the new folder.
-        found: what to add.
-        name: the release that the diffs are for.
-        commit: its commit.
-    """
+    """Copy a patch set to a new folder and add the proposed diffs, for a release and its commit, to the copy."""
     shutil.copytree(folder, target)
     table: dict[str, Any] = json.loads((target / TABLE).read_text(encoding="utf-8"))
     release = name if table["releases"].get(name, commit) == commit else f"{name} ({commit[:10]})"
@@ -116,11 +108,6 @@ def write_candidate(folder: Path, target: Path, found: Sequence[Repair], name: s
 
 def prove_candidate(git: Path, folder: Path, commit: str) -> list[str]:
     """Hold a candidate patch set against the revision that it is for, and against git itself.
-
-    Args:
-        git: the git directory.
-        folder: the candidate.
-        commit: the revision.
 
     Returns:
         What was proven, one line each.
@@ -157,11 +144,6 @@ def prove_candidate(git: Path, folder: Path, commit: str) -> list[str]:
 
 def run_smoke(git: Path, folder: Path, commit: str) -> list[str]:
     """Generate with the real WanGP and the candidate, where a source tree with its laboratory is.
-
-    Args:
-        git: the git directory.
-        folder: the candidate.
-        commit: the revision.
 
     Returns:
         How it went, one line.

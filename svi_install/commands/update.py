@@ -37,9 +37,6 @@ def update(root: Path, say: Callable[[str], None] = lambda _line: None) -> Resul
         root: the folder that holds ``wgp.py``.
         say: told what is going on, line by line.
 
-    Returns:
-        What was done.
-
     Raises:
         SviError: git could not pull, or the new WanGP cannot be patched; the checkout is as it was.
     """

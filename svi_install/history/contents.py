@@ -1,7 +1,8 @@
 """Makes the list of published contents: ``python -m svi_install.history.contents GIT`` writes it anew.
 
 The list holds every content that a patched file had in a release or a commit of the main line, and where placing puts
-the hooks in it. It is due when a diff changes; new releases are only slower without.
+the hooks in it; of the newest also which blocks compile. It is due when a diff changes; new releases are only slower
+without.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import sys
 from pathlib import Path
 
 from ..package_data import data_folder
-from ..patching import known, patchset
+from ..patching import known, patchset, syntax
 from ..patching.patchset import PatchSet, Variant
 from ..patching.placement import PlacementError, place
 from . import repository
+from .judge import jobs_of
 
 
 def collect(git: Path, patches: PatchSet) -> bytes:
@@ -36,7 +38,10 @@ def collect(git: Path, patches: PatchSet) -> bytes:
         found = {blob: entry(patches.variants[path], path, text) for blob, text in zip(blobs, texts, strict=True)}
         files[path] = dict(sorted(found.items()))
     hooks = {path: known.key(variants) for path, variants in patches.variants.items()}
-    stored = {"schema": known.SCHEMA, "until": commits[-1].id, "hooks": hooks, "files": files}
+    (newest,) = jobs_of(git, [commits[-1].id], patches.paths)
+    texts = repository.read_blobs(git, (job.blob for job in newest if job))
+    blocks = {job.path: compiling(text) for job, text in zip(filter(None, newest), texts, strict=True)}
+    stored = {"schema": known.SCHEMA, "until": commits[-1].id, "hooks": hooks, "blocks": blocks, "files": files}
     return json.dumps(stored, indent=0).encode() + b"\n"
 
 
@@ -51,6 +56,11 @@ def entry(variants: tuple[Variant, ...], path: str, text: bytes) -> str:
     if b"\r" in text or known.put(variants, path, text, spots) != placed:
         return ""
     return " ".join([*(f"{variant}:{line}" for variant, line in spots), known.checksum(placed.after)])
+
+
+def compiling(text: bytes) -> str:
+    """Return the blocks of a text that compile, as `known.blocks` reads them."""
+    return " ".join(syntax.block_id(block) for block in syntax.blocks(text) if syntax.compiles_alone(block))
 
 
 def main() -> None:

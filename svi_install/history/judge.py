@@ -72,9 +72,6 @@ def judge_text(variants: Variants, job: Job, data: bytes, reference: Variants | 
         job: which file it is.
         data: its bytes.
         reference: a patch set that knows better; where both place a hook, they must agree.
-
-    Returns:
-        The verdict.
     """
     version = (version_in(data) if job.path == MAIN_FILE else None) or ""
     try:
@@ -109,9 +106,6 @@ def judge(
         reference: a patch set that knows better, see `judge_text`.
         progress: told how many contents are finished.
         processes: how many to use at most; as many as there are processors when None.
-
-    Returns:
-        The verdicts by job.
 
     Raises:
         SviError: the repository is damaged.
@@ -166,11 +160,6 @@ def _judge_part(
 
 def jobs_of(git: Path, commits: Sequence[str], paths: Sequence[str]) -> list[list[Job | None]]:
     """Look up which content each commit has of each file.
-
-    Args:
-        git: the git directory.
-        commits: commit ids.
-        paths: the files.
 
     Returns:
         One list per commit with one job per path, None where the file does not exist.

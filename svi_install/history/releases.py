@@ -60,7 +60,7 @@ def releases(
     Args:
         git: the git directory.
         patchset: its table names the commits of the known releases.
-        since: start at this release; the oldest known one when None.
+        since: start at this release; at the oldest known one when None.
         revision: judge this revision alone.
         all_commits: take every commit of the main line instead of one per release.
 

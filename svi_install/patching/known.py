@@ -51,6 +51,12 @@ def place(variants: tuple[Variant, ...], path: str, data: bytes) -> Placement | 
     return placed if text == data else placed._replace(after=placed.after.replace(b"\n", b"\r\n"))
 
 
+def blocks(path: str) -> frozenset[str]:
+    """Return which blocks of the newest published content are known to compile; a newer release has most of them."""
+    listed = _read(data_folder("patches") / NAME)["blocks"].get(path, "")
+    return frozenset(listed.split())
+
+
 def put(variants: tuple[Variant, ...], path: str, text: bytes, spots: list[tuple[int, int]]) -> Placement:
     """Insert hooks at given lines.
 
@@ -95,10 +101,10 @@ def _entry(path: str, data: bytes) -> str | None:
 def _read(file: Path) -> Mapping[str, Any]:
     try:
         stored: dict[str, Any] = json.loads(file.read_bytes())
-        texts = [stored["hooks"].values(), *(entries.values() for entries in stored["files"].values())]
+        texts = [group.values() for group in (stored["hooks"], stored["blocks"], *stored["files"].values())]
         whole = stored["schema"] == SCHEMA and stored["hooks"].keys() == stored["files"].keys()
         if whole and all(isinstance(text, str) for group in texts for text in group):
             return stored
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
-    return {"hooks": {}, "files": {}}
+    return {"hooks": {}, "blocks": {}, "files": {}}

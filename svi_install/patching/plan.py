@@ -208,7 +208,9 @@ def _patched(path: str, variants: tuple[Variant, ...], reader: Reader, old: Rece
     recorded = None if old is None else old.of(path)
     # An edited line is refused by placing, which names it and says what to do; foreign patches too.
     clean = take_out(variants, path, data, recorded, strict=False)
-    placed = known.place(variants, path, clean.data) or placement.place(variants, path, clean.data)
+    placed = known.place(variants, path, clean.data)
+    if placed is None:
+        placed = placement.place(variants, path, clean.data, known.blocks(path))
     return _File(path, data, clean, placed)
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from svi_install.history.contents import entry
-from svi_install.package_data import data_folder
-from svi_install.patching import known, patchset, placement, plan
+from svi_install.history.contents import compiling, entry
+from svi_install.package_data import MARKER, data_folder
+from svi_install.patching import known, patchset, placement, plan, syntax
 from svi_install.patching.patchset import Variant
 from svi_install.patching.reader import Reader
 from tests import miniature
@@ -21,7 +21,7 @@ TEXT = miniature.files()[WGP]
 def stored(variants: tuple[Variant, ...] = PATCHES.variants[WGP], text: bytes = TEXT) -> dict[str, Any]:
     """Return a list that knows one content of wgp.py."""
     found = {known.blob_id(text): entry(variants, WGP, text)}
-    return {"schema": known.SCHEMA, "hooks": {WGP: known.key(variants)}, "files": {WGP: found}}
+    return {"schema": known.SCHEMA, "hooks": {WGP: known.key(variants)}, "blocks": {}, "files": {WGP: found}}
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_what_is_known_is_what_placing_finds(folder: Path, flavour: str, path: s
     found = entry(variants, path, text)
     assert found
     files = {path: {known.blob_id(text): found}}
-    listed(folder, {"schema": known.SCHEMA, "hooks": {path: known.key(variants)}, "files": files})
+    listed(folder, {**stored(), "hooks": {path: known.key(variants)}, "files": files})
     data = text.replace(b"\n", newline)
     assert known.place(variants, path, data) == placement.place(variants, path, data)
 
@@ -128,6 +128,7 @@ def test_a_place_that_is_wrong_by_one_line_is_not_believed(folder: Path) -> None
         json.dumps({**stored(), "schema": 1}).encode(),
         json.dumps({**stored(), "hooks": {}}).encode(),
         json.dumps({**stored(), "hooks": {WGP: 3}}).encode(),
+        json.dumps({**stored(), "blocks": {WGP: [3]}}).encode(),
         json.dumps({**stored(), "files": {WGP: [known.blob_id(TEXT)]}}).encode(),
         json.dumps({**stored(), "files": {WGP: {known.blob_id(TEXT): 3}}}).encode(),
     ],
@@ -146,9 +147,9 @@ def test_an_install_takes_what_is_known_and_places_the_rest(
     asked: list[str] = []
     real = placement.place
 
-    def place(variants: tuple[Variant, ...], path: str, data: bytes) -> placement.Placement:
+    def place(variants: tuple[Variant, ...], path: str, data: bytes, proven: frozenset[str]) -> placement.Placement:
         asked.append(path)
-        return real(variants, path, data)
+        return real(variants, path, data, proven)
 
     monkeypatch.setattr(placement, "place", place)
     root = miniature.write(tmp_path_factory.mktemp("root"))
@@ -163,6 +164,32 @@ def test_an_install_takes_what_is_known_and_places_the_rest(
     assert [(change.path, change.after) for change in fast.changes[1:]] == [
         (change.path, change.after) for change in slow.changes[1:]
     ]
+
+
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n"], ids=["lf", "crlf"])
+def test_of_a_new_release_only_what_is_new_is_compiled(
+    folder: Path, newline: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The miniature has a line in a text that looks like a function; then all of it is compiled as one.
+    old = TEXT.replace(b"\ndef not_a_function", b"\nnot_a_function")
+    old += b"".join(b"\n\ndef old%d():\n    pass\n" % number for number in range(9))
+    text = (old + b"\n\ndef new():\n    pass\n").replace(b"\n", newline)
+    listed(folder, {**stored(), "blocks": {WGP: compiling(old)}})
+    assert known.blocks("other.py") == frozenset()
+    seen: list[bytes] = []
+    real = syntax._judge.__wrapped__
+
+    def judge(block: bytes) -> Any:
+        seen.append(block)
+        return real(block)
+
+    monkeypatch.setattr(syntax, "_judge", judge)
+    new = placement.place(PATCHES.variants[WGP], WGP, text, known.blocks(WGP))
+    # The last one was the end of the text before.
+    assert [block.split()[1] for block in seen if MARKER.encode() not in block] == [b"old8():", b"new():"]
+    few = len(seen)
+    assert placement.place(PATCHES.variants[WGP], WGP, text) == new
+    assert len(seen) - few == len(list(syntax.blocks(new.after))) > few
 
 
 def test_the_packages_own_list_is_complete_and_of_these_hooks() -> None:

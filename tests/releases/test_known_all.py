@@ -26,6 +26,15 @@ def test_every_release_is_known_with_its_places(git: Path) -> None:
         assert sum(not STORED[path][str(blob)] for blob in set(ids)) <= 1
 
 
+def test_every_block_that_the_list_knows_compiles(git: Path) -> None:
+    own = json.loads((data_folder("patches") / known.NAME).read_bytes())
+    for path in PATCHES.paths:
+        (blob,) = repository.blob_ids(git, [f"{own['until']}:{path}"])
+        assert blob is not None
+        (text,) = repository.read_blobs(git, [blob])
+        assert own["blocks"][path] == contents.compiling(text)
+
+
 @pytest.mark.parametrize("path", PATCHES.paths)
 def test_what_the_list_says_is_what_placing_finds(git: Path, path: str) -> None:
     variants = PATCHES.variants[path]
