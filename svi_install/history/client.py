@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import os
 import threading
 from subprocess import PIPE
-from typing import IO, Any
+from typing import Any
 
 from git.cmd import Git
 from git.util import RemoteProgress
@@ -24,7 +26,7 @@ class Client(Git):
         if "cat-file" in command:
             # Nobody reads what it says there, and a partial clone says something for every object that it fetches:
             # with the pipe full, git would wait forever.
-            threading.Thread(target=_drain, args=(started.proc.stderr,), daemon=True).start()
+            threading.Thread(target=_drain, args=(os.dup(started.proc.stderr.fileno()),), daemon=True).start()
         return started
 
 
@@ -43,22 +45,23 @@ def follow(client: Client, words: tuple[str, ...], progress: Progress) -> tuple[
     """Run git like `run` and tell how far its transfer has come."""
     told = _Transfer(progress)
     handle = told.new_message_handler()
-    process = getattr(client, words[0])(*words[1:], as_process=True, universal_newlines=True)
+    process = getattr(client, words[0])(*words[1:], as_process=True)
     try:
-        for line in process.stderr:
-            handle(line)
+        # GitPython's own way stops at a byte that is not UTF-8. Git ends the lines of its progress with a return.
+        with io.TextIOWrapper(process.proc.stderr, "utf-8", "replace") as lines:
+            for line in lines:
+                handle(line)
         process.proc.wait()
         return process.proc.returncode, b"", "\n".join(told.error_lines or told.other_lines).encode()
     finally:
         process.__del__()
 
 
-def _drain(stream: IO[bytes]) -> None:
-    try:
+def _drain(descriptor: int) -> None:
+    # Its own: what git has started may hold the other end longer than we hold ours.
+    with open(descriptor, "rb", buffering=0) as stream:
         while stream.read(1 << 16):
             pass
-    except ValueError:
-        pass  # closed meanwhile
 
 
 class _Transfer(RemoteProgress):

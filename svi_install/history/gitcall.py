@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,7 +110,9 @@ def opened(folder: Path, *, around: bool = True) -> Iterator[Client]:
     try:
         yield found
     finally:
-        found.clear_cache()
+        # A git that is gone takes no farewell.
+        with suppress(BrokenPipeError):
+            found.clear_cache()
 
 
 def answer(

@@ -147,6 +147,19 @@ def test_a_git_that_talks_more_than_a_pipe_holds_does_not_block(
 
 
 @posix
+def test_what_git_says_may_be_in_any_encoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gitcall.answer(tmp_path, "version")  # GitPython asks the real one for its version once
+    program = tmp_path / "git"
+    program.write_bytes(b"#!/bin/sh\nprintf 'Receiving objects:  50%% (1/2)\\rfatal: caf\xe9\\n' >&2\nexit 128\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    told: list[tuple[str, int, int]] = []
+    with pytest.raises(SviError, match="could not be read: fatal: caf\N{REPLACEMENT CHARACTER}"):
+        repository.open_history("https://example.invalid/x", tmp_path / "cache", lambda *call: told.append(call))
+    assert told == [("Downloading the history", 1, 2)]
+
+
+@posix
 def test_a_git_that_is_stopped_with_us_is_gone(told: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "git"
     program.write_text(f'#!/bin/sh\necho $$ > "{tmp_path}/pid"\nsleep 0.5\nkill -INT {os.getpid()}\nexec sleep 60\n')
