@@ -9,9 +9,10 @@ from subprocess import PIPE
 from typing import Any
 
 from git.cmd import Git
+from git.exc import GitCommandNotFound
 from git.util import RemoteProgress
 
-from .gitcall import Progress, applied
+from .gitcall import Progress, applied, no_git
 
 _WORDS = {RemoteProgress.RECEIVING: "Downloading the history", RemoteProgress.RESOLVING: "Unpacking the history"}
 
@@ -21,8 +22,11 @@ class Client(Git):
 
     def execute(self, command: Any, *args: Any, **kwargs: Any) -> Any:
         """Start git; see GitPython."""
-        with applied():
-            started = super().execute(command, *args, **kwargs)
+        try:
+            with applied():
+                started = super().execute(command, *args, **kwargs)
+        except (OSError, GitCommandNotFound) as error:
+            raise no_git("git could not be started") from error
         if "cat-file" in command:
             # Nobody reads what it says there, and a partial clone says something for every object that it fetches:
             # with the pipe full, git would wait forever.

@@ -90,15 +90,14 @@ def opened(folder: Path, *, around: bool = True) -> Iterator[Client]:
     Raises:
         SviError: git is missing.
     """
-    # GitPython itself fails to import without git.
     if shutil.which("git") is None:
-        raise SviError(
-            "no-git",
-            "This command works with git, and git is not installed. Nothing was changed.",
-            "Install git from https://git-scm.com, then run the same command again.",
-        )
-    with applied():
-        from . import client
+        raise no_git("git is not installed")
+    try:
+        with applied():
+            from . import client
+    except ImportError as error:
+        # GitPython asks git for its version when it is imported.
+        raise no_git("git could not be started") from error
     found = client.Client()
     # Given to git itself: where a working folder cannot be entered, GitPython would go on in another one.
     found.set_persistent_git_options(C=str(folder))
@@ -113,6 +112,15 @@ def opened(folder: Path, *, around: bool = True) -> Iterator[Client]:
         # A git that is gone takes no farewell.
         with suppress(BrokenPipeError):
             found.clear_cache()
+
+
+def no_git(why: str) -> SviError:
+    """Return the error for a computer whose git is missing or broken."""
+    return SviError(
+        "no-git",
+        f"This command works with git, and {why}. Nothing was changed.",
+        "Install git from https://git-scm.com, then run the same command again.",
+    )
 
 
 def answer(

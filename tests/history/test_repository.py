@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -144,6 +145,35 @@ def test_a_git_that_talks_more_than_a_pipe_holds_does_not_block(
     assert note is not None
     assert len(list(repository.read_blobs(told.git, [note] * 3))) == 3
     assert repository.log(told.git, [tip])
+
+
+@posix
+@pytest.mark.parametrize("content", [b"\0", b"#!/no/such/program\n", b"#!/bin/sh\nexit 3\n"])
+def test_a_git_that_does_not_start_is_said(told: Story, tmp_path: Path, content: bytes) -> None:
+    program = tmp_path / "git"
+    program.write_bytes(content)
+    program.chmod(0o755)
+    env = {**os.environ, "PATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "svi_install", "check", str(told.git)],
+        check=False,
+        env=env,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == EXIT_FAILED
+    assert "git could not be started. Nothing was changed." in done.stderr
+
+
+@posix
+def test_a_git_that_breaks_later_is_said(told: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tip = repository.tip(told.git)
+    (tmp_path / "git").write_bytes(b"\0")
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for call in (repository.blob_ids, repository.log):
+        with pytest.raises(SviError, match="git could not be started"):
+            call(told.git, [tip])
 
 
 @posix
