@@ -54,6 +54,19 @@ def data_folder(platform: str, env: Mapping[str, str], home: Path) -> Path:
     return Path(env.get("XDG_DATA_HOME") or home / ".local" / "share") / "svi-install"
 
 
+def cache_folder(platform: str, env: Mapping[str, str], home: Path) -> Path:
+    """Return the folder for what svi-install can fetch again; the arguments are those of `data_folder`.
+
+    ``~/Library/Caches/svi-install`` on macOS, ``$XDG_CACHE_HOME/svi-install`` or ``~/.cache/svi-install`` on Linux, and
+    that of the data on Windows, which has but one such place.
+    """
+    if platform == "win32":
+        return data_folder(platform, {**env, "SVI_INSTALL_HOME": ""}, home)
+    if platform == "darwin":
+        return home / "Library" / "Caches" / "svi-install"
+    return Path(env.get("XDG_CACHE_HOME") or home / ".cache") / "svi-install"
+
+
 def interpreter(venv: Path) -> Path:
     """Return the Python of an environment."""
     return venv / "Scripts" / "python.exe" if sys.platform == "win32" else venv / "bin" / "python"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import struct
 from pathlib import Path
@@ -24,11 +25,15 @@ def is_committed(root: Path, path: str, data: bytes) -> bool:
         blob = _lookup(_index(root).read_bytes(), path.encode())
     except (OSError, ValueError, struct.error):
         return False
-    return blob is not None and blob in (_blob(data), _blob(data.replace(b"\r\n", b"\n")))
+    return blob is not None and blob.hex() in (blob_id(data), blob_id(data.replace(b"\r\n", b"\n")))
 
 
-def _blob(data: bytes) -> bytes:
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).digest()
+@functools.lru_cache(maxsize=8)
+def blob_id(data: bytes) -> str:
+    """Return git's id of a content, in hex; an install asks twice for each file."""
+    digest = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
+    digest.update(data)
+    return digest.hexdigest()
 
 
 def _index(root: Path) -> Path:

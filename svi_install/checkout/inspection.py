@@ -10,7 +10,6 @@ from ..errors import EXIT_NO_CHECKOUT, EXIT_UNSUPPORTED, SviError
 from ..package_data import PATCHED
 from ..writing import files
 
-_VERSION = rb"(?m)^WanGP_version\s*=\s*[\"']([^\"'\r\n]*)[\"']"
 # Version strings cannot be ordered, but releases before 9.0 have a major number up to 8, and later ones none of these.
 _BEFORE_9 = r"[0-8](\.|$)"
 _COMMIT = r"[0-9a-f]{40}([0-9a-f]{24})?"
@@ -40,6 +39,12 @@ class Checkout(NamedTuple):
     newline: Newline
 
 
+def version_in(source: bytes, name: str = "WanGP_version") -> str | None:
+    """Return the text that a source assigns to a name in column 0, None where it does not; nothing is run."""
+    found = re.search(rb"(?m)^%b\s*=\s*([\"'])([^\"'\r\n]*)\1" % name.encode(), source)
+    return found[2].decode("utf-8", "replace") if found else None
+
+
 def missing_marker(folder: Path) -> str:
     """Say what keeps a folder from being a WanGP checkout.
 
@@ -58,7 +63,7 @@ def missing_marker(folder: Path) -> str:
         wgp = folder / "wgp.py"
         if not wgp.is_file():
             return "no wgp.py"
-        if re.search(_VERSION, wgp.read_bytes()) is None and not all((folder / marker).is_file() for marker in PATCHED):
+        if version_in(wgp.read_bytes()) is None and not all((folder / marker).is_file() for marker in PATCHED):
             return "wgp.py has no WanGP_version"
     except PermissionError:
         return "no permission to look inside"
@@ -104,8 +109,7 @@ def _inspect(root: Path) -> Checkout:
             "Give the folder that holds wgp.py: svi-install PATH",
             EXIT_NO_CHECKOUT,
         )
-    found = re.search(_VERSION, (root / "wgp.py").read_bytes())
-    version = found[1].decode("utf-8", "replace") if found else "unknown"
+    version = version_in((root / "wgp.py").read_bytes()) or "unknown"
     if re.match(_BEFORE_9, version):
         raise SviError(
             "too-old",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from ..history.judge import Progress
-from ..report.output import Output
+from ..history.gitcall import Progress
+from ..report.output import Output, say
 from ..report.result import Result
 from .app import output_options
 
@@ -64,19 +64,29 @@ def check(
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Progress | None]:
+def _progress() -> Iterator[Progress]:
+    """Show how far a command has come: a bar in a terminal, a line per step in a log, nothing for a program."""
     to = click.get_current_context().find_object(Output)
-    if to is None or to.as_json or to.quiet or not to.err.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    if to is None or to.as_json or to.quiet:
+        yield lambda what, done, total: None
+    elif not to.err.isatty():
+        told: list[str] = []
 
-    columns = (TextColumn("Judging"), BarColumn(), MofNCompleteColumn(), TextColumn("files"), TimeRemainingColumn())
-    with Bar(*columns, console=Console(file=to.err, no_color=not to.color), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in told:
+                told.append(what)
+                say(f"{what} ...", to)
+
+        yield tell
+    else:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Bar(*columns, console=Console(file=to.err, no_color=not to.color), transient=True) as bar:
+            task = bar.add_task("Reading", total=None)
+            yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total or None)
 
 
 @click.command("repair-patches")
@@ -97,5 +107,6 @@ def repair_patches(
     """
     from ..commands.repair_patches import repair_patches as run
 
-    result = run(source, rev, output=output, patches=patches, smoke=not no_smoke)
+    with _progress() as progress:
+        result = run(source, rev, output=output, patches=patches, smoke=not no_smoke, progress=progress)
     return result._replace(answer=output is None)

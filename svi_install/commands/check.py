@@ -10,7 +10,8 @@ from typing import Any
 
 from ..errors import EXIT_DONE, EXIT_UNSUPPORTED, SviError
 from ..history import repository
-from ..history.judge import FileVerdict, Progress
+from ..history.gitcall import Progress
+from ..history.judge import FileVerdict
 from ..history.releases import Verdict, releases
 from ..history.releases import check as judge_all
 from ..history.survival import Survival, survival
@@ -29,7 +30,7 @@ def check(
     frozen_at: str | None = None,
     html: Path | None = None,
     patches: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = repository.silent,
 ) -> Result:
     """Judge releases or commits of WanGP.
 
@@ -41,7 +42,7 @@ def check(
         frozen_at: use only what was known at this release, on what came after it.
         html: write a page to this file.
         patches: another folder with a patch set.
-        progress: called with the number of finished and of all contents.
+        progress: told how far the transfer and the judging have come.
 
     Returns:
         The result; its exit code is 0 only if everything could be patched.
@@ -51,7 +52,7 @@ def check(
     """
     patchset = load(patches)
     used = known_at(patchset, frozen_at) if frozen_at else patchset
-    git = repository.open_history(source)
+    git = repository.open_history(source, progress=progress)
     chosen = releases(git, patchset, since or frozen_at, revision, all_commits)
     life: Survival | None = None
     if frozen_at and revision is None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import EXIT_DONE, EXIT_UNSUPPORTED, SviError
 from ..history import repository
-from ..history.gitcall import environment
+from ..history.gitcall import Progress, environment
 from ..history.judge import jobs_of, judge_text
 from ..history.repair import Repair, repair
 from ..package_data import data_folder
@@ -24,7 +24,13 @@ FAILED = "real WanGP: FAILED"
 
 
 def repair_patches(
-    source: str | None, revision: str, *, output: Path | None = None, patches: Path | None = None, smoke: bool = True
+    source: str | None,
+    revision: str,
+    *,
+    output: Path | None = None,
+    patches: Path | None = None,
+    smoke: bool = True,
+    progress: Progress = repository.silent,
 ) -> Result:
     """Propose a diff for each file of a revision that is refused; the patch set itself stays as it is.
 
@@ -34,6 +40,7 @@ def repair_patches(
         output: write the whole candidate patch set to this new folder.
         patches: another folder with a patch set.
         smoke: run the real WanGP with the candidate where the laboratory for it is.
+        progress: told how far a transfer has come.
 
     Returns:
         The result with the diffs and what proves them; exit code 4 when a hook has no sure place, or when the real
@@ -44,7 +51,7 @@ def repair_patches(
     """
     folder = patches or data_folder("patches")
     patchset = load(folder)
-    git = repository.open_history(source)
+    git = repository.open_history(source, progress=progress)
     commit = repository.resolve(git, revision)
     (row,) = jobs_of(git, [commit], patchset.paths)
     main = next((job for job in row if job and job.path == patchset.paths[-1]), None)
@@ -82,15 +89,7 @@ def repair_patches(
 
 
 def write_candidate(folder: Path, target: Path, found: Sequence[Repair], name: str, commit: str) -> None:
-    """Copy a patch set and add the proposed diffs to the copy and its table.
-
-    Args:
-        folder: the patch set.
-        target: the new folder.
-        found: what to add.
-        name: the release that the diffs are for.
-        commit: its commit.
-    """
+    """Copy a patch set to a new folder and add the proposed diffs, for a release and its commit, to the copy."""
     shutil.copytree(folder, target)
     table: dict[str, Any] = json.loads((target / TABLE).read_text(encoding="utf-8"))
     release = name if table["releases"].get(name, commit) == commit else f"{name} ({commit[:10]})"
@@ -109,11 +108,6 @@ def write_candidate(folder: Path, target: Path, found: Sequence[Repair], name: s
 
 def prove_candidate(git: Path, folder: Path, commit: str) -> list[str]:
     """Hold a candidate patch set against the revision that it is for, and against git itself.
-
-    Args:
-        git: the git directory.
-        folder: the candidate.
-        commit: the revision.
 
     Returns:
         What was proven, one line each.
@@ -150,11 +144,6 @@ def prove_candidate(git: Path, folder: Path, commit: str) -> list[str]:
 
 def run_smoke(git: Path, folder: Path, commit: str) -> list[str]:
     """Generate with the real WanGP and the candidate, where a source tree with its laboratory is.
-
-    Args:
-        git: the git directory.
-        folder: the candidate.
-        commit: the revision.
 
     Returns:
         How it went, one line.

@@ -12,6 +12,7 @@ from ..checkout.inspection import Checkout, inspect
 from ..checkout.profiles import profile_files
 from ..errors import EXIT_INTERRUPTED, EXIT_UNSUPPORTED, SviError, quoted
 from ..history.gitcall import git, line, names
+from ..history.repository import read_blobs
 from ..package_data import runtime_files
 from ..patching import patchset, placement, state
 from ..patching.patchset import PatchSet
@@ -35,9 +36,6 @@ def update(root: Path, say: Callable[[str], None] = lambda _line: None) -> Resul
     Args:
         root: the folder that holds ``wgp.py``.
         say: told what is going on, line by line.
-
-    Returns:
-        What was done.
 
     Raises:
         SviError: git could not pull, or the new WanGP cannot be patched; the checkout is as it was.
@@ -122,7 +120,7 @@ def _ends(checkout: Checkout, say: Callable[[str], None]) -> tuple[str, str]:
             f"git -C {quoted(root)} checkout main",
         ) from error
     say("Asking for the newest WanGP ...")
-    _fetch(root)
+    _fetch(root, say)
     old, new = line(root, "rev-parse", "HEAD"), line(root, "rev-parse", "@{upstream}")
     base = line(root, "merge-base", old, new)
     if base == new:
@@ -143,9 +141,16 @@ def _same_folder(top: str, root: Path) -> bool:
         return False
 
 
-def _fetch(root: Path) -> None:
+def _fetch(root: Path, say: Callable[[str], None]) -> None:
+    told: list[str] = []
+
+    def tell(what: str, done: int, total: int) -> None:
+        if what not in told:
+            told.append(what)
+            say(f"{what} ...")
+
     try:
-        git(root, "fetch", "--quiet")
+        git(root, "fetch", "--progress", progress=tell)
     except SviError as error:
         message = f"{error.message}. The checkout is as it was."
         raise SviError(error.code, message, "Check the network, then run the same command again.") from error
@@ -154,7 +159,8 @@ def _fetch(root: Path) -> None:
 def _check_new(checkout: Checkout, patches: PatchSet, new: str) -> None:
     for path in patches.paths:
         try:
-            placement.place(patches.variants[path], path, git(checkout.root, "cat-file", "blob", f"{new}:{path}"))
+            (data,) = read_blobs(checkout.root, [f"{new}:{path}"])
+            placement.place(patches.variants[path], path, data)
         except SviError as error:
             raise SviError(
                 "new-wangp-unsupported",

@@ -1,13 +1,24 @@
-"""Calls git where a command is about WanGP's own history; install, status and revert never come here."""
+"""The one place that opens a git repository and starts git; install, status, revert and launch never come here.
+
+No `git.Repo`: it reads the configuration itself, fails on a mirror without one, and obeys variables of git's.
+"""
 
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import SviError
+
+if TYPE_CHECKING:
+    from .client import Client
+
+# Told what is being done, in words, how much of it is done, and how much there is.
+Progress = Callable[[str, int, int], None]
 
 # A terminal prompt would hang a command that nobody watches; words are looked at, so they must be English.
 _FIXED = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
@@ -53,36 +64,101 @@ def _settings(environ: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(key, value) for key, value in pairs if key is not None and value is not None]
 
 
-def git(root: Path, *words: str) -> bytes:
-    """Run git in a checkout.
+@contextmanager
+def applied() -> Iterator[None]:
+    """Give this process that environment while it starts a git; GitPython takes what it finds."""
+    before, wanted = dict(os.environ), environment()
+    try:
+        for name in before.keys() - wanted.keys():
+            del os.environ[name]
+        os.environ.update(wanted)
+        yield
+    finally:
+        for name in wanted.keys() - before.keys():
+            os.environ.pop(name, None)
+        os.environ.update(before)
+
+
+@contextmanager
+def opened(folder: Path, *, around: bool = True) -> Iterator[Client]:
+    """Open the repository of a folder, the one place that does; git's processes end with the block.
 
     Args:
-        root: the checkout.
+        folder: a git directory, or a folder with one in it.
+        around: take the repository of a folder around it, too.
+
+    Raises:
+        SviError: git is missing.
+    """
+    if shutil.which("git") is None:
+        raise no_git("git is not installed")
+    try:
+        with applied():
+            from . import client
+    except ImportError as error:
+        # GitPython asks git for its version when it is imported.
+        raise no_git("git could not be started") from error
+    found = client.Client()
+    # Given to git itself: where a working folder cannot be entered, GitPython would go on in another one.
+    found.set_persistent_git_options(C=str(folder))
+    if not around:
+        # Where the folder's own .git is damaged, git must not take that of a folder around it.
+        above = str(Path(os.path.realpath(folder)).parent)
+        ceilings = filter(None, (above, os.environ.get("GIT_CEILING_DIRECTORIES")))
+        found.update_environment(GIT_CEILING_DIRECTORIES=os.pathsep.join(ceilings))
+    try:
+        yield found
+    finally:
+        # A git that is gone takes no farewell.
+        with suppress(BrokenPipeError):
+            found.clear_cache()
+
+
+def no_git(why: str) -> SviError:
+    """Return the error for a computer whose git is missing or broken."""
+    return SviError(
+        "no-git",
+        f"This command works with git, and {why}. Nothing was changed.",
+        "Install git from https://git-scm.com, then run the same command again.",
+    )
+
+
+def answer(
+    folder: Path, *words: str, stdin: bytes = b"", progress: Progress | None = None, around: bool = True
+) -> tuple[int, bytes, str]:
+    """Run git in a folder.
+
+    Args:
+        folder: where.
         words: the command and its arguments.
+        stdin: what git reads from its standard input.
+        progress: told what a transfer does, its number of objects done and of all; only for clone and fetch.
+        around: take the repository of a folder around it, too.
 
     Returns:
-        What it wrote to its standard output.
+        Its exit code, what it wrote, and what it said about it.
+
+    Raises:
+        SviError: git is missing.
+    """
+    with opened(folder, around=around) as client:
+        from .client import follow, run
+
+        code, out, said = follow(client, words, progress) if progress else run(client, words, stdin)
+        return code, out, said.decode("utf-8", "replace").strip()
+
+
+def git(root: Path, *words: str, stdin: bytes = b"", progress: Progress | None = None) -> bytes:
+    """Run git like `answer`, but in this folder's own repository, and return what it wrote.
 
     Raises:
         SviError: git is missing or failed; the message holds what it said.
     """
-    command = ["git", "-C", str(root), *words]
-    env = environment()
-    # Where the checkout's own .git is damaged, git must not take that of a folder around it.
-    around = str(Path(os.path.realpath(root)).parent)
-    env["GIT_CEILING_DIRECTORIES"] = os.pathsep.join(filter(None, (around, env.get("GIT_CEILING_DIRECTORIES"))))
-    try:
-        done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL, env=env)
-    except OSError as error:
-        raise SviError(
-            "no-git",
-            f"git is needed for this and could not be started ({error.strerror}). Nothing was changed.",
-            "Install git, or update WanGP with its own updater and run svi-install again.",
-        ) from error
-    if done.returncode:
-        said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().replace("\n", " ")
+    code, out, said = answer(root, *words, stdin=stdin, progress=progress, around=False)
+    if code:
+        said = (said or out.decode("utf-8", "replace").strip()).replace("\n", " ")
         raise SviError("git-failed", f"git {words[0]} failed in {root}: {said or 'it gave no reason'}")
-    return done.stdout
+    return out
 
 
 def line(root: Path, *words: str) -> str:

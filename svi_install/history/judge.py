@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
-import re
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,10 +14,12 @@ from itertools import chain
 from multiprocessing import get_context, resource_tracker
 from pathlib import Path
 
+from ..checkout.inspection import version_in
 from ..patching.patchset import Variant
 from ..patching.placement import Place, PlacementError, Refusal, place
 from ..signals import kept_from_children
 from . import repository
+from .gitcall import Progress
 from .repository import Commit
 
 MAIN_FILE = "wgp.py"
@@ -26,10 +27,7 @@ MAIN_FILE = "wgp.py"
 WORTH_A_PROCESS = 60
 CHUNK = 16
 
-_VERSION = re.compile(rb'^WanGP_version\s*=\s*"([^"]*)"', re.MULTILINE)
-
 Variants = Mapping[str, tuple[Variant, ...]]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -74,12 +72,8 @@ def judge_text(variants: Variants, job: Job, data: bytes, reference: Variants | 
         job: which file it is.
         data: its bytes.
         reference: a patch set that knows better; where both place a hook, they must agree.
-
-    Returns:
-        The verdict.
     """
-    match = _VERSION.search(data) if job.path == MAIN_FILE else None
-    version = match[1].decode("utf-8", "replace") if match else ""
+    version = (version_in(data) if job.path == MAIN_FILE else None) or ""
     try:
         result = place(variants[job.path], job.path, data)
     except PlacementError as error:
@@ -110,17 +104,14 @@ def judge(
         jobs: what to judge; neighbours should be neighbours in history, because what they share is compiled once.
         variants: the diffs, by path.
         reference: a patch set that knows better, see `judge_text`.
-        progress: called with the number of finished and of all contents.
+        progress: told how many contents are finished.
         processes: how many to use at most; as many as there are processors when None.
-
-    Returns:
-        The verdicts by job.
 
     Raises:
         SviError: the repository is damaged.
     """
     once = list(dict.fromkeys(jobs))
-    tell = progress or (lambda done, total: None)
+    tell = progress or repository.silent
     count = max(1, min(processes or os.cpu_count() or 1, len(once) // WORTH_A_PROCESS))
     verdicts: dict[Job, FileVerdict] = {}
     plain, best = dict(variants), None if reference is None else dict(reference)
@@ -128,7 +119,7 @@ def judge(
         for start in range(0, len(once), CHUNK):
             part = once[start : start + CHUNK]
             verdicts.update(zip(part, _judge_part(git, part, plain, best), strict=True))
-            tell(len(verdicts), len(once))
+            tell("Judging files", len(verdicts), len(once))
         return verdicts
     with ExitStack() as stack:
         # One pool per process keeps each on one stretch of history; fork would copy the threads of a caller. Compiling
@@ -151,7 +142,7 @@ def judge(
         while waiting:
             for future in wait(waiting, return_when=FIRST_COMPLETED).done:
                 verdicts.update(zip(waiting.pop(future), future.result(), strict=True))
-                tell(len(verdicts), len(once))
+                tell("Judging files", len(verdicts), len(once))
     return verdicts
 
 
@@ -169,11 +160,6 @@ def _judge_part(
 
 def jobs_of(git: Path, commits: Sequence[str], paths: Sequence[str]) -> list[list[Job | None]]:
     """Look up which content each commit has of each file.
-
-    Args:
-        git: the git directory.
-        commits: commit ids.
-        paths: the files.
 
     Returns:
         One list per commit with one job per path, None where the file does not exist.

@@ -12,7 +12,8 @@ from ..errors import EXIT_USAGE, SviError
 from ..patching.patchset import PatchSet
 from ..patching.placement import Refusal
 from . import repository
-from .judge import MAIN_FILE, Cause, FileVerdict, Job, Progress, Variants, jobs_of, judge
+from .gitcall import Progress
+from .judge import MAIN_FILE, Cause, FileVerdict, Job, Variants, jobs_of, judge
 from .repository import Commit
 
 How = Literal["exact", "moved", "reduced", "refused"]
@@ -59,7 +60,7 @@ def releases(
     Args:
         git: the git directory.
         patchset: its table names the commits of the known releases.
-        since: start at this release; the oldest known one when None.
+        since: start at this release; at the oldest known one when None.
         revision: judge this revision alone.
         all_commits: take every commit of the main line instead of one per release.
 
@@ -114,7 +115,7 @@ def check(
         candidates: what `releases` chose.
         all_commits: keep every commit; otherwise the first one of each version.
         reference: a patch set that knows better; placements that differ from its own count as wrong.
-        progress: called with the number of finished and of all contents.
+        progress: told how many contents are finished.
         processes: how many to use at most.
 
     Returns:

@@ -39,9 +39,6 @@ def survival(frozen_at: str, start: int, verdicts: Sequence[Verdict]) -> Surviva
         frozen_at: the release at which it was frozen.
         start: time of that release's commit.
         verdicts: of everything after it, oldest first.
-
-    Returns:
-        The summary.
     """
     refused = next((verdict for verdict in verdicts if not verdict.patchable), None)
     end = refused.commit.time if refused else verdicts[-1].commit.time if verdicts else start

@@ -18,12 +18,7 @@ class Candidate(NamedTuple):
 
 
 def nearest(data: bytes, anchor: str, limit: int = 3) -> tuple[Candidate, ...]:
-    """Find the lines that read most like an anchor.
-
-    Args:
-        data: the file.
-        anchor: the line looked for; white space around it does not count.
-        limit: how many to return at most.
+    """Find the lines of a file that read most like an anchor; white space around it does not count.
 
     Returns:
         The best lines that share at least half of the anchor's words, best first, earlier lines first among equals.

@@ -1,15 +1,18 @@
-"""The unified diffs of the patch set: a strict reader for our own, and the writer that makes them."""
+"""The unified diffs of the patch set: `unidiff` reads them, held to what our own look like; `render` writes them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import SviError
 
-_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@(?: (.*))?")
+if TYPE_CHECKING:
+    from unidiff.patch import PatchedFile
+
 _REASON = re.compile(r"([a-z_]+): (\S.*)")
+_INSERTION = re.compile(r" *(\++) +")
 _GIT_SECTION = re.compile(r"[A-Za-z_$]")
 
 
@@ -32,15 +35,7 @@ class Diff(NamedTuple):
 
 
 def bad(name: str, why: str) -> SviError:
-    """Return the error for a patch set that is damaged or was tampered with.
-
-    Args:
-        name: the file of the patch set.
-        why: what is wrong with it.
-
-    Returns:
-        The error, to be raised by the caller.
-    """
+    """Return the error for a patch set that is damaged or was tampered with."""
     return SviError(
         "bad-patch-set",
         f"The patch set of svi-install is damaged: {name}: {why}. Nothing was changed.",
@@ -51,27 +46,36 @@ def bad(name: str, why: str) -> SviError:
 def parse(name: str, text: str) -> Diff:
     """Read a diff that only inserts lines, and refuse everything else.
 
-    Args:
-        name: file name for error messages.
-        text: the diff, LF newlines.
+    ``unidiff`` reads it and passes over what it does not know. So what it read must be, written out again, the whole
+    text; its line numbers are checked here, because it believes them.
 
-    Returns:
-        The path it patches, each hook's reason from the header, and the hunks in file order.
+    Args:
+        name: the file's name, for the error.
+        text: the diff under its header, with LF line ends.
 
     Raises:
-        SviError: it is not exactly the kind of diff that ``render`` writes.
+        SviError: it is not exactly the kind of diff that `render` writes.
     """
-    lines = text.split("\n")
+    # Imported late: `--version` must not wait for it.
+    from unidiff.errors import UnidiffParseError
+    from unidiff.patch import PatchSet
+
     if not text.endswith("\n") or "\r" in text:
-        raise bad(name, "it must have LF newlines and end with one")
-    lines.pop()
-    start = next((i for i, line in enumerate(lines) if line.startswith("diff --git ")), None)
-    if start is None or len(lines) < start + 4:
-        raise bad(name, "no diff in it")
-    path = lines[start + 2].removeprefix("+++ b/")
-    if lines[start : start + 3] != [f"diff --git a/{path} b/{path}", f"--- a/{path}", f"+++ b/{path}"]:
+        raise bad(name, "it must have LF line ends and end with one")
+    header, found, _ = text.partition("diff --git ")
+    body = text[len(header) :]
+    try:
+        read = PatchSet(body)
+    except UnidiffParseError as error:
+        raise bad(name, str(error).strip()) from error
+    if not found or len(read) != 1 or not read[0]:
+        raise bad(name, "it must hold one diff of one file")
+    path = read[0].path
+    if not body.startswith(f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n"):
         raise bad(name, "the names of the file disagree")
-    return Diff(path, _reasons(lines[:start]), _hunks(name, lines[start + 3 :]))
+    if str(read) != body:
+        raise bad(name, "there is more in it than a diff, or a line of it is malformed")
+    return Diff(path, _reasons(header.split("\n")), _hunks(name, read[0]))
 
 
 def _reasons(header: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -84,33 +88,22 @@ def _reasons(header: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _hunks(name: str, lines: Sequence[str]) -> tuple[DiffHunk, ...]:
+def _hunks(name: str, read: PatchedFile) -> tuple[DiffHunk, ...]:
     hunks: list[DiffHunk] = []
-    shift = end = index = 0
-    while index < len(lines):
-        match = _HUNK.fullmatch(lines[index])
+    shift = end = 0
+    for hunk in read:
+        kinds = "".join(line.line_type or "?" for line in hunk)
+        match = _INSERTION.fullmatch(kinds)
         if match is None:
-            raise bad(name, f"not a hunk header: {lines[index]!r}")
-        old, old_count, new, new_count = int(match[1]), int(match[2] or 1), int(match[3]), int(match[4] or 1)
-        body = lines[index + 1 : index + 1 + new_count]
-        before, added, after = _body(name, body)
-        if len(body) != new_count or len(before) + len(after) != old_count or new != old + shift or old <= end:
-            raise bad(name, f"wrong line numbers: {lines[index]!r}")
-        hunks.append(DiffHunk(old, match[5] or "", before, added, after))
-        shift += len(added)
-        end = old + old_count - 1
-        index += 1 + new_count
+            raise bad(name, "a hunk must be one insertion with unchanged lines around it and at least one after it")
+        if hunk.source_start <= end or hunk.target_start != hunk.source_start + shift:
+            raise bad(name, f"wrong line numbers: {str(hunk).partition(chr(10))[0]!r}")
+        text = tuple(line.value.removesuffix("\n") for line in hunk)
+        first, last = match.span(1)
+        hunks.append(DiffHunk(hunk.source_start, hunk.section_header, text[:first], text[first:last], text[last:]))
+        shift += last - first
+        end = hunk.source_start + hunk.source_length - 1
     return tuple(hunks)
-
-
-def _body(name: str, body: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    kinds = "".join(line[:1] for line in body)
-    match = re.fullmatch(r"( *)(\++)( +)", kinds)
-    if match is None:
-        raise bad(name, "a hunk must be one insertion with unchanged lines around it and at least one after it")
-    text = [line[1:] for line in body]
-    first, last = match.end(1), match.end(2)
-    return tuple(text[:first]), tuple(text[first:last]), tuple(text[last:])
 
 
 def render(path: str, header: str, lines: Sequence[str], hunks: Sequence[tuple[int, tuple[str, ...], int, int]]) -> str:

@@ -42,11 +42,6 @@ class _Line(NamedTuple):
 def find_hooks(variants: tuple[Variant, ...], path: str, data: bytes) -> tuple[Found, ...]:
     """Say for each hook of a file whether it is there as we wrote it.
 
-    Args:
-        variants: the diffs of the file.
-        path: the file, relative to the checkout.
-        data: its bytes.
-
     Returns:
         One entry per hook in file order; ``edited`` also when a hook is there twice or in part.
     """
@@ -60,10 +55,6 @@ def find_hooks(variants: tuple[Variant, ...], path: str, data: bytes) -> tuple[F
 def edited_lines(variants: tuple[Variant, ...], data: bytes) -> tuple[tuple[int, str], ...]:
     """List the lines that were hook lines once and were changed by somebody, and those that lost our mark.
 
-    Args:
-        variants: the diffs of the file.
-        data: its bytes.
-
     Returns:
         Their 1-based numbers and what they say now, without indentation.
     """
@@ -72,14 +63,6 @@ def edited_lines(variants: tuple[Variant, ...], data: bytes) -> tuple[tuple[int,
 
 def remove_hooks(variants: tuple[Variant, ...], path: str, data: bytes) -> bytes:
     """Take every hook line of this and of older svi-installs out of a file; the opposite of ``place``.
-
-    Args:
-        variants: the diffs of the file.
-        path: the file, relative to the checkout.
-        data: its bytes.
-
-    Returns:
-        The bytes without the hook lines, otherwise unchanged.
 
     Raises:
         SviError: a hook line was changed by somebody, so that it is not ours to remove.
@@ -108,27 +91,12 @@ def remove_hooks(variants: tuple[Variant, ...], path: str, data: bytes) -> bytes
 
 
 def foreign(data: bytes, path: str) -> str | None:
-    """Recognise another SVI patch set in a file.
-
-    Args:
-        data: the bytes of the file.
-        path: the file, relative to the checkout.
-
-    Returns:
-        The name of the patch set, None when there is no trace of one.
-    """
+    """Return the name of another SVI patch set whose traces a file holds, None without any."""
     return "wan2gp-svi" if any(trace in data for trace in _WAN2GP_SVI.get(path, ())) else None
 
 
 def conflict_line(data: bytes) -> int:
-    """Find what an unfinished merge leaves behind.
-
-    Args:
-        data: the bytes of the file.
-
-    Returns:
-        The 1-based number of the first conflict marker, 0 when there is none.
-    """
+    """Return the 1-based number of the first line that an unfinished merge left behind, 0 when there is none."""
     if b"<<<<<<< " not in data and b">>>>>>> " not in data:
         return 0
     match = _CONFLICT.search(data)

@@ -65,10 +65,7 @@ class PatchSet(NamedTuple):
 
 
 def load(folder: Path | None = None) -> PatchSet:
-    """Read the patch set and check it against its table.
-
-    Args:
-        folder: where the diffs and the table are; the package's own when None.
+    """Read the patch set of a folder, the package's own when None, and check it against its table.
 
     Returns:
         The patch set. Its version is a hash over the diffs.
@@ -155,10 +152,6 @@ def _hunk(file: str, part: diffs.DiffHunk, hook: Any, reasons: Mapping[str, str]
 
 def known_at(patchset: PatchSet, release: str) -> PatchSet:
     """Return what the patch set would have been when a release was the newest one.
-
-    Args:
-        patchset: the patch set of today.
-        release: the release, as WanGP writes it.
 
     Returns:
         The diffs that serve that release or an older one, with the function names and releases that were known then.

@@ -8,7 +8,7 @@ hunk names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
@@ -86,7 +86,7 @@ class _Match(NamedTuple):
         return self.reindented, self.dropped
 
 
-def place(variants: tuple[Variant, ...], path: str, data: bytes) -> Placement:
+def place(variants: tuple[Variant, ...], path: str, data: bytes, proven: Collection[str] = ()) -> Placement:
     """Put every hook of a file in its place.
 
     Hooks that are there already, from this or an older svi-install, are taken out first: placing twice is placing once.
@@ -95,9 +95,7 @@ def place(variants: tuple[Variant, ...], path: str, data: bytes) -> Placement:
         variants: the diffs of the file; the best match of any of them counts.
         path: the file, relative to the checkout.
         data: its bytes.
-
-    Returns:
-        The bytes with the hooks, and where each of them is.
+        proven: what is known to compile, see `syntax.hook_sites`.
 
     Raises:
         PlacementError: a hook has no safe place; nothing is decided for the others either.
@@ -115,7 +113,7 @@ def place(variants: tuple[Variant, ...], path: str, data: bytes) -> Placement:
     refusals += _out_of_order(path, clean, chosen)
     if not refusals:
         after, lines = _insert(clean, chosen)
-        broken, refusals = _verify(path, clean, after, chosen, lines)
+        broken, refusals = _verify(path, clean, after, chosen, lines, proven=proven)
         if not refusals:
             return Placement(path, _places(clean, chosen, lines), after, broken)
     raise PlacementError(
@@ -292,9 +290,9 @@ def _newline(data: bytes, spot: _Spot) -> bytes:
 
 
 def _verify(
-    path: str, before: bytes, after: bytes, chosen: list[_Match], lines: list[int]
+    path: str, before: bytes, after: bytes, chosen: list[_Match], lines: list[int], *, proven: Collection[str]
 ) -> tuple[str, list[Refusal]]:
-    sites = syntax.hook_sites(after)
+    sites = syntax.hook_sites(after, proven)
     broken = "" if sites is not None else syntax.compile_error(before)
     if sites is None and not broken:
         guilty = [match for match in chosen if syntax.hook_sites(_insert(before, [match])[0]) is None]

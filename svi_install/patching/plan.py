@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -10,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import __version__
+from ..checkout.inspection import version_in
 from ..errors import EXIT_UNSUPPORTED, SviError
 from ..package_data import RUNTIME_FOLDER
 from ..writing import receipt
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from .placement import Placement
 
 CACHE = f"{RUNTIME_FOLDER}/__pycache__"
-_WANGP = re.compile(rb"^WanGP_version\s*=\s*[\"']([^\"'\r\n]*)[\"']", re.MULTILINE)
 
 
 class _Removal(NamedTuple):
@@ -196,7 +195,7 @@ def _broken(patched: tuple[_File, ...]) -> tuple[str, ...]:
 
 
 def _patched(path: str, variants: tuple[Variant, ...], reader: Reader, old: Receipt | None) -> _File:
-    from .placement import place
+    from . import known, placement
 
     data = reader.read(path)
     if data is None:
@@ -209,7 +208,10 @@ def _patched(path: str, variants: tuple[Variant, ...], reader: Reader, old: Rece
     recorded = None if old is None else old.of(path)
     # An edited line is refused by placing, which names it and says what to do; foreign patches too.
     clean = take_out(variants, path, data, recorded, strict=False)
-    return _File(path, data, clean, place(variants, path, clean.data))
+    placed = known.place(variants, path, clean.data)
+    if placed is None:
+        placed = placement.place(variants, path, clean.data, known.blocks(path))
+    return _File(path, data, clean, placed)
 
 
 def _entry(file: _File, patchset: PatchSet, reader: Reader, old: Receipt | None) -> Patched:
@@ -352,5 +354,5 @@ def _made(reader: Reader, old: Receipt | None, paths: tuple[str, ...]) -> tuple[
 
 
 def _wangp(patched: tuple[_File, ...]) -> str:
-    found = (_WANGP.search(file.data) for file in patched if file.path == "wgp.py")
-    return next((match[1].decode("utf-8", "replace") for match in found if match), "unknown")
+    found = (version_in(file.data) for file in patched if file.path == "wgp.py")
+    return next(found, None) or "unknown"

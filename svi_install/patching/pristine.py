@@ -29,15 +29,7 @@ def hook_lines(variants: tuple[Variant, ...]) -> tuple[str, ...]:
 
 
 def extended(variants: tuple[Variant, ...], recorded: Patched | None) -> tuple[Variant, ...]:
-    """Return variants that also know the hook lines of the svi-install that wrote a receipt, older or newer.
-
-    Args:
-        variants: the diffs of a file.
-        recorded: the receipt's entry for the file.
-
-    Returns:
-        The variants, with those lines among the retired ones.
-    """
+    """Return variants that also know the hook lines of the svi-install that wrote a receipt, older or newer."""
     if recorded is None:
         return variants
     return tuple(variant._replace(retired=variant.retired + recorded.lines + recorded.found) for variant in variants)
@@ -57,9 +49,6 @@ def take_out(
         data: its bytes now, with or without hooks.
         recorded: the receipt's entry for the file.
         strict: raise when a hook line was changed by somebody; else return such a file as it is.
-
-    Returns:
-        The bytes without hooks.
 
     Raises:
         SviError: a hook line was changed by somebody and ``strict`` is set.

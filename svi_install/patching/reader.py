@@ -9,7 +9,7 @@ from pathlib import Path
 from ..checkout import git_index
 from ..errors import SviError
 from ..writing import files, targets
-from . import published
+from . import known
 
 
 class Reader:
@@ -77,7 +77,7 @@ class Reader:
 
     def proof(self, path: str, data: bytes) -> str:
         """Return how bytes are proven to be WanGP's: ``published``, ``git``, or ``hooks`` (by our lines alone)."""
-        if published.is_published(path, data):
+        if known.is_published(path, data):
             return "published"
         return "git" if git_index.is_committed(self.root, path, data) else "hooks"
 

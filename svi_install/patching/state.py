@@ -49,11 +49,15 @@ class State(NamedTuple):
 
 
 class _Seen(NamedTuple):
-    """One patched file: its hooks and whether they are all of this svi-install, all of another one, or none."""
+    """One patched file: its hooks and whether they are all of this svi-install, all of another one, or none.
+
+    ``as_written``: an install with these hooks wrote it just so, and looked for everything else in it before.
+    """
 
     found: tuple[Found, ...]
     kind: Literal["current", "other", "none", "some", "edited"]
     details: tuple[str, ...] = ()
+    as_written: bool = False
 
 
 def read(root: Path, patchset: PatchSet, runtime: Mapping[str, bytes] | None = None) -> State:
@@ -63,9 +67,6 @@ def read(root: Path, patchset: PatchSet, runtime: Mapping[str, bytes] | None = N
         root: the checkout.
         patchset: the hooks to look for.
         runtime: bytes by path of the module that the hooks call; that of this package when None.
-
-    Returns:
-        The state.
 
     Raises:
         SviError: a file is there and cannot be read.
@@ -79,7 +80,7 @@ def read(root: Path, patchset: PatchSet, runtime: Mapping[str, bytes] | None = N
         if content is not None
     }
     found = MappingProxyType({path: item.found for path, item in seen.items()})
-    unfit = _unfit(patchset, data)
+    unfit = _unfit(patchset, data, seen)
     name, details = unfit or _judge(root, patchset, seen, old, runtime)
     if name == "absent" and (reasons := _unplaceable(patchset, data)):
         name, details = "unsupported", reasons
@@ -87,8 +88,12 @@ def read(root: Path, patchset: PatchSet, runtime: Mapping[str, bytes] | None = N
 
 
 def _look(variants: tuple[Variant, ...], path: str, data: bytes, recorded: Patched | None) -> _Seen:
-    known = extended(variants, recorded)
     found = hooks.find_hooks(variants, path, data)
+    ours = all(item.state == "ours" for item in found)
+    changed = recorded is not None and files.digest(data) != recorded.after
+    if ours and recorded is not None and not changed and recorded.lines == hook_lines(variants):
+        return _Seen(found, "current", as_written=True)
+    known = extended(variants, recorded)
     strange = hooks.edited_lines(known, data)
     if strange:
         return _Seen(
@@ -96,8 +101,7 @@ def _look(variants: tuple[Variant, ...], path: str, data: bytes, recorded: Patch
             "edited",
             tuple(f"{path}, line {number}: somebody changed this line: {text}" for number, text in strange),
         )
-    if all(item.state == "ours" for item in found):
-        changed = recorded is not None and files.digest(data) != recorded.after
+    if ours:
         return _Seen(
             found, "current", (f"{path} has other changes since the install; they are kept.",) if changed else ()
         )
@@ -115,12 +119,14 @@ def _look(variants: tuple[Variant, ...], path: str, data: bytes, recorded: Patch
     return _Seen(found, "some", (f"{path}: hook {', '.join(missing)} is missing.",))
 
 
-def _unfit(patchset: PatchSet, data: Mapping[str, bytes | None]) -> tuple[Name, tuple[str, ...]] | None:
+def _unfit(
+    patchset: PatchSet, data: Mapping[str, bytes | None], seen: Mapping[str, _Seen]
+) -> tuple[Name, tuple[str, ...]] | None:
     """Recognise files that cannot carry hooks whatever else is there."""
     absent = tuple(f"{path} is missing." for path in patchset.paths if data[path] is None)
     if absent:
         return "unsupported", absent
-    contents = {path: content for path, content in data.items() if content is not None}
+    contents = {path: content for path, content in data.items() if content and not seen[path].as_written}
     others = {path: hooks.foreign(content, path) for path, content in contents.items()}
     if any(others.values()):
         return "foreign", tuple(f"{path} carries the patches of {other}." for path, other in others.items() if other)

@@ -15,12 +15,8 @@ def caution(version: str, patches: PatchSet) -> str:
 
     Version strings cannot be ordered; one that is none of the known releases is newer than they are.
 
-    Args:
-        version: WanGP's version string.
-        patches: the patch set, which knows the releases.
-
     Returns:
-        One sentence and what to do, empty for a release that the proof covers.
+        One sentence and what to do, empty for a release that was run.
     """
     if version in patches.commits:
         return ""

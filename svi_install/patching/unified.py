@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 CONTEXT = 3
 
 
 def unified(path: str, before: bytes | None, after: bytes | None) -> bytes:
-    """Return the diff of one file.
+    """Return the diff of one file; empty when nothing changes.
 
     Args:
         path: relative to the checkout, with forward slashes.
         before: present bytes, None when there is no file.
         after: future bytes, None when the file goes.
-
-    Returns:
-        The diff; empty when nothing changes. Line ends are those of the file.
     """
+    # Imported late: most commands show no diff.
+    import difflib
+
     if before == after:
         return b""
     name = path.encode()

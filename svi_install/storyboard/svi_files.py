@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from .. import __version__
+from ..checkout.inspection import version_in
 from ..errors import SviError, quoted
 from ..package_data import RUNTIME_FOLDER, runtime_files
 from ..runtime import wgp as hooked
@@ -16,7 +16,6 @@ from ..writing import files, receipt
 FILMS = f"{RUNTIME_FOLDER}/segment.py"
 # Without it WanGP loads no tensor of the official LoRAs, and the film drifts without a word.
 LORAS = {"models/wan/modules/model.py": ("from svi_wangp import lora_keys",)}
-_VERSION = re.compile(rb"^__version__\s*=\s*[\"']([^\"'\r\n]*)", re.MULTILINE)
 
 
 def lacking(root: Path) -> str:
@@ -89,5 +88,5 @@ def _runtime(root: Path) -> tuple[str, ...]:
 
 
 def _version_of(root: Path) -> str:
-    found = _VERSION.search(files.read(root / RUNTIME_FOLDER / "version.py") or b"")
-    return f" ({found[1].decode('utf-8', 'replace')})" if found else ""
+    version = version_in(files.read(root / RUNTIME_FOLDER / "version.py") or b"", "__version__")
+    return "" if version is None else f" ({version})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import json
 import re
 import zlib
@@ -109,9 +110,11 @@ def _entry(raw: dict[str, str | None]) -> Entry:
     return entry
 
 
+@functools.lru_cache(maxsize=4)
 def pack(data: bytes) -> str:
-    """Return bytes as compressed base64 text."""
-    return base64.b64encode(zlib.compress(data, 6)).decode()
+    """Return bytes as compressed base64 text; receipt and journal hold the same ones."""
+    # Level 6 saves 6 % more and takes more than twice as long.
+    return base64.b64encode(zlib.compress(data, 4)).decode()
 
 
 def unpack(text: str) -> bytes:

@@ -139,7 +139,7 @@ def test_only_a_plain_question_for_the_status_goes_past_click(arguments: str, pa
     assert plain_status(arguments.split()) == paths
 
 
-LATE = ("rich", "git", "unidiff", "huggingface_hub", "http.client", "urllib.request", "asyncio", "subprocess")
+LATE = ("rich", "git", "gitdb", "unidiff", "huggingface_hub", "http.client", "urllib.request", "asyncio", "subprocess")
 
 
 def imported(*arguments: str) -> set[str]:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -174,9 +175,9 @@ class TestAsBefore:
         release(upstream, "newer", **{"shared/new.py": b"theirs", "requirements.txt": b"more\n"})
         from svi_install.commands import update as module
 
-        def half(folder: Path, *words: str) -> bytes:
+        def half(folder: Path, *words: str, **options: Any) -> bytes:
             if words[0] != "merge":
-                return gitcall.git(folder, *words)
+                return gitcall.git(folder, *words, **options)
             (folder / "shared").mkdir()
             (folder / "shared" / "new.py").write_bytes(b"theirs")
             (folder / "requirements.txt").write_bytes(b"mor")
@@ -193,10 +194,10 @@ class TestAsBefore:
         release(upstream)
         from svi_install.commands import update as module
 
-        def stopped(folder: Path, *words: str) -> bytes:
+        def stopped(folder: Path, *words: str, **options: Any) -> bytes:
             if words[0] == "merge":
                 raise KeyboardInterrupt
-            return gitcall.git(folder, *words)
+            return gitcall.git(folder, *words, **options)
 
         before = content(root)
         monkeypatch.setattr(module, "git", stopped)

@@ -171,3 +171,25 @@ def test_a_checkout_whose_git_works_on_another_folder_is_left_alone(
         update(root)
     assert caught.value.code == "no-history"
     assert tree(decoy) == before
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "m.main(['--no-lora', {root!r}])",
+        "m.main(['status', {root!r}])",
+        "m.main(['status', '--json', {root!r}])",
+        "m.main(['--revert', {root!r}])",
+        "m.main(['fetch', '--list', {root!r}])",
+        "m.main(['launch', '--help'])",
+        "from svi_install.commands import install, launch, revert, status, doctor",
+    ],
+)
+def test_what_a_person_waits_for_never_loads_gitpython(tmp_path: Path, run: str) -> None:
+    folder = str(miniature.write(tmp_path / "WanGP"))
+    script = f"import sys, svi_install.cli.main as m; {run.format(root=folder)}; print('MODULES', *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    modules = done.stdout.partition("MODULES")[2].split()
+    assert "svi_install.patching.patchset" in modules or "--help" in run or "fetch" in run
+    assert not {"git", "gitdb", "svi_install.history"} & set(modules)
+    assert "difflib" not in modules

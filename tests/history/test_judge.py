@@ -64,10 +64,10 @@ def test_all_contents_are_judged_once_on_any_number_of_processors(
     monkeypatch.setattr(judging, "WORTH_A_PROCESS", 2)
     monkeypatch.setattr(judging, "CHUNK", 2)
     jobs = every_job(told)
-    calls: list[tuple[int, int]] = []
+    calls: list[tuple[str, int, int]] = []
     found = judge(told.git, jobs, VARIANTS, progress=lambda *call: calls.append(call), processes=processes)
     assert set(found) == set(jobs)
-    assert calls[-1] == (len(found), len(found))
+    assert calls[-1] == ("Judging files", len(found), len(found))
     assert len(found) < len(jobs)
     assert all((verdict.path, verdict.blob) == (job.path, job.blob) for job, verdict in found.items())
     assert sorted(verdict.version for job, verdict in found.items() if job.path == WGP) == [

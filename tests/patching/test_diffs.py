@@ -51,6 +51,18 @@ def test_git_applies_what_we_write(tmp_path: Path) -> None:
         (" line 3\n", "-line 3\n"),
         (" line 13\n", ""),
         ("+new 2\n line 13\n", " line 13\n+new 2\n"),
+        ("@@ -13,1 +15,2 @@ line 12", "@@ -13,1 +15,3 @@ line 12"),
+        ("@@ -13,1 +15,2 @@ line 12", "@@ -13,1 +15,1 @@ line 12"),
+        ("@@ -13,1 +15,2 @@ line 12", "@@  -13,1 +15,2 @@ line 12"),
+        ("@@ -13,1 +15,2 @@ line 12", "a word\n@@ -13,1 +15,2 @@ line 12"),
+        ("@@ -3,5 +3,7 @@ line 2", "@@ -٣,5 +3,7 @@ line 2"),
+        ("+new 2\n line 13\n", "+new 2\n line 13\n\\ No newline at end of file\n"),
+        ("+new 2\n line 13\n", "+new 2\n line 13\n\n"),
+        ("@@ -3,5 +3,7 @@ line 2\n line 3\n line 4\n", "@@ -3,5 +3,7 @@ line 2\n line 3\n\n"),
+        ("diff --git a/a.py b/a.py\n", "diff --git a/a.py b/a.py\nindex 1..2 100644\n"),
+        ("+++ b/a.py\n", "+++ b/b.py\n"),
+        ("--- a/a.py\n", ""),
+        ("diff --git a/a.py b/a.py", "diff --git a/b.py b/b.py"),
     ],
 )
 def test_anything_but_an_insertion_is_refused(old: str, new: str) -> None:
@@ -60,6 +72,8 @@ def test_anything_but_an_insertion_is_refused(old: str, new: str) -> None:
     assert caught.value.code == "bad-patch-set"
 
 
-def test_a_text_without_a_diff_is_refused() -> None:
-    with pytest.raises(SviError, match="no diff in it"):
-        diffs.parse("a.diff", "diff --git a/a.py b/a.py\n")
+@pytest.mark.parametrize("text", ["", "\n", "words\n", "diff --git a/a.py b/a.py\n", TEXT + TEXT])
+def test_anything_but_one_diff_is_refused(text: str) -> None:
+    with pytest.raises(SviError, match=r"a\.diff") as caught:
+        diffs.parse("a.diff", text)
+    assert caught.value.code == "bad-patch-set"
