@@ -261,7 +261,7 @@ def _take_back(root: Path, folder: Path, place: Path, error: BaseException) -> N
             "not-taken-back",
             f"Could not finish ({_reason(error, place)}) nor take back what was written ({_reason(second, folder)}). "
             "Nothing is lost: the old files are kept.",
-            f"Run svi-install --status {root} once the disk works again: it takes back the rest by itself.",
+            f'Once the disk works again, run svi-install --status "{root}": it puts the rest back by itself.',
         ) from error
     if isinstance(error, OSError):
         failure = files.plain(error, place, "write")
