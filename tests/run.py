@@ -174,11 +174,12 @@ def main(arguments: Sequence[str]) -> int:
     if arguments:
         passed.append(counted("tests", [*tests, *arguments], env, counts))
     else:
-        # The real WanGP keeps every processor busy by itself; the other tests mostly wait, for processes and servers.
-        # The longest files come early in the alphabet, so they begin first.
-        beside = ["--ignore", REAL, "-n", str(os.cpu_count() or 1), "--dist", "loadfile", "--no-loadscope-reorder"]
-        passed.append(counted("tests", [*tests, *measure, *beside], env, counts))
-        passed.append(counted("tests on the real WanGP", [*tests, *measure, *APPEND, REAL], env, counts))
+        # The longest files come early in the alphabet, so they begin first. What a group of files of the real WanGP
+        # shares is made once, so a group stays in one process.
+        beside = ["-n", str(os.cpu_count() or 1), "--no-loadscope-reorder", "--dist"]
+        passed.append(counted("tests", [*tests, *measure, *beside, "loadfile", "--ignore", REAL], env, counts))
+        real = [*tests, *measure, *APPEND, *beside, "loadgroup", REAL]
+        passed.append(counted("tests on the real WanGP", real, env, counts))
     if not arguments:
         passed.append(coverage_gates("LAB_VENV" in env))
     print(last_line(all(passed), counts, without), flush=True)

@@ -18,7 +18,7 @@ from tests.documented import ROOT
 # What follows the program's name where a command is meant and not the product: as report.output.spoken has it.
 COMMAND = re.compile(rf"\bsvi-install (?=-|\"|/|PATH\b|(?:{'|'.join(SUBCOMMANDS)})\b)([^`\n]*)")
 # Where the command ends and the sentence goes on.
-END = re.compile(r"[;)]|[.,](?=\s|$)|\s(?:again|command|once|says|then|when|\(or)\b")
+END = re.compile(r"[;)]|[.,:](?=\s|$)|\s(?:again|command|once|says|then|when|\(or)\b")
 # A placeholder of a text, and what a person puts there.
 FILLED = {"PATH": "/WanGP", "URL": "https://hub", "IMAGE": "start.png", "story.yaml": "story.yaml"}
 
