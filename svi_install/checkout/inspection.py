@@ -59,7 +59,7 @@ def missing_marker(folder: Path) -> str:
         if not wgp.is_file():
             return "no wgp.py"
         if re.search(_VERSION, wgp.read_bytes()) is None and not all((folder / marker).is_file() for marker in MARKERS):
-            return "wgp.py has no WanGP_version"
+            return "its wgp.py has no WanGP_version"
     except PermissionError:
         return "no permission to look inside"
     except OSError as error:
@@ -101,7 +101,7 @@ def _inspect(root: Path) -> Checkout:
         raise SviError(
             "no-checkout",
             f"{root} is not a WanGP folder: {why}. Nothing was changed.",
-            "Give the folder that holds wgp.py: svi-install PATH",
+            "Give the folder that contains wgp.py: svi-install PATH",
             EXIT_NO_CHECKOUT,
         )
     found = re.search(_VERSION, (root / "wgp.py").read_bytes())
@@ -109,7 +109,7 @@ def _inspect(root: Path) -> Checkout:
     if re.match(_BEFORE_9, version):
         raise SviError(
             "too-old",
-            f"{root} holds WanGP {version}, which is older than 9.0; SVI needs 9.0 or newer. Nothing was changed.",
+            f"{root} is WanGP {version}; SVI needs 9.0 or newer. Nothing was changed.",
             "Update WanGP first (git pull, or WanGP's own updater), then run this command again.",
             EXIT_UNSUPPORTED,
         )

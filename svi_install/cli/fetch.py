@@ -13,12 +13,17 @@ from .prompts import confirmed, interactive
 
 @click.command()
 @click.argument("words", nargs=-1, metavar="[NAME]... [PATH]")
-@click.option("--all", "everything", is_flag=True, help="Every LoRA of the catalogue.")
-@click.option("--list", "mode", flag_value="list", help="List the LoRAs: size, whether they are there, used by what.")
-@click.option("--verify", "mode", flag_value="verify", help="Hash the LoRAs that are there again.")
+@click.option("--all", "everything", is_flag=True, help="Every LoRA in the catalogue.")
+@click.option(
+    "--list",
+    "mode",
+    flag_value="list",
+    help="List the LoRAs: size, whether you have them, and which profiles use them.",
+)
+@click.option("--verify", "mode", flag_value="verify", help="Check the LoRAs that you have against their hashes.")
 @click.option("--pin", "mode", flag_value="pin", help="For maintainers: fill the catalogue from the hub.")
-@click.option("--mirror", default="", metavar="URL", help="A mirror of huggingface.co; goes before HF_ENDPOINT.")
-@click.option("--precision", type=click.Choice(["fp32", "fp16"]), default="fp32", help="fp16 has half the size.")
+@click.option("--mirror", default="", metavar="URL", help="A mirror of huggingface.co; overrides HF_ENDPOINT.")
+@click.option("--precision", type=click.Choice(["fp32", "fp16"]), default="fp32", help="fp16 is half the size.")
 @yes_option
 @output_options
 def fetch(

@@ -52,13 +52,13 @@ def computer(folder: Path = Path(), *, need_card: bool = True) -> str:
     elif need_card:
         raise SviError(
             "no-card",
-            "This computer has no NVIDIA card.",
+            "This computer has no NVIDIA graphics card.",
             "In Colab: Runtime, Change runtime type, T4 GPU; then run this again.",
         )
     if need_card and free < LEAST_DISK:
         raise SviError(
             "disk-full",
-            f"Only {human_size(free)} are free; about {human_size(LEAST_DISK)} are needed.",
+            f"Only {human_size(free)} free; about {human_size(LEAST_DISK)} are needed.",
             "Free some space.",
         )
     return "\n".join(lines)
@@ -193,7 +193,7 @@ def copy_film(target: Path, folder: Path) -> str:
     copy, store = folder / target.name, Store(folder / film.store_of(target).root.name)
     found = delivery.look(copy, store)
     if not found.own:
-        return f"Not copied: {copy} is there already, and it is not this film's. The film is {target}."
+        return f"Not copied: {copy} is there already, and it is a different film. The film is {target}."
     with plainly(copy, "write"):
         store.root.mkdir(exist_ok=True)
         made = store.root / film.JOINED
@@ -212,11 +212,11 @@ def upload(name: str = "") -> Path:
         path = Path(name).absolute()
         if path.is_file():
             return path
-        raise SviError("no-image", f"There is no file {path}.", "Upload it, or leave the field empty to pick one.")
+        raise SviError("no-image", f"{path} does not exist.", "Upload it, or leave the field empty to pick one.")
     try:
         files: Any = importlib.import_module("google.colab.files")
     except ImportError:
-        raise SviError("no-image", "No image was named, and this is no Colab.", "Fill in the field IMAGE.") from None
+        raise SviError("no-image", "No image was given, and this is not Colab.", "Fill in the field IMAGE.") from None
     names = list(files.upload())
     if not names:
         raise SviError("no-image", "No image was picked.", "Run the cell again.")
@@ -256,5 +256,5 @@ def _run(run: Run, *words: str) -> None:
         raise SviError(
             "notebook",
             f"{' '.join(words[:6])} ... failed: {error}",
-            "Run the cell again; what is done is not done twice.",
+            "Run the cell again; steps that are done are not repeated.",
         ) from error

@@ -1,4 +1,4 @@
-"""Install, status and revert on every WanGP release, as on a person's disk: with LF and with CRLF line ends."""
+"""Install, status and revert on every WanGP release, as on a person's disk: with LF and with CRLF line endings."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ def test_prompts_begin_again(wangp: dict[str, Any], capsys: pytest.CaptureFixtur
     assert [call["prompt"] for call in calls[4:]] == ["one", "two"]
     said = capsys.readouterr().out
     assert said.count("are not used") == 1
-    assert "[SVI Mode] 3 prompts for 2 clips of 17 frames = 33 frames: those behind the last clip are not used" in said
+    assert "[SVI Mode] 3 prompts for 2 clips of 17 frames = 33 frames: those after the last clip are not used" in said
 
 
 def test_several_videos_of_one_prompt(wangp: dict[str, Any]) -> None:

@@ -263,7 +263,7 @@ def test_a_person_is_asked(
     assert answer(False) == 2
     assert (home / "film.mp4").read_bytes() == b"a person's own film"
     assert answer(True) == 0
-    assert asked == [f"{home / 'film.mp4'} is there already, and it is not this film's. Replace it?"] * 2
+    assert asked == [f"{home / 'film.mp4'} is there already, and it is a different film. Replace it?"] * 2
     assert answer(False) == 0
     assert len(asked) == 2
 

@@ -96,7 +96,7 @@ class TestForged:
         assert list(said) == [note for note in told if "outside this WanGP" in note]
 
     def said(self, path: str) -> str:
-        return f"{path} lies outside this WanGP and is not in this computer's own notes, so it was left alone."
+        return f"{path} is outside this WanGP and not in this computer's records, so it was left alone."
 
     def test_writes_nothing(self, root: Path, drive: Path) -> None:
         path = self.path(root, drive, "SVI mine.json")

@@ -124,7 +124,7 @@ class TestFailures:
         [
             (errno.ENOSPC, "the disk is full"),
             (errno.EACCES, "no permission"),
-            (errno.EIO, "the disk reported a fault"),
+            (errno.EIO, "the disk reported an error"),
             (errno.EROFS, "can only be read"),
             (errno.ENXIO, "no such device"),
         ],

@@ -13,6 +13,7 @@ import importlib
 import json
 import os
 import random
+import select
 import signal
 import socket
 import sys
@@ -52,7 +53,8 @@ def serve(path: str) -> None:
         listener.bind(path)
         listener.listen()
         print("ready", flush=True)
-        while True:
+        # Nothing is ever written to the standard input; it ends with the process that asked for this one.
+        while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:
             connection, _ = listener.accept()
             with connection:
                 asked = connection.makefile("r").readline()
