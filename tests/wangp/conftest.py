@@ -23,9 +23,6 @@ NEWEST, *OTHER_FLAVOURS = reversed(flavours.FLAVOURS)
 RELEASES = (NEWEST, "12.60", "11.90", "10.01", "9.91")
 FURTHER_RELEASES = (*OTHER_FLAVOURS, "12.20", "12.00", "10.83", "10.80")
 
-# Test files that share what a session makes once, for runs side by side (`--dist loadgroup`).
-GROUPS = dict.fromkeys(("test_generation", "test_behaviour", "test_stepping_aside"), "generation")
-
 
 @dataclass(frozen=True)
 class Ran:
@@ -52,13 +49,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("version", (*RELEASES, *more), scope="session")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.wangp)
-            item.add_marker(pytest.mark.xdist_group(GROUPS.get(item.path.stem, item.path.stem)))
             if item.get_closest_marker("long") and not config.getoption("--wangp-all"):
                 item.add_marker(pytest.mark.skip(reason="long: runs with --wangp-all"))
 

@@ -57,9 +57,7 @@ def _server(python: str, env: Mapping[str, str]) -> Path:
             kept = {name: env[name] for name in KEPT if name in env}
             command = [python, str(SHIM / "warm.py"), str(folder / "socket")]
             with (folder / "log").open("wb") as log:
-                process = subprocess.Popen(
-                    command, env=kept, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
-                )
+                process = subprocess.Popen(command, env=kept, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
             atexit.register(_end, process, folder)
             assert process.stdout
             if not process.stdout.readline():
