@@ -222,7 +222,7 @@ for line in sys.argv[1:]:
     pytest.main([*shlex.split(line), "--collect-only", "-qq", "-p", "no:cacheprovider"], [Counts()])
 """
 # Options of other programs that the documents name: WanGP's, git's, pip's, those of scripts here.
-OTHERS = {"--lora-config", "--process", "--listen", "--bare", "--check", "--out", "--format"}
+OTHERS = {"--lora-config", "--process", "--listen", "--bare", "--check", "--dist", "--out", "--format"}
 OTHERS |= {"--vae", "--size", "--frames", "--steps", "--rounds", "--cpu"}
 TESTS = re.compile(r"((?:[A-Z_]+=\S+ )*)pytest (.*)")
 

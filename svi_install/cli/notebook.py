@@ -58,7 +58,7 @@ def computer(folder: Path = Path(), *, need_card: bool = True) -> str:
     if need_card and free < LEAST_DISK:
         raise SviError(
             "disk-full",
-            f"Only {human_size(free)} free; about {human_size(LEAST_DISK)} are needed.",
+            f"Only {human_size(free)} is free; about {human_size(LEAST_DISK)} is needed.",
             "Free some space.",
         )
     return "\n".join(lines)

@@ -38,7 +38,7 @@ def test_a_colab_computer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     assert lines[0] == "GPU   Tesla T4, 15 GB"
     assert lines[-1] == "fits  Q4_K_M, 832x480, WanGP options --profile 3.5 --attention sdpa --fp16"
     monkeypatch.setattr(notebook, "LEAST_DISK", 1 << 60)
-    with pytest.raises(SviError, match="are free"):
+    with pytest.raises(SviError, match="is free"):
         notebook.computer(tmp_path)
 
 
@@ -174,7 +174,7 @@ def test_paths_of_the_notebook_are_whole(
 
 def test_the_start_image(image: Path, tmp_path: Path) -> None:
     assert notebook.upload(str(image)) == image
-    with pytest.raises(SviError, match="There is no file"):
+    with pytest.raises(SviError, match="does not exist"):
         notebook.upload(str(tmp_path / "missing.png"))
     with pytest.raises(SviError, match="no Colab"):
         notebook.upload()

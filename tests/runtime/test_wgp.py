@@ -148,7 +148,7 @@ def test_validation_does_not_mind_the_overlap(wangp: dict[str, Any], monkeypatch
     assert wangp["told"][0] == "SVI-2.0 without an SVI LoRA: 3 clips of 17 frames, 2.6 seconds"
     assert [line.split(",")[0] for line in wangp["told"][1:]] == [
         "Warning: No SVI LoRA is active",
-        "Warning: SVI has learned clips of 81 frames",
+        "Warning: SVI was trained on clips of 81 frames",
     ]
     plain = wangp["validate_settings"]({}, "i2v", True, standin.request(sliding_window_overlap=5))
     assert (plain[0] is None) is (wangp["FLAVOUR"] != "old")

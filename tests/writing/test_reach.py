@@ -215,7 +215,7 @@ class TestGenuine:
         monkeypatch.delenv("XDG_STATE_HOME")
         monkeypatch.setattr(Path, "home", no_home)
         before = tree(root, drive)
-        with pytest.raises(SviError, match="does not say where your own folder is"):
+        with pytest.raises(SviError, match="Your home folder could not be found"):
             install(root, drive)
         assert tree(root, drive) == before
 

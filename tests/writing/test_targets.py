@@ -94,7 +94,7 @@ class TestRefusals:
                 (root / "wgp.py").write_bytes(b"an editor saved this\n")
 
         monkeypatch.setattr(files, "write_new", meanwhile)
-        with pytest.raises(SviError, match="another program changed it"):
+        with pytest.raises(SviError, match="changed by another program"):
             transaction.run(standard(root))
         assert (root / "wgp.py").read_bytes() == b"an editor saved this\n"
         assert (root / "models" / "wan" / "any2video.py").read_bytes() == b"old any\n"
