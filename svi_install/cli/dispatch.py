@@ -65,9 +65,7 @@ def _with_loras(result: Result, root: Path, to: Output, yes: bool) -> Result:
     whole = add_loras(result, root, agree=agree, progress=lambda: download_progress(to))
     if not shown:
         return whole
-    headline = (
-        "The LoRA has not been downloaded yet, but SVI is in WanGP." if whole.todo else "The LoRA is in place."
-    )
+    headline = "The LoRA has not been downloaded yet, but SVI is in WanGP." if whole.todo else "The LoRA is in place."
     notes = whole.notes[len(result.notes) :]
     return Result("install", whole.status, headline, state=whole.state, notes=notes, todo=whole.todo)
 
