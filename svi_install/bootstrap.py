@@ -105,12 +105,12 @@ def pip_trouble(output: str) -> str:
     lowered = output.lower()
     if "do not match the hashes" in lowered:
         return (
-            "A package that came is not the one that was published (its sha256 differs), so it was not installed. "
-            "A mirror, a proxy or a virus scanner on the way may have changed it."
+            "One of the downloaded packages is not the one that was published (its sha256 differs), so it was not "
+            "installed. A mirror, a proxy or a virus scanner may have changed it on the way."
         )
     if re.search(r"from versions: (?!none)", lowered):
         return (
-            "The package index in use lacks one of the versions that svi-install is tested with. "
+            "The package index in use does not have one of the versions that svi-install is tested with. "
             "If PIP_INDEX_URL names a mirror, unset it; if not, get a newer svi-install or an older Python."
         )
     if "no space left" in lowered:
@@ -130,7 +130,7 @@ def pip_trouble(output: str) -> str:
         )
     if "permission denied" in lowered or "permissionerror" in lowered or "winerror 5" in lowered:
         return "A file could not be written. Close other svi-install windows and check the folder's permissions."
-    return "The lines above say what pip did not like."
+    return "The lines above say what went wrong in pip."
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -147,7 +147,7 @@ def main(arguments: Sequence[str]) -> int:
             raise BootstrapError(
                 f"svi-install needs Python {OLDEST[0]}.{OLDEST[1]} or newer; {sys.executable} is "
                 f"{sys.version.split()[0]}.\nInstall a newer Python from https://www.python.org/downloads/ "
-                "or set SVI_INSTALL_PYTHON to one."
+                "or set SVI_INSTALL_PYTHON to the path of one."
             )
         venv = own_folder(data_folder(sys.platform, os.environ, _home())) / "venv"
         wanted = fingerprint(SOURCE)
@@ -181,7 +181,9 @@ def _home() -> Path:
     except RuntimeError as error:
         if os.environ.get("SVI_INSTALL_HOME"):
             return Path(os.environ["SVI_INSTALL_HOME"])
-        raise BootstrapError("your home folder is not known; set SVI_INSTALL_HOME to a folder of yours.") from error
+        raise BootstrapError(
+            "your home folder could not be found; set SVI_INSTALL_HOME to a folder of your own."
+        ) from error
 
 
 def _fail(arguments: Sequence[str], code: str, message: str) -> None:
@@ -243,7 +245,7 @@ def own_folder(folder: Path) -> Path:
 
 def _unwritable(folder: Path, error: OSError) -> BootstrapError:
     return BootstrapError(
-        f"{folder} cannot be written: {error.strerror}.\nSet SVI_INSTALL_HOME to a folder that can be written."
+        f"{folder} cannot be written: {error.strerror}.\nSet SVI_INSTALL_HOME to a folder that you can write to."
     )
 
 
@@ -290,7 +292,7 @@ def prepare(venv: Path, wanted: str) -> None:
     for what, words in (("downloading and installing packages", from_lock), ("installing svi-install", from_here)):
         code, output = run_with_progress([*pip, *words], what)
         if code:
-            raise BootstrapError(f"its packages cannot be installed.\n{_tail(output)}\n{pip_trouble(output)}")
+            raise BootstrapError(f"its packages could not be installed.\n{_tail(output)}\n{pip_trouble(output)}")
     (venv / STAMP).write_text(wanted, "utf-8")
 
 
@@ -310,11 +312,11 @@ def venv_trouble(output: str) -> str:
     if "ensurepip" in output or "No module named venv" in output:
         package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
         return (
-            f"this Python ({sys.executable}) cannot make environments: its venv or ensurepip module is missing.\n"
+            f"this Python ({sys.executable}) cannot create environments: its venv or ensurepip module is missing.\n"
             f"On Debian and Ubuntu: sudo apt install {package}\n"
             "Elsewhere: install Python from https://www.python.org/downloads/ or set SVI_INSTALL_PYTHON to another one."
         )
-    return f"its Python environment cannot be made.\n{_tail(output)}"
+    return f"its Python environment could not be created.\n{_tail(output)}"
 
 
 def run_with_progress(command: Sequence[str], what: str) -> tuple[int, str]:

@@ -47,7 +47,7 @@ def data_folder(name: str) -> Path:
             return folder
     raise SviError(
         "damaged-package",
-        f"svi-install itself is incomplete: its folder {name} is missing in {_PACKAGE}. Nothing was changed.",
+        f"svi-install itself is incomplete: the folder {name} is missing from {_PACKAGE}. Nothing was changed.",
         "Install svi-install again.",
     )
 

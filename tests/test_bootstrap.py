@@ -231,7 +231,10 @@ def test_the_own_folder_is_the_real_one(tmp_path: Path) -> None:
         ("Temporary failure in name resolution", "no connection"),
         ("[WinError 5] Access is denied", "could not be written"),
         ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "sha256 differs"),
-        ("ERROR: Could not find a version (from versions: 8.1, 8.2)\nERROR: No matching distribution", "lacks one"),
+        (
+            "ERROR: Could not find a version (from versions: 8.1, 8.2)\nERROR: No matching distribution",
+            "does not have one",
+        ),
         ("ERROR: Could not find a version (from versions: none)\nERROR: No matching distribution", "no connection"),
         ("error: invalid command", "lines above"),
     ],

@@ -110,7 +110,7 @@ class TestDisks:
             error = attempt(lambda: install(root, PATCHES))
             assert error is not None
             assert error.code == "read-only"
-            assert "can only be read" in error.message
+            assert "the disk is read-only" in error.message
             assert state.read(root, PATCHES, RUNTIME).name == "absent"
             assert transaction.recover(root) is None
             assert tree(root) == before

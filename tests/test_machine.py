@@ -32,7 +32,8 @@ from tests.crash.layer import Fault, in_child, tree
 from tests.older import OTHER_RUNTIME, RUNTIME, install, install_other, other, revert, revert_other
 from tests.trees import posix
 
-pytestmark = posix
+# Other tests cover the same lines; counting them here would double the time.
+pytestmark = [posix, pytest.mark.no_cover]
 
 PATCHES = patchset.load()
 PATHS = PATCHES.paths

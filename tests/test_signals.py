@@ -244,7 +244,7 @@ def test_at_the_question_for_the_lora(tmp_path: Path, root: Path, how: str) -> N
     assert "Traceback" not in person.seen
     assert "Left to do:" in later
     assert "fetch" in later
-    assert "othing half done" not in later
+    assert "left half done" not in later
     assert "SVI is in WanGP" in later
 
 

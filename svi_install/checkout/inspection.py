@@ -64,7 +64,7 @@ def missing_marker(folder: Path) -> str:
         if not wgp.is_file():
             return "no wgp.py"
         if version_in(wgp.read_bytes()) is None and not all((folder / marker).is_file() for marker in PATCHED):
-            return "wgp.py has no WanGP_version"
+            return "its wgp.py has no WanGP_version"
     except PermissionError:
         return "no permission to look inside"
     except OSError as error:
@@ -106,14 +106,14 @@ def _inspect(root: Path) -> Checkout:
         raise SviError(
             "no-checkout",
             f"{root} is not a WanGP folder: {why}. Nothing was changed.",
-            "Give the folder that holds wgp.py: svi-install PATH",
+            "Give the folder that contains wgp.py: svi-install PATH",
             EXIT_NO_CHECKOUT,
         )
     version = version_in((root / "wgp.py").read_bytes()) or "unknown"
     if re.match(_BEFORE_9, version):
         raise SviError(
             "too-old",
-            f"{root} holds WanGP {version}, which is older than 9.0; SVI needs 9.0 or newer. Nothing was changed.",
+            f"{root} is WanGP {version}; SVI needs 9.0 or newer. Nothing was changed.",
             "Update WanGP first (git pull, or WanGP's own updater), then run this command again.",
             EXIT_UNSUPPORTED,
         )

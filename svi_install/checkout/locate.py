@@ -79,9 +79,9 @@ def _current_folder(path: Path | None, home: Path) -> Path:
             return home
         raise SviError(
             "no-current-folder",
-            f"The folder that you are in cannot be used: {(error.strerror or str(error)).lower()}. It was probably "
+            f"The current folder cannot be used: {(error.strerror or str(error)).lower()}. It was probably "
             "deleted or renamed. Nothing was changed.",
-            "Go to a folder that exists (cd), or give WanGP's whole path: svi-install PATH",
+            "Change to a folder that exists (cd), or give the full path of WanGP: svi-install PATH",
             EXIT_NO_CHECKOUT,
         ) from error
 
@@ -151,12 +151,12 @@ def locate(path: Path | None, here: Surroundings) -> tuple[Path, ...]:
 
 
 def _explicit(path: Path, here: Surroundings, prefix: str = "") -> Path:
-    hint = "Give the folder that holds wgp.py: svi-install PATH"
+    hint = "Give the folder that contains wgp.py: svi-install PATH"
     path = Path(os.path.normpath(here.cwd / _expanded(path, here, prefix, hint)))
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
-        raise _refusal("no-such-path", f"{prefix}{path}: there is no such file or folder.", hint) from error
+        raise _refusal("no-such-path", f"{prefix}{path}: no such file or folder.", hint) from error
     except OSError as error:
         raise _refusal("no-such-path", f"{prefix}{path} cannot be read: {error.strerror}.", hint) from error
     looked: list[Look] = []
@@ -169,7 +169,7 @@ def _explicit(path: Path, here: Surroundings, prefix: str = "") -> Path:
         raise _refusal("not-a-folder", f"{prefix}{path} is a file, and no folder above it is a WanGP folder.", hint)
     if holds_comfyui(path) or any(is_comfyui(folder) for folder in upwards(path)):
         why = f"{prefix}{path} belongs to ComfyUI; svi-install adds SVI to WanGP only."
-        raise _refusal("comfyui", why, "Give the folder of WanGP, the one that holds wgp.py: svi-install PATH")
+        raise _refusal("comfyui", why, "Give WanGP's folder, the one that contains wgp.py: svi-install PATH")
     inside = [folder for folder in _below(path) if not missing_marker(folder)]
     if inside:
         hint = f'Did you mean this one? svi-install "{inside[0]}"'
@@ -186,7 +186,7 @@ def _expanded(path: Path, here: Surroundings, prefix: str, hint: str) -> Path:
         if os.path.lexists(here.cwd / path):
             return path  # a folder that is really called that
         user = path.parts[0].removeprefix("~")
-        why = f"there is no user {user} on this computer" if user else "this computer does not know your home folder"
+        why = f"there is no user {user} on this computer" if user else "your home folder could not be found"
         raise _refusal("no-such-path", f"{prefix}{path}: {why}.", hint) from error
 
 
@@ -212,7 +212,7 @@ def _expand(pattern: Path) -> list[Path]:
 
 
 def _nothing(looked: Iterable[Look]) -> SviError:
-    hint = "Give the folder that holds wgp.py: svi-install PATH (or set WANGP_HOME to it)"
+    hint = "Give the folder that contains wgp.py: svi-install PATH (or set WANGP_HOME to it)"
     return _refusal("no-checkout", "No WanGP folder was found.", hint, looked)
 
 

@@ -78,6 +78,6 @@ def _boxes(stream: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int,
 def _damaged(path: Path) -> SviError:
     return SviError(
         "not-a-video",
-        f"{path} is not an MP4 file or is damaged: the part that describes it is missing.",
-        "Give a video that WanGP has finished writing.",
+        f"{path} is not an MP4 file or it is damaged: the part that describes it is missing.",
+        "Choose a video that WanGP has finished writing.",
     )

@@ -28,12 +28,12 @@ Exit codes:
   3    no WanGP folder was found, or several and none was chosen
   4    this WanGP cannot be patched safely; nothing was changed
   5    a download failed; the installation itself is untouched
-  130  stopped with Ctrl-C (143: from outside); nothing half done stays
+  130  stopped with Ctrl-C (143: by another program); nothing is left half done
 
 \b
-PATH is WanGP's folder or anything in it. Without PATH: WANGP_HOME, the current
+PATH is WanGP's folder or anything inside it. Without PATH: WANGP_HOME, the current
 folder and its parents, folders beside it, then the usual places.
-A folder that is named like a command: ./status
+For a folder with the name of a command, write ./status
 """
 
 
@@ -105,9 +105,11 @@ def output_options(function: F) -> F:
 
 
 dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Print the diff of WanGP's own files and a list of the others; change nothing."
+    "--dry-run", is_flag=True, help="Print the diff of WanGP's own files and list the others; change nothing."
 )
-loras_option = click.option("--loras", is_flag=True, help="With --revert: delete SVI's LoRAs too; they stay otherwise.")
+loras_option = click.option(
+    "--loras", is_flag=True, help="With --revert: delete SVI's LoRAs too, which are kept otherwise."
+)
 yes_option = click.option("--yes", "-y", is_flag=True, help="Answer every question with yes.")
 
 
@@ -123,7 +125,7 @@ yes_option = click.option("--yes", "-y", is_flag=True, help="Answer every questi
 def install(path: Path | None, *, mode: str | None, dry_run: bool, no_lora: bool, loras: bool, yes: bool) -> Result:
     """Add SVI to WanGP."""
     if loras and mode != "revert":
-        raise click.UsageError("--loras belongs to --revert.")
+        raise click.UsageError("--loras can only be used with --revert.")
     if mode == "status":
         if dry_run or no_lora:
             raise click.UsageError("--status cannot be combined with --dry-run or --no-lora.")

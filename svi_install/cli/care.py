@@ -55,10 +55,10 @@ def launch(path: Path | None, python: Path | None) -> Result:
 
 @click.command()
 @path_argument
-@click.option("--report", "paste", is_flag=True, help="Show a text to paste into a report, without private paths.")
+@click.option("--report", "paste", is_flag=True, help="Show a report to paste into an issue, without private paths.")
 @output_options
 def doctor(path: Path | None, *, paste: bool) -> Result:
-    """Look for faults; each comes with the command that mends it."""
+    """Look for problems, and name the command that fixes each of them."""
     from ..commands.doctor import doctor as run
 
     to: Output = click.get_current_context().obj

@@ -28,20 +28,24 @@ def explain(error: Exception, arguments: Sequence[str]) -> SviError:
         For a failed system call its reason and file; otherwise a pointer to a new log file.
     """
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        wrapped = SviError("os-error", f"{error.filename}: {error.strerror}.", "Check the file and its permissions.")
+        wrapped = SviError(
+            "os-error",
+            f"{error.filename}: {error.strerror}.",
+            "Check that the file is there and that you have permission to use it.",
+        )
     elif isinstance(error, RuntimeError) and "home directory" in str(error):
         # What pathlib says of ~ or ~name when there is no such user.
         wrapped = SviError(
             "no-home",
-            "A path begins with ~, and this computer does not know whose home folder is meant.",
-            "Write the path out, also in variables such as HF_HOME.",
+            "A path begins with ~, but that home folder could not be found.",
+            "Write the path out in full, in variables such as HF_HOME too.",
         )
     else:
         where = _write_log(error, arguments)
         wrapped = SviError(
             "unexpected",
             f"An unexpected error stopped svi-install: {type(error).__name__}: {error}\n{where}",
-            "Run the command again; if that fails too, report it together with the log file.",
+            "Run the command again; if that fails too, please report it and attach the log file.",
         )
     wrapped.__cause__ = error
     return wrapped

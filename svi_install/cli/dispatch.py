@@ -65,7 +65,7 @@ def _with_loras(result: Result, root: Path, to: Output, yes: bool) -> Result:
     whole = add_loras(result, root, agree=agree, progress=lambda: download_progress(to))
     if not shown:
         return whole
-    headline = "The LoRA is not there yet; SVI is in WanGP all the same." if whole.todo else "The LoRA is there."
+    headline = "The LoRA has not been downloaded yet, but SVI is in WanGP." if whole.todo else "The LoRA is in place."
     notes = whole.notes[len(result.notes) :]
     return Result("install", whole.status, headline, state=whole.state, notes=notes, todo=whole.todo)
 
@@ -89,7 +89,7 @@ def revert(path: Path | None, dry_run: bool, to: Output, *, loras: bool) -> Resu
 def _ended_after(result: Result, error: Exception | KeyboardInterrupt) -> Result:
     """Return what was done before something else ended the command."""
     if isinstance(error, KeyboardInterrupt):
-        note = "Stopped after that."
+        note = "After that, the command was stopped."
     elif isinstance(error, SviError):
         note = f"{error.message} {error.hint}".strip()
     else:

@@ -26,8 +26,10 @@ patches_option = click.option(
 @click.option("--since", metavar="VERSION", help="Start at this release instead of the oldest known one.")
 @click.option("--rev", metavar="REV", help="Judge this commit, tag or branch alone.")
 @click.option("--all-commits", is_flag=True, help="Judge every commit of the main line, not one per release.")
-@click.option("--frozen-at", metavar="VERSION", help="Use only what was known at this release, on all that came later.")
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page to this file, too.")
+@click.option(
+    "--frozen-at", metavar="VERSION", help="Use only what was known at this release, on everything that came later."
+)
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write a web page to this file.")
 @patches_option
 @output_options
 def check(

@@ -57,7 +57,7 @@ def _outcome(arguments: Sequence[str], to: output.Output, stopped: bool) -> Resu
                 raise KeyboardInterrupt
             return _run(arguments, to)
     except KeyboardInterrupt:
-        return SviError("interrupted", "Stopped. Nothing half done stays.", "", signals.exit_code())
+        return SviError("interrupted", "Stopped. Nothing was left half done.", "", signals.exit_code())
     except SviError as known:
         if known.exit_code == EXIT_INTERRUPTED:
             known.exit_code = signals.exit_code()

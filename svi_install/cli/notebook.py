@@ -53,7 +53,7 @@ def computer(folder: Path = Path(), *, need_card: bool = True) -> str:
     elif need_card:
         raise SviError(
             "no-card",
-            "This computer has no NVIDIA card.",
+            "This computer has no NVIDIA graphics card.",
             "In Colab: Runtime, Change runtime type, T4 GPU; then run this again.",
         )
     if need_card and free < LEAST_DISK:

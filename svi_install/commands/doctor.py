@@ -120,7 +120,7 @@ def _state(patient: _Patient) -> Iterator[Check]:
     texts: dict[str, tuple[Literal["ok", "warning", "problem"], str, str]] = {
         "installed": ("ok", "SVI is in.", ""),
         "absent": ("problem", "SVI is not in.", patient.install),
-        "outdated": ("warning", "SVI is in, from another svi-install.", patient.install),
+        "outdated": ("warning", "SVI is in, installed by another version of svi-install.", patient.install),
         "wiped": ("problem", "SVI was removed, most likely by WanGP's updater.", patient.install),
         "partial": ("problem", "SVI is only partly in.", patient.install),
         "edited": ("problem", "Lines or files of SVI were changed by hand.", ""),
@@ -133,7 +133,7 @@ def _state(patient: _Patient) -> Iterator[Check]:
 
 def _release(patient: _Patient) -> Iterator[Check]:
     newer = caution(patient.checkout.version, patient.patches)
-    covered = f"SVI was really run on releases up to {newest_run(patient.patches)}; this one is among those it fits."
+    covered = f"SVI has been run on releases up to {newest_run(patient.patches)}; this one is among those it fits."
     yield Check("release", "ok", newer or covered)
 
 
@@ -174,7 +174,7 @@ def _receipt(patient: _Patient) -> Iterator[Check]:
         return
     damaged = [entry.path for entry in old.patched if entry.pristine_bytes() is None]
     if damaged:
-        text = f"The receipt's copy of {', '.join(damaged)} is damaged; taking SVI out works by its lines alone."
+        text = f"The receipt's copy of {', '.join(damaged)} is damaged; SVI can still be taken out by its lines alone."
         yield Check("receipt", "warning", text, f"svi-install --revert {quoted(patient.root)}, then: {patient.install}")
         return
     proofs = {"published": "its known content", "git": "git", "hooks": "svi-install's own lines"}
@@ -187,9 +187,9 @@ def _profiles(patient: _Patient) -> Iterator[Check]:
         return
     missing = [path for path in profile_files(patient.root) if not (patient.root / path).exists()]
     if missing:
-        yield Check("profiles", "warning", f"{len(missing)} profiles of SVI are missing.", patient.install)
+        yield Check("profiles", "warning", f"{len(missing)} of SVI's profiles are missing.", patient.install)
     else:
-        yield Check("profiles", "ok", "All profiles of SVI are there.")
+        yield Check("profiles", "ok", "All of SVI's profiles are in place.")
 
 
 def _loras(patient: _Patient) -> Iterator[Check]:
@@ -200,10 +200,10 @@ def _loras(patient: _Patient) -> Iterator[Check]:
             yield Check("loras", "problem", f"{one.path} {one.look.fault}; WanGP cannot load it.", mend)
     missing = [one.lora.name for one in found if not one.look.present and not one.look.fault]
     if missing:
-        text = f"{', '.join(missing)} is not there yet; WanGP loads it on first use."
+        text = f"{', '.join(missing)} has not been downloaded yet; WanGP does so on first use."
         yield Check("loras", "warning", text, f"svi-install fetch {quoted(patient.root)}")
     elif not any(one.look.fault for one in found):
-        yield Check("loras", "ok", "SVI's LoRA is there.")
+        yield Check("loras", "ok", "SVI's LoRA is in place.")
 
 
 def _writable(patient: _Patient) -> Iterator[Check]:
@@ -212,19 +212,19 @@ def _writable(patient: _Patient) -> Iterator[Check]:
         mend = f"sudo chown -R $USER {quoted(patient.root)}"
         if _WINDOWS:
             mend = "Clear 'Read-only' in the properties of that file or folder"
-        yield Check("writable", "problem", f"You may not write to {', '.join(closed)}.", mend)
+        yield Check("writable", "problem", f"You do not have permission to write to {', '.join(closed)}.", mend)
     else:
-        yield Check("writable", "ok", "You may write to WanGP's folder.")
+        yield Check("writable", "ok", "WanGP's folder is writable.")
     free = shutil.disk_usage(patient.root).free
     if free < _ROOM:
-        yield Check("room", "problem", f"Only {free // 1024**2} MB are free on this disk.", "Make room on this disk")
+        yield Check("room", "problem", f"Only {free // 1024**2} MB free on this disk.", "Make room on this disk")
     else:
-        yield Check("room", "ok", f"{free // 1024**3} GB are free on this disk.")
+        yield Check("room", "ok", f"{free // 1024**3} GB free on this disk.")
 
 
 def _wangp(patient: _Patient) -> Iterator[Check]:
     if patient.checkout.newline == "mixed":
-        yield Check("line-ends", "ok", "WanGP's files have mixed line ends; they are kept as they are.")
+        yield Check("line-ends", "ok", "WanGP's files have mixed line endings; they are kept as they are.")
     try:
         program = python_of(patient.root, None, patient.env)
     except SviError as error:

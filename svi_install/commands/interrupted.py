@@ -10,10 +10,10 @@ _RECOVERED = {
     "undone": "An interrupted {command} was undone first.",
     "finished": "An interrupted {command} was finished first.",
     "mended": "A revert on a full disk was interrupted; every file is whole again. Run svi-install --revert once more.",
-    "cleared": "A command was interrupted and its journal is damaged: what it left beside the files was removed first.",
+    "cleared": "A command was interrupted and its journal is damaged: what it left behind was removed first.",
 }
 
-LATER = "What was staged beside the files could not be removed yet; the next svi-install command does that."
+LATER = "Temporary files could not be removed yet; the next svi-install command does that."
 
 
 def recover(root: Path) -> tuple[str, ...]:
@@ -36,9 +36,9 @@ def recover(root: Path) -> tuple[str, ...]:
     recovery = transaction.recover(root)
     if recovery is None:
         return ()
-    kept = (f"{path} was changed since and was left as it is." for path in recovery.kept)
+    kept = (f"{path} was changed since then and was left as it is." for path in recovery.kept)
     strange = (
-        f"{path} lies outside this WanGP and is not in this computer's own notes, so it was left alone."
+        f"{path} is outside this WanGP and not in this computer's records, so it was left alone."
         for path in recovery.strange
     )
     return (_RECOVERED[recovery.action].format(command=recovery.command or "command"), *kept, *strange)

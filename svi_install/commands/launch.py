@@ -55,7 +55,7 @@ def launch(
         say(note)
     code = _run([str(program), "wgp.py", *arguments], checkout.root, env, 2 if apart else None)
     name = state.read(checkout.root, patchset.load()).name
-    headline = f"WanGP {checkout.version} has ended." if code == 0 else f"WanGP has ended with exit code {code}."
+    headline = f"WanGP {checkout.version} ended." if code == 0 else f"WanGP ended with exit code {code}."
     extra = {"python": str(program), "arguments": list(arguments), "before": list(notes), "wangp_exit_code": code}
     return Result("launch", "done", headline, checkout, name, extra=extra, exit_code=code)
 

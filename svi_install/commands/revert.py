@@ -42,9 +42,9 @@ def revert(root: Path, *, dry_run: bool = False, committed: Committed = lambda _
     notes = (*notes, *plan.notes)
     version = checkout.version
     if not changes and not plan.sweep:
-        headline = f"svi-install has nothing in WanGP {version}; nothing to do."
+        headline = f"SVI is not in WanGP {version}; nothing to do."
         if plan.away:
-            headline = f"{len(plan.away)} profiles of svi-install cannot be reached now; nothing was changed."
+            headline = f"{len(plan.away)} of SVI's profiles cannot be reached right now; nothing was changed."
         details = () if plan.away else before.details
         return Result("revert", "unchanged", headline, checkout, before.name, notes=(*notes, *details))
     if dry_run:
@@ -61,9 +61,8 @@ def revert(root: Path, *, dry_run: bool = False, committed: Committed = lambda _
         )
     headline = f"SVI was taken out of WanGP {version}."
     if plan.away:
-        headline = (
-            f"SVI was taken out of WanGP {version}, but for {len(plan.away)} profiles that cannot be reached now."
-        )
+        away = f"{len(plan.away)} profiles that cannot be reached right now"
+        headline = f"SVI was taken out of WanGP {version}, except for {away}."
     result = Result("revert", "done", headline, checkout, "absent", changes, notes=notes)
     result = carry_out(plan, result, committed)
     return result._replace(state=state.read(checkout.root, patches).name)

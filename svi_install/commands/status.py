@@ -16,11 +16,11 @@ from .interrupted import recover
 _HEADLINES: dict[state.Name, str] = {
     "absent": "SVI is not in WanGP {version}.",
     "installed": "SVI is in WanGP {version}.",
-    "outdated": "SVI is in WanGP {version}, put there by another svi-install.",
+    "outdated": "SVI is in WanGP {version}, installed by another version of svi-install.",
     "wiped": "SVI was in WanGP {version}, but an update of WanGP removed it.",
     "partial": "SVI is only partly in WanGP {version}.",
-    "edited": "SVI is in WanGP {version}, but somebody changed its lines.",
-    "foreign": "WanGP {version} carries another SVI patch.",
+    "edited": "SVI is in WanGP {version}, but its lines were edited.",
+    "foreign": "WanGP {version} has another SVI patch in it.",
     "unsupported": "WanGP {version} cannot be patched safely.",
 }
 # There nobody waits for a LoRA.
@@ -70,13 +70,16 @@ def status(root: Path) -> Result:
 
 def _said(loras: Sequence[Seen], root: Path, *, wanted: bool) -> tuple[str, ...]:
     there = [_named(one) for one in loras if one.look.present]
-    lines = [f"LoRAs that are there: {', '.join(there)}"] if there else []
+    lines = [f"LoRAs in place:  {', '.join(there)}"] if there else []
     for one in loras:
         fetch = f"svi-install fetch {one.lora.name} {quoted(root)}"
         if one.look.fault:
             lines.append(f"{one.path} {one.look.fault}; WanGP cannot load it. Remove it, then: {fetch}")
         elif wanted and not one.look.present:
-            lines.append(f"The LoRA {one.lora.name} is not there yet; WanGP loads it on first use. To load it: {fetch}")
+            lines.append(
+                f"The LoRA {one.lora.name} has not been downloaded yet; WanGP does so on first use. "
+                f"To download it now: {fetch}"
+            )
     return tuple(lines)
 
 

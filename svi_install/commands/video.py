@@ -34,7 +34,7 @@ def video_status(path: Path) -> Result:
         raise SviError(
             "no-svi-in-video",
             f"{path} was not made with SVI, or its settings were removed by another program.",
-            "Give a video that WanGP saved, not one that was cut or converted since.",
+            "Choose a video as WanGP saved it, not one that was cut or converted since.",
         )
     notes = tuple(f"{name.replace('_', ' ')}: {_text(value)}" for name, value in values.items())
     return Result(

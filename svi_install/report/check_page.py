@@ -51,7 +51,7 @@ def page(verdicts: Sequence[Verdict], *, title: str, headline: str, details: str
 <h1>{escape(title)}</h1>
 <p class="big">{escape(headline)}</p>
 <p>{escape(details)} {escape(when)}</p>
-{f"<h2>What needs a person</h2>{bad}" if bad else ""}
+{f"<h2>What needs your attention</h2>{bad}" if bad else ""}
 <h2>Every release</h2>
 <table>
 <caption>How each hook was placed, newest release first: at the line of the diff (exact), moved by so many lines, with
@@ -86,7 +86,7 @@ def _problem(verdict: Verdict, file: FileVerdict) -> str:
     items = []
     if file.broken:
         items.append(f"does not compile upstream: {escape(file.broken)}")
-    items += [f"hook {escape(hook)} would go to a wrong place" for hook in file.wrong]
+    items += [f"hook {escape(hook)} would go in the wrong place" for hook in file.wrong]
     for refusal in file.refusals:
         near = "; ".join(f"line {item.line}: <code>{escape(item.text)}</code>" for item in refusal.candidates)
         since = "; ".join(

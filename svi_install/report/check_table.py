@@ -79,7 +79,7 @@ def lifetime(life: Survival) -> str:
     end = f"first refusal at {life.first_refused.version} ({life.first_refused.day})" if life.first_refused else "alive"
     return (
         f"Frozen at WanGP {life.frozen_at}: {life.placed} of {life.later} later ones placed ({life.share:.1%}), "
-        f"{life.wrong} hooks in a wrong place, {life.days} days, {end}."
+        f"{life.wrong} hooks in the wrong place, {life.days} days, {end}."
     )
 
 

@@ -6,13 +6,13 @@ from __future__ import annotations
 SUBCOMMANDS = {
     "install": "Add SVI to WanGP; what svi-install does without a command.",
     "revert": "Take SVI out again, byte for byte; the same as --revert.",
-    "status": "Say what is installed and what is next; the same as --status.",
+    "status": "Say what is installed and what to do next; the same as --status.",
     "fetch": "Download SVI's LoRAs, list them or check them.",
     "render": "Render a film of any length from one image and a few lines.",
     "update": "Update WanGP with git and keep SVI in it.",
     "launch": "Make sure that SVI is in, then start WanGP.",
-    "doctor": "Look for faults; each comes with the command that mends it.",
-    "check": "For maintainers: can every release of WanGP be patched?",
+    "doctor": "Look for problems, and name the command that fixes each of them.",
+    "check": "For maintainers: say whether every release of WanGP can be patched.",
     "repair-patches": "For maintainers: propose diffs for a WanGP that is refused.",
 }
 # The modules of the commands that cli does not hold itself.

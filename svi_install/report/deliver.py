@@ -152,7 +152,7 @@ def error_dict(error: SviError, command: str) -> dict[str, Any]:
 def _print_diff(diff: str, to: Output) -> None:
     buffer = getattr(to.out, "buffer", None)
     if buffer is not None and not to.out.isatty():
-        # Byte for byte, so that `git apply` and `patch` take it on files with CRLF line ends.
+        # Byte for byte, so that `git apply` and `patch` take it on files with CRLF line endings.
         to.out.flush()
         buffer.write(diff.encode("utf-8", "surrogateescape"))
         buffer.flush()

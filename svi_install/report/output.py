@@ -72,7 +72,7 @@ class Closed(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Fail like a closed file."""
-        raise OSError(errno.EBADF, "it is closed")
+        raise OSError(errno.EBADF, "it was closed")
 
 
 class Output(NamedTuple):

@@ -9,7 +9,7 @@ from ..checkout.inspection import Checkout
 from .output import paint, printable
 from .result import Result
 
-_NEWLINES = {"lf": "LF line ends", "crlf": "CRLF line ends", "mixed": "mixed line ends"}
+_NEWLINES = {"lf": "LF line endings", "crlf": "CRLF line endings", "mixed": "mixed line endings"}
 _ATTENTION = {"outdated", "wiped", "partial", "edited", "foreign", "unsupported"}
 
 

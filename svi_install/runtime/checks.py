@@ -60,7 +60,7 @@ def lengths(
         raise RefusalError(f"SVI cannot end on an image. Remove the End Image, or set {form.LABEL} to Off.")
     if in_the_vae(namespace, arguments.get("spatial_upsampling")):
         raise RefusalError(
-            "SVI chains frames of the video's own size. Choose a Spatial Upsampling that does not work in the VAE."
+            "SVI chains frames of the video's own size. Choose a Spatial Upsampling that does not use the VAE."
         )
     slashes = namespace.get("has_slash_commands")
     prompts = [line.strip() for line in str(arguments.get("prompt") or "").splitlines()]
@@ -74,7 +74,7 @@ def lengths(
         path, wrong = bad
         raise RefusalError(
             f"the LoRA {path.name} {wrong}. "
-            f"Delete {path.absolute()} and apply the profile again: WanGP then loads it anew."
+            f"Delete {path.absolute()} and apply the profile again; WanGP then downloads a new copy."
         )
     asked = (int(arguments["video_length"]), int(arguments["sliding_window_size"]), chosen.motion_frames)
     arithmetic = windows.of(namespace, generate, arguments)
@@ -101,7 +101,7 @@ def advice(
     wrong = loras.misfits(files, chosen.variant, architecture) if chosen.variant != options.CUSTOM else []
     if not files:
         said.append(
-            "No SVI LoRA is active, so this video will drift. "
+            "No SVI LoRA is active, so the video will drift. "
             f"Activate the LoRA of {chosen.label}, or apply an SVI profile."
         )
     elif wrong:
@@ -123,8 +123,8 @@ def advice(
         )
     if planned.clip_frames != TRAINED_FRAMES:
         said.append(
-            f"SVI has learned clips of {TRAINED_FRAMES} frames, these have {planned.clip_frames}. "
-            f"A Sliding Window Size of {TRAINED_FRAMES} suits it best."
+            f"SVI was trained on clips of {TRAINED_FRAMES} frames; yours have {planned.clip_frames}. "
+            f"A Sliding Window Size of {TRAINED_FRAMES} works best."
         )
     return said
 

@@ -70,7 +70,9 @@ def read(line: str) -> dict[str, Any]:
         name, _, value = words.rpartition(" ")
         word = next((word for word in WORDS if name in word.names), None)
         if word is None:
-            raise ValueError(f"SVI details hold {part.strip()!r}, which means nothing; write for example: {EXAMPLE}")
+            raise ValueError(
+                f"SVI details hold {part.strip()!r}, which has no meaning here. For example, write: {EXAMPLE}"
+            )
         if value in word.values:
             found[word.key] = word.values[value]
         elif word.number and re.fullmatch(r"[+-]?\d{1,9}", value):

@@ -17,17 +17,17 @@ SEEDS_LABEL = "SVI: a new seed for every clip, as its authors advise"
 
 # What to choose when.
 FOR = {
-    "shot": "one scene that stays steady",
-    "2.0": "one scene or several, the best motion",
+    "shot": "one scene, kept steady",
+    "2.0": "one scene or several, with the best motion",
     "film": "scenes that change with each prompt",
     "tom": "cartoons",
     options.CUSTOM: "your own numbers, in SVI details",
 }
 HELP = (
-    "Makes a video of any length out of clips of about 5 seconds, one line of prompt for each. Choose a profile that "
-    "begins with SVI in the settings menu above, and this is set for you, together with the LoRA that it needs."
+    "Makes a video of any length from clips of about 5 seconds, with one line of prompt for each. Choose a profile "
+    "that begins with SVI in the settings menu above, and this is set for you, along with the LoRA that it needs."
 )
-DETAILS_HELP = f"For people who know SVI; left empty, its authors' numbers count. For example: {details.EXAMPLE}"
+DETAILS_HELP = f"For people who know SVI. Leave it empty to use its authors' numbers. For example: {details.EXAMPLE}"
 
 
 def declare(model_def: MutableMapping[str, Any] | None, dropdowns: bool, room: int) -> None:

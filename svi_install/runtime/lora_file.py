@@ -47,7 +47,7 @@ _GGUF = b"GGUF"
 _VALUES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 _TEXT, _LIST, _U32 = 8, 9, 4
 _ALIGNMENT = 32
-NO_LORA = "is not a LoRA: it holds no LoRA matrices"
+NO_LORA = "is not a LoRA: it contains no LoRA matrices"
 _MATRIX = re.compile(r"lora|\.(?:diff|diff_b|diff_m|hada_w\d_[ab]|lokr_w\d(?:_[ab])?)$", re.IGNORECASE)
 
 
@@ -98,7 +98,7 @@ def problem(path: Path) -> str | None:
     except OSError as error:
         return f"cannot be read ({error.strerror or error})"
     if head.kind == "gguf":
-        return None if path.suffix.lower() == ".gguf" else "is a GGUF file with the name of another kind"
+        return None if path.suffix.lower() == ".gguf" else "is a GGUF file, but its name says otherwise"
     if path.suffix.lower() == ".gguf":
         return "is not a GGUF file"
     return None if holds_matrices(head.tensors) else NO_LORA
@@ -146,7 +146,7 @@ def _read_safetensors(file: BinaryIO, first: bytes, size: int) -> Head:
     if len(first) < 8 or length < 2 or length > 100_000_000 or file.read(1) not in (b"{", b""):
         raise Unsound("is not a safetensors file")
     if length > LARGEST_LIST:
-        raise Unsound(f"is no LoRA: its list of tensors has {length:,} bytes")
+        raise Unsound(f"is not a LoRA: its list of tensors takes up {length:,} bytes")
     text = b"{" + file.read(length - 1)
     if len(text) < length:
         raise Unsound(f"is cut: {size:,} bytes are there, less than its list of tensors")
@@ -154,7 +154,7 @@ def _read_safetensors(file: BinaryIO, first: bytes, size: int) -> Head:
     at = 0
     for start, stop in sorted((tensor.start, tensor.stop) for tensor in tensors.values()):
         if start != at:
-            raise Unsound("is damaged: its tensors do not lie one after the other")
+            raise Unsound("is damaged: its tensors do not follow one another")
         at = stop
     _compare(size, 8 + length + at)
     return Head("safetensors", tensors, size, at)
@@ -251,7 +251,7 @@ class _Gguf:
         if self.at > self._size:
             raise Unsound(f"is cut: {self._size:,} bytes are there, less than its list of tensors")
         if self.at > LARGEST_GGUF_HEAD:
-            raise Unsound("is damaged: its head does not end")
+            raise Unsound("is damaged: its header has no end")
 
     def value(self, kind: int, depth: int = 0) -> int:
         """Pass over a value; the number it is, where it is one of four bytes, else 0."""
@@ -270,18 +270,18 @@ class _Gguf:
                 for _ in range(count):
                     self.value(inner, depth + 1)
         else:
-            raise Unsound("is damaged: its head cannot be read")
+            raise Unsound("is damaged: its header cannot be read")
         return 0
 
 
 def _read_gguf(file: BinaryIO, size: int) -> Head:
     file.seek(4)
     if int.from_bytes(file.read(4), "little") not in (2, 3):
-        raise Unsound("is a GGUF file of an unknown version")
+        raise Unsound("is a GGUF file of a version that is not known")
     head = _Gguf(file, size)
     count, notes = head.number(), head.number()
     if not 0 < count <= _MOST_TENSORS or notes > _MOST_TENSORS:
-        raise Unsound("is damaged: its head cannot be read")
+        raise Unsound("is damaged: its header cannot be read")
     alignment = _ALIGNMENT
     for _ in range(notes):
         name = head.take(_bounded(head.number()))
@@ -289,17 +289,17 @@ def _read_gguf(file: BinaryIO, size: int) -> Head:
         if name == b"general.alignment":
             alignment = number
     if not 0 < alignment <= 65536:
-        raise Unsound("is damaged: its head cannot be read")
+        raise Unsound("is damaged: its header cannot be read")
     tensors = dict(_gguf_tensors(head, count))
     begin = _padded(head.at, alignment)
     at = end = 0
     for tensor in sorted(tensors.values(), key=lambda one: one.start):
         if tensor.start != at:
-            raise Unsound("is damaged: its tensors do not lie one after the other")
+            raise Unsound("is damaged: its tensors do not follow one another")
         end = tensor.stop
         at = _padded(end, alignment)
     if len(tensors) != count:
-        raise Unsound("is damaged: it names a tensor twice")
+        raise Unsound("is damaged: the same tensor is in it twice")
     _compare(size, begin + end, at - end)
     return Head("gguf", tensors, size, size - begin)
 
@@ -321,7 +321,7 @@ def _gguf_tensors(head: _Gguf, count: int) -> Iterator[tuple[str, Tensor]]:
 
 def _bounded(length: int) -> int:
     if length > 65536:
-        raise Unsound("is damaged: its head cannot be read")
+        raise Unsound("is damaged: its header cannot be read")
     return length
 
 

@@ -34,6 +34,6 @@ def lora_keys(tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     for name, tensor in tensors.items():
         new = ADAPTER_NAME.sub(r"\1", name.removeprefix(PIPELINE_PREFIX))
         if new in renamed:
-            raise ValueError(f"this LoRA holds the tensor {new} twice, the second time as {name}")
+            raise ValueError(f"this LoRA contains the tensor {new} twice, the second time as {name}")
         renamed[new] = tensor
     return renamed

@@ -215,9 +215,9 @@ def _whole(value: Any, name: str, least: int) -> int:
     try:
         number = int(str(value).strip())
     except ValueError:
-        raise ValueError(f"the number of {LABELS[name]} is {value!r}, but it has to be a whole number") from None
+        raise ValueError(f"the number of {LABELS[name]} is {value!r}, but it must be a whole number") from None
     if number < least:
-        raise ValueError(f"the number of {LABELS[name]} is {number}, but it has to be at least {least}")
+        raise ValueError(f"the number of {LABELS[name]} is {number}, but it must be at least {least}")
     return number
 
 

@@ -55,7 +55,7 @@ def read(path: Path) -> Picture:
     """
     data = path.read_bytes()
     if not data.startswith(SIGNATURE):
-        raise ValueError(f"{path} is no PNG file")
+        raise ValueError(f"{path} is not a PNG file")
     header, content, at = b"", bytearray(), len(SIGNATURE)
     while at + 12 <= len(data):
         length, kind = struct.unpack(">I4s", data[at : at + 8])

@@ -203,7 +203,7 @@ class Run:
                 # From 12.10 on WanGP hands over one frame of a continued video, whatever the overlap.
                 known = source.tail
             if len(prompts) > self.lengths.clips:
-                say(f"{len(prompts)} prompts for {self.lengths.describe()}: those behind the last clip are not used")
+                say(f"{len(prompts)} prompts for {self.lengths.describe()}: those after the last clip are not used")
             if self._segment is not None:
                 # The start image of every segment is the one of the film; what moves comes from the clip before.
                 before = self._segment.motion_frames(self.options.motion_frames)
@@ -247,7 +247,7 @@ class Run:
 
     def _step_aside(self, reason: str) -> None:
         self.broken = True
-        say(f"off for the rest of this video, WanGP goes on without it: {reason}")
+        say(f"off for the rest of this video; WanGP carries on without it: {reason}")
 
 
 class ProRun:

@@ -50,7 +50,7 @@ class Segment:
         before = () if self.before is None else (self.before / DONE, *_tail_files(self.before, motion_frames))
         for path in before:
             if not path.is_file():
-                raise ValueError(f"the clip before is not finished: {path} is missing")
+                raise ValueError(f"the previous clip is not finished: {path} is missing")
         # Whoever waits for the clip need not wait for its end to see that SVI is off.
         (self.out / BEGUN).touch()
 

@@ -43,7 +43,7 @@ def _wrapper(namespace: Namespace, original: Callable[..., Any]) -> Callable[...
                 model = (kwargs.get("state_dict") or {}).get("model_type")
                 _state(namespace, made, {"model_type": model, **asked})
         except Exception as error:  # noqa: BLE001  (a form without help is better than no form)
-            say(f"the form stays as WanGP made it: {type(error).__name__}: {error}")
+            say(f"the form was left as WanGP made it: {type(error).__name__}: {error}")
         return made
 
     return make_tab
@@ -113,8 +113,8 @@ def _on_line(namespace: Namespace, settings: Mapping[str, Any]) -> str | None:
         return f"SVI: {error}"
     if chosen is None:
         return None
-    off = "Choose a profile without SVI, or remove its LoRA, to switch it off."
-    return f"{chosen.label} is on: one line of prompt for each clip. {off}"
+    off = "To switch it off, choose a profile without SVI or remove its LoRA."
+    return f"{chosen.label} is on: write one line of prompt for each clip. {off}"
 
 
 def _components(made: Any) -> Iterator[Any]:

@@ -90,7 +90,7 @@ def _wrap_generate(namespace: Namespace, original: Callable[..., Any]) -> Callab
             bound.arguments["send_cmd"]("error", f"SVI: {refusal}")
             return False
         except Exception as error:  # noqa: BLE001  (WanGP must generate, with or without SVI)
-            say(f"off, WanGP goes on without it: {type(error).__name__}: {error}")
+            say(f"off; WanGP carries on without it: {type(error).__name__}: {error}")
             run = None
         if run is None:
             return original(*args, **kwargs)
@@ -144,7 +144,7 @@ def _prepare(
     lengths = checks.lengths(namespace, generate, chosen, arguments)
     lost = missing_hooks(ROOT)
     if lost is not None:
-        say(f"off, WanGP goes on without it: {lost} has lost a line of svi-install; run svi-install again")
+        say(f"off; WanGP carries on without it: {lost} has lost a line of svi-install; run svi-install again")
         return None
     changed = {
         "video_length": lengths.wangp_frames,

@@ -22,15 +22,15 @@ _TOO_LONG = (206,)  # Windows: ERROR_FILENAME_EXCED_RANGE
 
 _AGAIN = "then run the same command again."
 _ROOM = f"Make room on this disk, {_AGAIN}"
-_OWNER = f"Make sure that this folder belongs to you, {_AGAIN}"
+_OWNER = f"Make sure that this folder is yours, {_AGAIN}"
 
 _WORDS = {
     errno.ENOSPC: ("disk-full", "the disk is full", _ROOM),
     errno.EDQUOT: ("disk-full", "your disk quota is used up", _ROOM),
-    errno.EACCES: ("no-permission", "you have no permission to do that there", _OWNER),
-    errno.EPERM: ("no-permission", "you have no permission to do that there", _OWNER),
-    errno.EROFS: ("read-only", "this disk can only be read", f"Make the disk writable, {_AGAIN}"),
-    errno.EIO: ("disk-error", "the disk reported a fault", f"Check the disk and its cable, {_AGAIN}"),
+    errno.EACCES: ("no-permission", "you do not have permission to do that there", _OWNER),
+    errno.EPERM: ("no-permission", "you do not have permission to do that there", _OWNER),
+    errno.EROFS: ("read-only", "the disk is read-only", f"Make the disk writable, {_AGAIN}"),
+    errno.EIO: ("disk-error", "the disk reported an error", f"Check the disk and its cable, {_AGAIN}"),
     errno.ENAMETOOLONG: ("path-too-long", "its path is too long", f"Move WanGP to a shorter path, {_AGAIN}"),
 }
 
@@ -55,8 +55,8 @@ def plain(error: OSError, path: Path, action: str) -> SviError:
     """
     winerror = getattr(error, "winerror", None)
     if winerror in HELD:
-        code, why = "file-held", "another program holds it open, or it may not be written"
-        hint = f"Close WanGP and every editor that shows this file, {_AGAIN}"
+        code, why = "file-held", "another program has it open, or it is write-protected"
+        hint = f"Close WanGP and any editor that has this file open, {_AGAIN}"
     elif winerror in _FULL:
         code, why, hint = _WORDS[errno.ENOSPC]
     elif winerror in _TOO_LONG:
@@ -382,7 +382,7 @@ def sync_folder(path: Path) -> None:
         path: the folder.
 
     Raises:
-        OSError: the disk reported a fault.
+        OSError: the disk reported an error.
     """
     if os.name != "posix":
         return

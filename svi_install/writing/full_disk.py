@@ -100,9 +100,7 @@ def mend(root: Path, folder: Path) -> None:
 
 def _check(change: Change, real: Path) -> None:
     if files.read(real) != change.before:
-        raise SviError(
-            "changed-meanwhile", f"{real} is not what it was a moment ago: another program changed it, so it was kept."
-        )
+        raise SviError("changed-meanwhile", f"{real} was changed by another program just now, so it was kept.")
 
 
 def _shorten(change: Change, real: Path, entry: Patched | None) -> None:
@@ -181,8 +179,8 @@ def _half_done(error: OSError | SviError, place: Path, plan: Plan, work: list[Ch
     lines = f"svi-install's lines are still in {', '.join(hooked)}" if hooked else "WanGP's own files are as they were"
     return SviError(
         failure.code,
-        f"{failure.message} There was too little room to take SVI out at once: {gone} of svi-install's files are gone, "
-        f"{lines}; WanGP works, without SVI.",
+        f"{failure.message} There was not enough room to take SVI out in one go: {gone} of svi-install's files are "
+        f"removed, {lines}; WanGP works, without SVI.",
         failure.hint or "Run the same command again.",
     )
 

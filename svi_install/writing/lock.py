@@ -161,5 +161,5 @@ def _busy(path: Path, owner: Owner | None) -> SviError:
     return SviError(
         "busy",
         f"{who} is working on {path.parent.parent}. Nothing was changed.",
-        f"Wait until it is done. If none is running any more, remove {path} and run the same command again.",
+        f"Wait until it is done. If none is running, remove {path} and run the same command again.",
     )

@@ -76,9 +76,9 @@ def note(root: Path, token: str, journal: bytes, paths: Sequence[Path], staged: 
         failure = files.plain(error, folder, "write to")
         raise SviError(
             failure.code,
-            f"{failure.message} It keeps the note of what is written outside this WanGP, into {paths[0].parent}. "
+            f"{failure.message} It is the record of what is written outside this WanGP, to {paths[0].parent}. "
             "Nothing was changed.",
-            "Make that folder writable, or set XDG_STATE_HOME to one that is; then run the same command again.",
+            "Make that folder writable, or set XDG_STATE_HOME to one that is, then run the same command again.",
         ) from error
 
 
@@ -116,8 +116,8 @@ def _folder() -> Path:
     except RuntimeError as error:
         raise SviError(
             "no-home",
-            "This computer does not say where your own folder is. Nothing was changed.",
-            "Set HOME, or XDG_STATE_HOME to a folder that can be written; then run the same command again.",
+            "Your home folder could not be found. Nothing was changed.",
+            "Set HOME, or XDG_STATE_HOME to a folder that you can write to, then run the same command again.",
         ) from error
 
 

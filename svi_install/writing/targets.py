@@ -69,16 +69,16 @@ def resolve(root: Path, path: str, outside: tuple[Path, ...] = ()) -> Path:
     absolute = Path(path).is_absolute()
     relative = Path(path).relative_to(Path(path).anchor).as_posix() if absolute else path
     if not pure.name or "\0" in path or ".." in pure.parts or (not absolute and pure.as_posix() != path):
-        raise _unsafe(path, "it is not a plain path inside the checkout")
+        raise _unsafe(path, "it is not a plain path inside WanGP's folder")
     if "\\" in relative or ":" in relative:
-        raise _unsafe(path, "it holds a drive or a backslash")
+        raise _unsafe(path, "it contains a drive or a backslash")
     base = Path(os.path.realpath(root))
     real = Path(os.path.realpath(root / path))
     homes = [home for home in (base, *outside) if real.is_relative_to(home)]
     if not homes or (absolute and base in homes):
-        raise _unsafe(path, f"it leads to {real}, outside the checkout")
+        raise _unsafe(path, f"it leads to {real}, outside WanGP's folder")
     if real in homes or any(part.lower() == ".git" for part in real.relative_to(homes[0]).parts):
-        raise _unsafe(path, "it leads into git's own folder or to the checkout itself")
+        raise _unsafe(path, "it leads into git's own folder or to WanGP's folder itself")
     return real
 
 
@@ -99,7 +99,7 @@ def resolve_file(root: Path, path: str, outside: tuple[Path, ...] = ()) -> Path:
     real = resolve(root, path, outside)
     ours = real.name.startswith("SVI") and real.suffix == ".json"
     if not ours and not real.is_relative_to(os.path.realpath(root)):
-        raise _unsafe(path, f"it leads to {real}, and only SVI's profiles go to a LoRA folder outside the checkout")
+        raise _unsafe(path, f"it leads to {real}, and only SVI's profiles go to a LoRA folder outside WanGP's folder")
     try:
         found = os.lstat(real)
     except (FileNotFoundError, NotADirectoryError):
@@ -117,5 +117,5 @@ def _unsafe(path: str, why: str) -> SviError:
     return SviError(
         "unsafe-path",
         f"Refused to write {path!r}: {why}. Nothing was changed.",
-        "Replace the link by the file itself, or reinstall svi-install if you did not make this path.",
+        "Replace the link with the file itself, or reinstall svi-install if you did not create this path.",
     )

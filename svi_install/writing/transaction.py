@@ -182,7 +182,9 @@ def _steps(plan: Plan, roots: tuple[Path, ...], token: str) -> tuple[_Step, ...]
     for number, change in enumerate(plan.changes):
         real = targets.resolve_file(plan.root, change.path, roots)
         if any(os.path.normcase(step.real) == os.path.normcase(real) for step in steps):
-            raise SviError("unsafe-path", f"Two planned files are one and the same: {real}. Nothing was changed.")
+            raise SviError(
+                "unsafe-path", f"Two of the files to write are one and the same: {real}. Nothing was changed."
+            )
         if change.after is None and files.is_link(plan.root / change.path):
             raise SviError("unsafe-path", f"{real} is behind a link; nothing was changed.", "Remove the link.")
         _check_before(change, real)
@@ -205,14 +207,14 @@ def _check_before(change: Change, real: Path) -> None:
         raise SviError(
             "read-only",
             f"{real} is marked read-only. Nothing was changed.",
-            "Allow writing to this file, then run again.",
+            "Clear its read-only mark, then run the same command again.",
         )
 
 
 def _changed(path: Path) -> SviError:
     return SviError(
         "changed-meanwhile",
-        f"{path} is not what it was a moment ago: another program changed it. Nothing of it was touched.",
+        f"{path} was changed by another program just now. It was left untouched.",
         "Close WanGP and its updater, then run the same command again.",
     )
 
@@ -260,9 +262,9 @@ def _take_back(root: Path, folder: Path, place: Path, error: BaseException) -> N
     except (OSError, SviError) as second:
         raise SviError(
             "not-taken-back",
-            f"Could not finish ({_reason(error, place)}) nor take back what was written ({_reason(second, folder)}). "
-            "Nothing is lost: the old files are kept.",
-            f"Run svi-install --status {root} once the disk works again: it takes back the rest by itself.",
+            f"Could not finish ({_reason(error, place)}) or undo what was written ({_reason(second, folder)}). "
+            "Nothing is lost: the old files were kept.",
+            f'Once the disk works again, run svi-install --status "{root}": it puts the rest back by itself.',
         ) from error
     if isinstance(error, OSError):
         failure = files.plain(error, place, "write")

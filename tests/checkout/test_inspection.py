@@ -50,7 +50,7 @@ def test_every_version_string_since_9_is_taken_as_it_is(tmp_path: Path, version:
 
 @pytest.mark.parametrize("version", ["5.3", "7.7S", "8", "8.996"])
 def test_older_than_9_is_said_so(tmp_path: Path, version: str) -> None:
-    with pytest.raises(SviError, match=rf"WanGP {version}, which is older than 9\.0") as caught:
+    with pytest.raises(SviError, match=rf"WanGP {version}; SVI needs 9\.0") as caught:
         inspect(wangp(tmp_path, version))
     assert (caught.value.code, caught.value.exit_code) == ("too-old", EXIT_UNSUPPORTED)
 
@@ -81,7 +81,7 @@ def test_missing_markers_are_named(tmp_path: Path) -> None:
     assert missing_marker(tmp_path / "none") == "no such folder"
     assert missing_marker(tmp_path / "file") == "not a folder"
     assert missing_marker(tmp_path) == "no wgp.py"
-    assert missing_marker(tmp_path / "other") == "wgp.py has no WanGP_version"
+    assert missing_marker(tmp_path / "other") == "its wgp.py has no WanGP_version"
     assert missing_marker(wangp(tmp_path / "good")) == ""
 
 
@@ -107,7 +107,7 @@ def test_a_disk_that_fails_half_way_is_named(tmp_path: Path, monkeypatch: pytest
         raise OSError(5, "Input/output error", str(folder / "wgp.py"))
 
     monkeypatch.setattr("svi_install.checkout.inspection.newline_of", fail)
-    with pytest.raises(SviError, match=r"Could not read .*wgp\.py: the disk reported a fault"):
+    with pytest.raises(SviError, match=r"Could not read .*wgp\.py: the disk reported an error"):
         inspect(root)
 
 

@@ -269,7 +269,7 @@ def test_a_deleted_working_folder(tmp_path: Path, words: tuple[str, ...]) -> Non
     (home / "gone").mkdir(parents=True)
     done = svi(*words, cwd=home, script='cd gone && rmdir ../gone && exec "$@"', SVI_INSTALL_SOURCE=str(tmp_path))
     assert done.returncode == 3, done
-    assert "The folder that you are in cannot be used" in done.stdout + done.stderr
+    assert "The current folder cannot be used" in done.stdout + done.stderr
     assert "Nothing was changed" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert not (home / ".local").exists(), "no log of an unexpected error"

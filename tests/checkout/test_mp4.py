@@ -72,7 +72,7 @@ def test_no_comment(tmp_path: Path, moov: bytes) -> None:
 def test_no_video(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(data)
-    with pytest.raises(SviError, match="is not an MP4 file or is damaged") as caught:
+    with pytest.raises(SviError, match="is not an MP4 file or it is damaged") as caught:
         comment(path)
     assert caught.value.code == "not-a-video"
 

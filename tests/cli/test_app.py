@@ -59,8 +59,8 @@ def test_what_is_called(
         ("--status --dry-run", "cannot be combined"),
         ("--status --no-lora", "cannot be combined"),
         ("--revert --no-lora", "cannot be combined"),
-        ("--loras", "belongs to --revert"),
-        ("--status --loras", "belongs to --revert"),
+        ("--loras", "can only be used with --revert"),
+        ("--status --loras", "can only be used with --revert"),
     ],
 )
 def test_a_wrong_command_line(capsys: pytest.CaptureFixture[str], arguments: str, said: str) -> None:
@@ -214,7 +214,7 @@ def test_the_lora_is_offered_after_an_install_only(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (KeyboardInterrupt(), "Stopped after that."),
+        (KeyboardInterrupt(), "After that, the command was stopped."),
         (SviError("code", "what", "how", 4), "what how"),
         (ZeroDivisionError("a bug"), "An unexpected error stopped svi-install: ZeroDivisionError: a bug"),
     ],

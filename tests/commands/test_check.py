@@ -57,7 +57,7 @@ def test_check_frozen_at_an_old_release(told: Story, capsys: pytest.CaptureFixtu
     arguments = ("check", told.git, "--patches", told.patches, "--all-commits", "--frozen-at", "9.91")
     code, out = run(capsys, *arguments)
     assert code == EXIT_UNSUPPORTED
-    assert "Frozen at WanGP 9.91: 4 of 6 later ones placed (66.7%), 0 hooks in a wrong place, 40 days" in out
+    assert "Frozen at WanGP 9.91: 4 of 6 later ones placed (66.7%), 0 hooks in the wrong place, 40 days" in out
     code, out = run(capsys, *arguments, "--json")
     assert json.loads(out)["frozen"] == {
         "at": "9.91",

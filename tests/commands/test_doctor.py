@@ -73,7 +73,7 @@ def test_a_lora_that_cannot_load(root: Path, content: bytes | None, said: str) -
     assert text.startswith(f"{target} {said}")
     assert mend == f"remove {target}, then: svi-install fetch svi-shot {root}"
     svi_file(target)
-    assert checks(root)["loras"] == ("ok", "SVI's LoRA is there.", "")
+    assert checks(root)["loras"] == ("ok", "SVI's LoRA is in place.", "")
 
 
 def _wiped(root: Path) -> None:
@@ -183,14 +183,14 @@ def test_a_folder_that_may_not_be_written(root: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(module.os, "access", lambda path, _: Path(path).name != "wgp.py")
     monkeypatch.setattr(module, "_WINDOWS", system == "nt")
     level, text, mend = checks(root)["writable"]
-    assert (level, text) == ("problem", "You may not write to wgp.py.")
+    assert (level, text) == ("problem", "You do not have permission to write to wgp.py.")
     assert ("chown" in mend) is (system == "posix")
 
 
 def test_a_full_disk(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "free")
     monkeypatch.setattr(module.shutil, "disk_usage", lambda _: usage(1024**2))
-    assert checks(root)["room"][:2] == ("problem", "Only 1 MB are free on this disk.")
+    assert checks(root)["room"][:2] == ("problem", "Only 1 MB free on this disk.")
 
 
 def test_mixed_line_ends_are_said(root: Path) -> None:

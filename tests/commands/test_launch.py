@@ -78,7 +78,7 @@ class TestLaunch:
         (root / "wgp.py").write_text((root / "wgp.py").read_text().replace("sys.exit(main())", "sys.exit(7)"))
         result = launch(root, python=PYTHON)
         assert result.exit_code == 7
-        assert result.headline == "WanGP has ended with exit code 7."
+        assert result.headline == "WanGP ended with exit code 7."
 
     def test_the_python_in_its_folder_is_found(self, root: Path) -> None:
         (root / "venv" / "bin").mkdir(parents=True)

@@ -27,7 +27,7 @@ def shot(root: Path) -> Path:
 def test_a_lora_that_is_not_there_yet(root: Path, shot: Path) -> None:
     install(root)
     result = status(root)
-    line = "The LoRA svi-shot is not there yet; WanGP loads it on first use. To load it:"
+    line = "The LoRA svi-shot has not been downloaded yet; WanGP does so on first use. To download it now:"
     assert f"{line} svi-install fetch svi-shot {root}" in result.notes
     assert result.extra["loras"] == [
         {"name": "svi-shot", "precision": "fp32", "path": str(shot), "have": False, "fault": None}
@@ -39,7 +39,7 @@ def test_loras_that_are_there(root: Path, shot: Path) -> None:
     svi_file(shot)
     svi_file(shot.with_name("svi-tom.safetensors"))
     result = status(root)
-    assert "LoRAs that are there: svi-shot (fp32), svi-tom (fp32)" in result.notes
+    assert "LoRAs in place:  svi-shot (fp32), svi-tom (fp32)" in result.notes
     assert [one["have"] for one in result.extra["loras"]] == [True, True]
 
 
@@ -64,7 +64,7 @@ def test_a_lora_that_cannot_load(root: Path, shot: Path, content: bytes | None, 
 def test_nobody_waits_for_a_lora_where_svi_is_not(root: Path, shot: Path) -> None:
     assert not any("LoRA" in note for note in status(root).notes)
     svi_file(shot)
-    assert "LoRAs that are there: svi-shot (fp32)" in status(root).notes
+    assert "LoRAs in place:  svi-shot (fp32)" in status(root).notes
 
 
 def test_looking_at_loras_imports_nothing_that_is_slow(root: Path, shot: Path) -> None:
@@ -72,7 +72,7 @@ def test_looking_at_loras_imports_nothing_that_is_slow(root: Path, shot: Path) -
     svi_file(shot)
     script = (
         "import sys; from pathlib import Path; from svi_install.commands.status import status; "
-        "assert 'LoRAs that are there: svi-shot (fp32)' in status(Path(sys.argv[1])).notes; "
+        "assert 'LoRAs in place:  svi-shot (fp32)' in status(Path(sys.argv[1])).notes; "
         "late = {'dataclasses', 'inspect', 'tempfile', 'ssl', 'urllib.request', 'http.client', 'subprocess', "
         "'svi_install.runtime', 'svi_install.loras.store', 'svi_install.loras.transport'}; "
         "print(late & set(sys.modules))"

@@ -19,7 +19,8 @@ from tests.crash.power import cuts, recorded
 from tests.crash.scenarios import PATHS, Scenario, scenarios
 from tests.trees import posix
 
-pytestmark = posix
+# Other tests cover the same lines; counting them here would double the time.
+pytestmark = [posix, pytest.mark.no_cover]
 
 LOCK = ("0:.svi-install", "0:.svi-install/lock")
 NAMES = (

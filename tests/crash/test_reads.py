@@ -26,7 +26,8 @@ from tests.crash.reads import DONE, REFUSED, Looks, in_child, looking
 from tests.older import RUNTIME, first
 from tests.trees import posix
 
-pytestmark = posix
+# Other tests cover the same lines; counting them here would double the time.
+pytestmark = [posix, pytest.mark.no_cover]
 
 PATCHES = patchset.load()
 ERRORS = (errno.EACCES, errno.EIO)

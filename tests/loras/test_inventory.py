@@ -199,7 +199,7 @@ def test_what_cannot_load_is_not_there(root: Path, target: Path) -> None:
         "a page": "is not a safetensors file",
         "a byte too few": faults["a byte too few"],
         "half of it": faults["half of it"],
-        "a model": "is not a LoRA: it holds no LoRA matrices",
+        "a model": "is not a LoRA: it contains no LoRA matrices",
     }
     assert faults["half of it"].startswith("is cut: 1,25")
     assert faults["half of it"].endswith(" bytes are there")

@@ -1,8 +1,7 @@
-"""Install, status and revert on every WanGP release, as on a person's disk: with LF and with CRLF line ends."""
+"""Install, status and revert on every WanGP release, as on a person's disk: with LF and with CRLF line endings."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,8 @@ from svi_install.commands.status import status
 from svi_install.history import repository
 from svi_install.patching import patchset
 
-pytestmark = pytest.mark.releases
+# Other tests cover the same lines; counting them here would double the time.
+pytestmark = [pytest.mark.releases, pytest.mark.no_cover]
 
 HOOKS = sum(len(variants[0].hunks) for variants in patchset.load().variants.values())
 
@@ -37,10 +37,8 @@ def tree(root: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n"], ids=["lf", "crlf"])
 def test_every_release_in_and_out(
-    tmp_path: Path, sources: dict[tuple[str, str], bytes], newline: bytes, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, sources: dict[tuple[str, str], bytes], newline: bytes, hurried: None
 ) -> None:
-    # Whether the disk has it in time is tested elsewhere; here it would cost minutes.
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     wrong = {}
     for release, _ in releases():
         root = tmp_path / release.strip("<")

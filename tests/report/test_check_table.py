@@ -91,7 +91,7 @@ def test_colors_carry_no_meaning_of_their_own() -> None:
 def test_the_lifetime_of_a_frozen_patch_set() -> None:
     good, bad = verdict("9.1", "exact", "exact"), verdict("9.2", "exact", "refused")
     assert check_table.lifetime(survival("9.0", 0, [good, bad])) == (
-        "Frozen at WanGP 9.0: 1 of 2 later ones placed (50.0%), 0 hooks in a wrong place, 365 days, "
+        "Frozen at WanGP 9.0: 1 of 2 later ones placed (50.0%), 0 hooks in the wrong place, 365 days, "
         "first refusal at 9.2 (1971-01-01)."
     )
     assert check_table.lifetime(survival("9.0", 0, [good])).endswith("365 days, alive.")
@@ -123,4 +123,4 @@ def test_the_page_is_complete_escaped_and_self_contained() -> None:
 
 def test_a_page_without_problems_has_no_such_heading() -> None:
     html = page([verdict("9.0", "exact", "moved")], title="T", headline="H", details="D", when="W")
-    assert "What needs a person" not in html
+    assert "What needs your attention" not in html

@@ -28,7 +28,7 @@ def test_plain_text_in_a_pipe() -> None:
     assert out.splitlines() == [
         "SVI is installed in WanGP 12.60.",
         "  folder  /home/me/Wan [2] GP 視頻",
-        "  kind    git clone, branch main, commit 0123456789, LF line ends",
+        "  kind    git clone, branch main, commit 0123456789, LF line endings",
         "",
         "  models/wan/modules/model.py  changed  keys 90",
         "  wgp.py                       changed  install 12000, clip 6000 (reduced)",

@@ -112,5 +112,5 @@ def test_streams_that_were_closed_before(monkeypatch: pytest.MonkeyPatch) -> Non
     to = of_process(as_json=False, quiet=False, env={})
     say("nobody hears it", to)
     assert isinstance(to.out, Closed)
-    with pytest.raises(OSError, match="it is closed"):
+    with pytest.raises(OSError, match="it was closed"):
         print("x", file=to.out)

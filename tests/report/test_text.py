@@ -84,6 +84,6 @@ def test_colors_mark_what_needs_attention() -> None:
 def test_kinds_of_checkouts_in_words() -> None:
     assert (
         describe(CHECKOUT._replace(kind="zip", branch=None, commit=None, newline="crlf"))
-        == "unpacked zip, CRLF line ends"
+        == "unpacked zip, CRLF line endings"
     )
     assert describe(CHECKOUT._replace(kind="pinokio", branch=None, newline="mixed")).startswith("Pinokio, commit 0123")

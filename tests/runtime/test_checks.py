@@ -53,7 +53,7 @@ def test_more_prompts_than_clips(prompts: int, said: str | None) -> None:
 
 def test_a_window_that_svi_has_not_learned() -> None:
     (sentence,) = checks.advice(SHOT, planned(window=49), "i2v", [SHOT_LORA], ())
-    assert "A Sliding Window Size of 81 suits it best" in sentence
+    assert "A Sliding Window Size of 81 works best" in sentence
 
 
 def test_what_comes() -> None:

@@ -44,8 +44,8 @@ def test_what_people_write(line: str, numbers: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("five", "hold 'five', which means nothing"),
-        ("frames 5", "hold 'frames 5', which means nothing"),
+        ("five", "hold 'five', which has no meaning here"),
+        ("frames 5", "hold 'frames 5', which has no meaning here"),
         ("motion frames five", "motion frames is 'five', but it can only be a whole number"),
         ("motion frames " + "9" * 5000, "can only be a whole number"),
         ("schedule 1", "schedule is '1', but it can only be authors, wangp, on, off"),

@@ -46,7 +46,7 @@ def test_what_the_form_shows_first_means_off(architecture: str) -> None:
 def test_wan22_offers_only_what_exists_for_it() -> None:
     assert [label for label, _ in declared("i2v_2_2")[0]["choices"]] == [
         "Off",
-        "SVI-2.0: one scene or several, the best motion",
+        "SVI-2.0: one scene or several, with the best motion",
         "Custom: your own numbers, in SVI details",
     ]
 

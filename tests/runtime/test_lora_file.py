@@ -80,8 +80,8 @@ def test_names_of_lora_matrices(tmp_path: Path, name: str) -> None:
 
 def test_a_model_is_no_lora(tmp_path: Path) -> None:
     for listed in ({"blocks.0.weight": entry()}, {"a.different": entry()}):
-        assert problem(file(tmp_path, head(listed, 4))) == "is not a LoRA: it holds no LoRA matrices"
-    assert problem(file(tmp_path, head({}))) == "is not a LoRA: it holds no LoRA matrices"
+        assert problem(file(tmp_path, head(listed, 4))) == "is not a LoRA: it contains no LoRA matrices"
+    assert problem(file(tmp_path, head({}))) == "is not a LoRA: it contains no LoRA matrices"
 
 
 def test_what_is_said(tmp_path: Path) -> None:
@@ -288,7 +288,7 @@ def test_a_gguf_file_with_an_alignment_of_its_own(tmp_path: Path) -> None:
 
 
 def test_names_and_content_must_agree(tmp_path: Path) -> None:
-    assert problem(file(tmp_path, gguf(TWO, body=172))) == "is a GGUF file with the name of another kind"
+    assert problem(file(tmp_path, gguf(TWO, body=172))) == "is a GGUF file, but its name says otherwise"
     assert problem(file(tmp_path, sound(), "model.gguf")) == "is not a GGUF file"
 
 
@@ -337,7 +337,7 @@ def test_a_gguf_head_without_end_is_given_up(tmp_path: Path) -> None:
     with path.open("wb") as writer:
         writer.write(b"GGUF" + struct.pack("<IQQ", 3, 1, 1) + note("x", 9, struct.pack("<IQ", 8, 1 << 62)))
         writer.truncate(1 << 32)
-    assert problem(path) == "is damaged: its head does not end"
+    assert problem(path) == "is damaged: its header has no end"
 
 
 @pytest.mark.parametrize("name", ["lora.safetensors", "model.gguf"])

@@ -109,7 +109,7 @@ def test_an_error_of_ours_leaves_the_form_alone(capsys: pytest.CaptureFixture[st
         [Component(), Component("Prompt")], inputs_names=["seed", "prompt"], get_base_model_type=lambda _: 1 / 0
     )
     assert "info" not in made(ui_defaults={"model_type": "i2v"})[1].update
-    assert "the form stays as WanGP made it: ZeroDivisionError" in capsys.readouterr().out
+    assert "the form was left as WanGP made it: ZeroDivisionError" in capsys.readouterr().out
 
 
 OLD = {"inputs_names": ["image_mode", "prompt", "seed"], "get_base_model_type": lambda name: name}
@@ -119,7 +119,7 @@ KEYS = {options.MODE: True, options.VARIANT: "shot", "model_type": "i2v"}
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (KEYS, "SVI-Shot is on: one line of prompt for each clip"),
+        (KEYS, "SVI-Shot is on: write one line of prompt for each clip"),
         ({**KEYS, options.MODE: False}, None),
         ({**KEYS, "model_type": "t2v"}, None),
         ({**KEYS, options.VARIANT: "shoot"}, "SVI: SVI endless video is 'shoot'"),

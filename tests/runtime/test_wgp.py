@@ -146,9 +146,9 @@ def test_validation_does_not_mind_the_overlap(wangp: dict[str, Any], monkeypatch
     assert accepted[0] is inputs
     assert inputs["sliding_window_overlap"] == 5
     assert wangp["told"][0] == "SVI-2.0 without an SVI LoRA: 3 clips of 17 frames, 2.6 seconds"
-    assert [line.split(",")[0] for line in wangp["told"][1:]] == [
+    assert [line.split(",")[0].split(";")[0] for line in wangp["told"][1:]] == [
         "Warning: No SVI LoRA is active",
-        "Warning: SVI has learned clips of 81 frames",
+        "Warning: SVI was trained on clips of 81 frames",
     ]
     plain = wangp["validate_settings"]({}, "i2v", True, standin.request(sliding_window_overlap=5))
     assert (plain[0] is None) is (wangp["FLAVOUR"] != "old")
@@ -187,7 +187,7 @@ def test_prompts_begin_again(wangp: dict[str, Any], capsys: pytest.CaptureFixtur
     assert [call["prompt"] for call in calls[4:]] == ["one", "two"]
     said = capsys.readouterr().out
     assert said.count("are not used") == 1
-    assert "[SVI Mode] 3 prompts for 2 clips of 17 frames = 33 frames: those behind the last clip are not used" in said
+    assert "[SVI Mode] 3 prompts for 2 clips of 17 frames = 33 frames: those after the last clip are not used" in said
 
 
 def test_several_videos_of_one_prompt(wangp: dict[str, Any]) -> None:

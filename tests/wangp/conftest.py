@@ -123,7 +123,8 @@ def once(make: Tree) -> Tree:
 @pytest.fixture(scope="session")
 def ahead() -> Iterator[Ahead[Any]]:
     """WanGP computes in one thread here, so as many of them run side by side as there are processors."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    sharing = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // sharing)) as pool:
 
         def start(
             request: pytest.FixtureRequest, parameter: str, function: Callable[[str], Any]

@@ -168,7 +168,7 @@ def test_with_svi_off_one_control_is_to_be_seen(journeys: Visits, version: str) 
 def test_with_svi_on_there_is_help_and_one_line_more(journeys: Visits, version: str) -> None:
     seen = journeys(version)
     assert seen.on == {
-        labels.LABEL: "SVI-Shot: one scene that stays steady",
+        labels.LABEL: "SVI-Shot: one scene, kept steady",
         labels.DETAILS_LABEL: "schedule authors",
     }
     assert labels.HELP in seen.words
@@ -179,7 +179,7 @@ def test_with_svi_on_there_is_help_and_one_line_more(journeys: Visits, version: 
 def test_without_fields_the_form_says_that_svi_is_on(journeys: Visits, version: str) -> None:
     seen = journeys(version)
     assert seen.off == seen.on == seen.off_again == {}
-    assert "SVI-Shot is on: one line of prompt for each clip" in seen.words
+    assert "SVI-Shot is on: write one line of prompt for each clip" in seen.words
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -203,7 +203,7 @@ def test_a_wrong_lora_and_too_many_prompts_are_warned_of(journeys: Visits, versi
     assert "SVI-2.0 with svi-shot.safetensors: 3 clips of 9 frames, 1.6 seconds" in said
     assert "is set to SVI-2.0, but the active LoRA svi-shot.safetensors belongs to SVI-Shot" in said
     assert "6 prompts, but only 3 clips: the last 3 will not be used" in said
-    assert "A Sliding Window Size of 81 suits it best" in said
+    assert "A Sliding Window Size of 81 works best" in said
     assert REFUSED not in said
     # Three clips with the wrong LoRA, and nothing by the two refusals before.
     assert seen.made == 3

@@ -17,7 +17,7 @@ from svi_install.storyboard import film, images, task
 from svi_install.storyboard.segments import part_frames
 from svi_install.storyboard.story import Shot, Story
 from svi_install.storyboard.variants import variant_of
-from tests import test_notebook
+from tests.cli import test_notebook
 
 from .conftest import NEWEST, OTHER_FLAVOURS, Run, Tree
 from .lab import installer, media, tools

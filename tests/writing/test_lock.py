@@ -83,12 +83,12 @@ class TestLock:
 
     def test_a_lock_that_cannot_be_taken_is_an_error(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(own_files, "grab", failing(errno.EIO))
-        with pytest.raises(SviError, match="reported a fault"):
+        with pytest.raises(SviError, match="reported an error"):
             transaction.run(standard(root))
 
     def test_an_owner_that_cannot_be_written_leaves_no_lock(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(files, "rewrite", failing(errno.EIO))
-        with pytest.raises(SviError, match="reported a fault"):
+        with pytest.raises(SviError, match="reported an error"):
             transaction.run(standard(root))
         assert not (root / ".svi-install").exists()
 

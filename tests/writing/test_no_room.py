@@ -269,7 +269,7 @@ class TestWhatCannotBe:
         install(big, PATCHES)
         made = plan.plan_revert(big, PATCHES, RUNTIME, PROFILES)
         (big / "svi_wangp" / "clip.py").write_bytes(b"mine")
-        with pytest.raises(SviError, match="another program changed it"):
+        with pytest.raises(SviError, match="changed by another program"):
             full_disk.run(made, big / ".svi-install")
         assert (big / receipt.PATH).exists()
         assert (big / "svi_wangp" / "clip.py").read_bytes() == b"mine"

@@ -96,7 +96,7 @@ class TestForged:
         assert list(said) == [note for note in told if "outside this WanGP" in note]
 
     def said(self, path: str) -> str:
-        return f"{path} lies outside this WanGP and is not in this computer's own notes, so it was left alone."
+        return f"{path} is outside this WanGP and not in this computer's records, so it was left alone."
 
     def test_writes_nothing(self, root: Path, drive: Path) -> None:
         path = self.path(root, drive, "SVI mine.json")
@@ -215,7 +215,7 @@ class TestGenuine:
         monkeypatch.delenv("XDG_STATE_HOME")
         monkeypatch.setattr(Path, "home", no_home)
         before = tree(root, drive)
-        with pytest.raises(SviError, match="does not say where your own folder is"):
+        with pytest.raises(SviError, match="Your home folder could not be found"):
             install(root, drive)
         assert tree(root, drive) == before
 

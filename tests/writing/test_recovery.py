@@ -196,6 +196,6 @@ class TestRecover:
             raise OSError(errno.EIO, "no", str(root / "wgp.py"))
 
         monkeypatch.setattr(transaction, "_check_before", fail)
-        with pytest.raises(SviError, match=r"Could not read .*wgp\.py: the disk reported a fault"):
+        with pytest.raises(SviError, match=r"Could not read .*wgp\.py: the disk reported an error"):
             transaction.run(standard(root))
         assert tree(root) == before

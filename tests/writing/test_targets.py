@@ -52,7 +52,7 @@ class TestRefusals:
     def test_a_linked_file_outside(self, root: Path, tmp_path: Path) -> None:
         (tmp_path / "wgp.py").write_bytes(b"old")
         (root / "linked.py").symlink_to(tmp_path / "wgp.py")
-        assert "outside the checkout" in refused(make(root, Change("linked.py", b"old", b"new"))).message
+        assert "outside WanGP's folder" in refused(make(root, Change("linked.py", b"old", b"new"))).message
         assert (tmp_path / "wgp.py").read_bytes() == b"old"
 
     def test_a_link_to_nothing(self, root: Path) -> None:
@@ -94,7 +94,7 @@ class TestRefusals:
                 (root / "wgp.py").write_bytes(b"an editor saved this\n")
 
         monkeypatch.setattr(files, "write_new", meanwhile)
-        with pytest.raises(SviError, match="another program changed it"):
+        with pytest.raises(SviError, match="changed by another program"):
             transaction.run(standard(root))
         assert (root / "wgp.py").read_bytes() == b"an editor saved this\n"
         assert (root / "models" / "wan" / "any2video.py").read_bytes() == b"old any\n"

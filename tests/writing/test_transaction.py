@@ -123,9 +123,9 @@ class TestFailures:
         ("number", "words"),
         [
             (errno.ENOSPC, "the disk is full"),
-            (errno.EACCES, "no permission"),
-            (errno.EIO, "the disk reported a fault"),
-            (errno.EROFS, "can only be read"),
+            (errno.EACCES, "do not have permission"),
+            (errno.EIO, "the disk reported an error"),
+            (errno.EROFS, "the disk is read-only"),
             (errno.ENXIO, "no such device"),
         ],
     )
@@ -159,7 +159,7 @@ class TestFailures:
             transaction.run(standard(root))
         assert caught.value.code == "not-taken-back"
         assert "Nothing is lost" in caught.value.message
-        with layer(Fault(3, "broken", errno.EIO)), pytest.raises(SviError, match="reported a fault"):
+        with layer(Fault(3, "broken", errno.EIO)), pytest.raises(SviError, match="reported an error"):
             transaction.recover(root)
         assert transaction.recover(root) == transaction.Recovery("install", "undone")
         assert tree(root) == before

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import warm
+
 FOLDER = Path(__file__).resolve().parent.parent
 SHIM = FOLDER / "shim"
 ENVIRONMENT = FOLDER.parent.parent / ".venv-wangp"
@@ -133,9 +135,13 @@ def run(command: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path, ti
     """Runs a command with all of its output in a file, and measures its time and peak memory."""
     start, late = time.monotonic(), threading.Event()
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            command, cwd=cwd, env=env, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
-        )
+        process: warm.Fork | subprocess.Popen[bytes]
+        if warm.possible() and command[0].endswith("python"):
+            process = warm.Fork(command, cwd, env, log)
+        else:
+            process = subprocess.Popen(
+                command, cwd=cwd, env=env, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+            )
 
         def stop() -> None:
             late.set()
@@ -144,14 +150,17 @@ def run(command: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path, ti
         timer = threading.Timer(timeout, stop)
         timer.start()
         peak = None
-        if hasattr(os, "wait4"):
+        if isinstance(process, warm.Fork):
+            status, size = process.ended()
+            code, peak = os.waitstatus_to_exitcode(status), round(size / 1024)
+        elif hasattr(os, "wait4"):
             _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
+            code = process.returncode = os.waitstatus_to_exitcode(status)
             peak = round(usage.ru_maxrss / 1024)
         else:
-            process.wait()
+            code = process.wait()
         timer.cancel()
-    return Ended(None if late.is_set() else process.returncode, round(time.monotonic() - start, 1), peak)
+    return Ended(None if late.is_set() else code, round(time.monotonic() - start, 1), peak)
 
 
 def console_lines(log: Path) -> list[str]:

@@ -128,14 +128,23 @@ class InertFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         pass
 
 
-if os.environ.get("LAB_TREE"):
-    import cuda_on_cpu
+def begin() -> None:
+    """Puts in what the variables ask for; of modules that were imported before, only torch is ready already."""
+    if "torch" not in sys.modules:
+        import cuda_on_cpu
 
-    after("torch", cuda_on_cpu.apply)
+        after("torch", cuda_on_cpu.apply)
+        sys.meta_path[:0] = [AfterFinder(), TorchvisionFinder()]
     parts = {"TINY": "tiny_model", "PARITY": "parity_hooks", "CALLS": "recorder", "LORAS": "lora_probe"}
     parts |= {"COST": "cost"}
     for variable, module in (*parts.items(), ("TINY", "tiny_loras")):
         if os.environ.get(f"LAB_{variable}"):
             importlib.import_module(module).install(after)
-    sys.meta_path[:0] = [AfterFinder(), TorchvisionFinder()]
+    for name in sys.modules.keys() & AFTER.keys():
+        for function in AFTER.pop(name):
+            function(sys.modules[name])
     sys.meta_path.append(InertFinder(str(Path(os.environ["LAB_TREE"]).absolute()), os.environ.get("LAB_STUBS")))
+
+
+if os.environ.get("LAB_TREE"):
+    begin()
