@@ -88,6 +88,19 @@ class heard:  # noqa: N801 - reads as a statement: with heard():
         _Ears.ready = False
 
 
+def put_off() -> bool:
+    """Let a signal wait until `let_in` gets what this returns; meant for moments that must not be left half way."""
+    before, _Ears.ready = _Ears.ready, False
+    return before
+
+
+def let_in(before: bool) -> None:
+    """End what `put_off` began; a signal that has come meanwhile stops the program here."""
+    _Ears.ready = before
+    if before and _Ears.waiting:
+        _stop()
+
+
 @contextlib.contextmanager
 def kept_from_children() -> Iterator[None]:
     """Start processes that never hear Ctrl-C, which a terminal sends to all: their parent hears it, and ends them."""

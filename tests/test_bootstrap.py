@@ -333,24 +333,6 @@ def test_a_home_that_nobody_knows(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "set SVI_INSTALL_HOME" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a shell closes the streams")
-@pytest.mark.parametrize("streams", [">&-", "2>&-", ">&- 2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>/dev/full"])
-@pytest.mark.parametrize("words", [[], ["--json"]])
-def test_streams_that_fail(tmp_path: Path, streams: str, words: list[str]) -> None:
-    (tmp_path / "file").write_text("", "utf-8")
-    done = subprocess.run(
-        ["/bin/sh", "-c", f'exec "$@" {streams}', "sh", sys.executable, "-I", bootstrap.__file__, *words],
-        env={**os.environ, "SVI_INSTALL_HOME": str(tmp_path / "file")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    if words and " " not in streams:
-        assert json.loads(done.stdout or done.stderr)["error"]["code"] == "no-environment"
-
-
 def test_main_refuses_an_old_python(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(bootstrap, "OLDEST", (99, 0))
     assert bootstrap.main([]) == 1

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from svi_install import bootstrap
 from svi_install.commands.install import install
 from tests import miniature, story
 from tests.crash.layer import tree
@@ -158,3 +163,21 @@ def same_object(data: dict[str, Any], usual: dict[str, Any], unprinted: bool, ca
 def without_times(left: dict[str, Any]) -> dict[str, object]:
     """Forget what differs between two installs that are the same: the receipt holds the time."""
     return {path: value for path, value in left.items() if not path.endswith("receipt.json")}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell closes the streams")
+@pytest.mark.parametrize("streams", [">&-", "2>&-", ">&- 2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>/dev/full"])
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_streams_of_the_start_script_that_fail(tmp_path: Path, streams: str, words: list[str]) -> None:
+    (tmp_path / "file").write_text("", "utf-8")
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {streams}', "sh", sys.executable, "-I", bootstrap.__file__, *words],
+        env={**os.environ, "SVI_INSTALL_HOME": str(tmp_path / "file")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    if words and " " not in streams:
+        assert json.loads(done.stdout or done.stderr)["error"]["code"] == "no-environment"

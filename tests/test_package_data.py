@@ -21,7 +21,7 @@ def test_a_wheel_has_them_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (package.parent / "patches").mkdir()
     monkeypatch.setattr(package_data, "_PACKAGE", package)
     assert package_data.data_folder("patches") == package / "_data" / "patches"
-    with pytest.raises(SviError, match="incomplete: its folder profiles is missing") as caught:
+    with pytest.raises(SviError, match="incomplete: the folder profiles is missing") as caught:
         package_data.data_folder("profiles")
     assert caught.value.code == "damaged-package"
 

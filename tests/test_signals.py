@@ -373,3 +373,27 @@ def test_sigterm_reaches_wangp(tmp_path: Path, root: Path, words: list[str]) -> 
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 143
     assert json.loads(out)["wangp_exit_code"] == 143
+
+
+def test_sigterm_while_wangp_is_being_started_ends_it_all_the_same(tmp_path: Path, root: Path) -> None:
+    (root / "python").write_text("#!/bin/sh\nexec sleep 600\n", "utf-8")
+    (root / "python").chmod(0o755)
+    script = (
+        "import os, signal, subprocess, sys\n"
+        "class Started(subprocess.Popen):\n"
+        "    def __init__(self, *words, **options):\n"
+        "        super().__init__(*words, **options)\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "subprocess.Popen = Started\n"
+        "from svi_install.__main__ import main\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "launch", str(root), "--python", str(root / "python"), "--json"],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, json.loads(done.stdout)["wangp_exit_code"]) == (143, 143)

@@ -72,9 +72,17 @@ def _make_sure(root: Path) -> tuple[str, ...]:
 
 def _run(command: list[str], root: Path, env: Mapping[str, str], out: int | None) -> int:
     clean = {name: value for name, value in env.items() if name not in _OURS or not _is_ours(value)}
-    with subprocess.Popen(command, cwd=root, env=clean, stdout=out) as process:
+    # A signal between the start and the wait would leave WanGP behind without anybody to end it.
+    ready = signals.put_off()
+    try:
+        process = subprocess.Popen(command, cwd=root, env=clean, stdout=out)
+    except BaseException:
+        signals.let_in(ready)
+        raise
+    with process:
         while True:
             try:
+                signals.let_in(ready)
                 code = process.wait()
             except KeyboardInterrupt:
                 # WanGP got the same Ctrl-C and ends by itself, after it has put its work away. What another program

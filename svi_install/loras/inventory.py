@@ -154,10 +154,18 @@ class _Release(NamedTuple):
 
 
 def _release(root: Path) -> _Release:
+    path = root / "wgp.py"
     try:
-        text = (root / "wgp.py").read_bytes()
+        found = path.stat()
+        return _release_of(path, found.st_mtime_ns, found.st_size)
     except OSError:
         return _Release(old=False, configurable=True, one_file=False)
+
+
+@functools.lru_cache(maxsize=2)
+def _release_of(path: Path, _mtime_ns: int, _size: int) -> _Release:
+    """Read wgp.py once for all the LoRAs that an install asks about; it is nearly a megabyte."""
+    text = path.read_bytes()
     return _Release(
         old=b'root_lora_dir = "loras_i2v"' in text,
         configurable=b'"loras_root"' in text,

@@ -174,7 +174,7 @@ def test_paths_of_the_notebook_are_whole(
 
 def test_the_start_image(image: Path, tmp_path: Path) -> None:
     assert notebook.upload(str(image)) == image
-    with pytest.raises(SviError, match="does not exist"):
+    with pytest.raises(SviError, match="There is no file"):
         notebook.upload(str(tmp_path / "missing.png"))
     with pytest.raises(SviError, match="not Colab"):
         notebook.upload()

@@ -16,7 +16,7 @@ from svi_install.storyboard.hardware import Card
 from svi_install.storyboard.model_choice import RenderOptions
 from svi_install.storyboard.task import fields_of
 from svi_install.storyboard.variants import variant_of
-from tests.loras.conftest import svi_file
+from tests.loras.conftest import reread_environment, svi_file
 from tests.storyboard import standin
 from tests.storyboard.conftest import ffmpeg_program, image
 
@@ -191,6 +191,7 @@ def test_loras_come_before_anything_is_rendered(
     capsys: pytest.CaptureFixture[str], root: Path, image: Path, ffmpeg_program: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    reread_environment(monkeypatch)
     code, result = run(capsys, image, "one", "--wangp", root, *SMALL)
     assert (code, result["error"]["code"]) == (5, "download-offline")
     assert "svi-shot.safetensors" in result["error"]["message"]
