@@ -7,11 +7,7 @@ import sys
 
 
 def main() -> int:
-    """Run the command line with the arguments of the process.
-
-    Returns:
-        The exit code.
-    """
+    """Run the command line with the arguments of the process."""
     stopped = False
     while True:
         # Ctrl-C in these few milliseconds is kept for what can answer it in words or in JSON.

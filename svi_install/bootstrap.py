@@ -38,8 +38,6 @@ def data_folder(platform: str, env: Mapping[str, str], home: Path) -> Path:
 
     Args:
         platform: a value of ``sys.platform``.
-        env: environment variables.
-        home: the person's home folder.
 
     Returns:
         ``%LOCALAPPDATA%\\svi-install`` on Windows, ``~/Library/Application Support/svi-install`` on macOS, else
@@ -94,14 +92,7 @@ def fingerprint(source: Path) -> str:
 
 
 def pip_trouble(output: str) -> str:
-    """Turn the output of a failed pip into the one thing a person can do about it.
-
-    Args:
-        output: what pip printed.
-
-    Returns:
-        One or two sentences.
-    """
+    """Turn the output of a failed pip into the one thing a person can do about it."""
     lowered = output.lower()
     if "do not match the hashes" in lowered:
         return (
@@ -135,9 +126,6 @@ def pip_trouble(output: str) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Prepare the environment if needed, then run svi-install in it.
-
-    Args:
-        arguments: passed through to svi-install.
 
     Returns:
         The exit code of svi-install, or 1 when the environment cannot be made.
@@ -267,7 +255,6 @@ def prepare(venv: Path, wanted: str) -> None:
 
     Args:
         venv: where it goes; an unfinished or outdated one there is replaced.
-        wanted: fingerprint to remember.
 
     Raises:
         BootstrapError: the environment cannot be made or pip failed.
@@ -321,10 +308,6 @@ def venv_trouble(output: str) -> str:
 
 def run_with_progress(command: Sequence[str], what: str) -> tuple[int, str]:
     """Run a command silently, showing on a terminal that time passes.
-
-    Args:
-        command: program and arguments.
-        what: said to the person.
 
     Returns:
         Exit code and everything the command printed.

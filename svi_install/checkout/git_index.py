@@ -14,7 +14,6 @@ def is_committed(root: Path, path: str, data: bytes) -> bool:
     """Tell whether bytes are the content that git's index holds for a path, line ends aside.
 
     Args:
-        root: the checkout.
         path: relative to it, with forward slashes.
         data: the bytes to judge.
 

@@ -48,9 +48,6 @@ def version_in(source: bytes, name: str = "WanGP_version") -> str | None:
 def missing_marker(folder: Path) -> str:
     """Say what keeps a folder from being a WanGP checkout.
 
-    Args:
-        folder: any path.
-
     Returns:
         The missing marker in words, or an empty string when the folder is a checkout. A WanGP that is too old or
         incomplete counts as a checkout, so that `inspect` can name the reason.
@@ -87,9 +84,6 @@ def inspect(root: Path) -> Checkout:
 
     Args:
         root: the folder that holds ``wgp.py``.
-
-    Returns:
-        The checkout.
 
     Raises:
         SviError: not a WanGP folder (exit code 3), older than 9.0 or incomplete (exit code 4); or the disk refused.

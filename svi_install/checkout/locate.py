@@ -49,9 +49,6 @@ def surroundings(path: Path | None = None) -> Surroundings:
     Args:
         path: what the person gave; for an absolute one it does not matter where the person stands.
 
-    Returns:
-        What locating depends on.
-
     Raises:
         SviError: the current folder was deleted.
     """
@@ -95,7 +92,6 @@ def usual_places(home: P, drives: Iterable[P]) -> tuple[P, ...]:
     """List the places where WanGP usually lies, as patterns whose last parts may hold ``*``.
 
     Args:
-        home: the person's home folder.
         drives: drive roots, empty where there are none.
 
     Returns:
@@ -114,7 +110,6 @@ def locate(path: Path | None, here: Surroundings) -> tuple[Path, ...]:
 
     Args:
         path: what the person gave; a path inside a checkout counts as the checkout.
-        here: where the search starts.
 
     Returns:
         The folders, at least one. More than one only when no path was given and none is nearer than another.

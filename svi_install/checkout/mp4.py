@@ -17,9 +17,6 @@ _LARGEST = 64 * 1024 * 1024
 def comment(path: Path) -> str | None:
     """Return the comment tag of an MP4 file.
 
-    Args:
-        path: the file.
-
     Returns:
         The text, None when the file has no comment.
 

@@ -17,9 +17,6 @@ _LORA_FOLDER = "loras/wan_i2v/"
 def profile_files(root: Path) -> dict[str, bytes]:
     """Return the profiles and where this WanGP lists them.
 
-    Args:
-        root: the checkout.
-
     Returns:
         Bytes by path: relative to the checkout, or absolute where WanGP's LoRA folder was moved elsewhere by its
         configuration. A folder that only a start script names stays out of it, because it may be anything. A profile

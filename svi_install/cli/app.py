@@ -167,10 +167,6 @@ def _output() -> Output:
 def run(arguments: Sequence[str], to: Output) -> Result | str:
     """Run the command that a command line asks for.
 
-    Args:
-        arguments: without the program's name.
-        to: how to print.
-
     Returns:
         The result, or the text where click itself had the answer, such as ``--help``.
 

@@ -21,7 +21,6 @@ def explain(error: Exception, arguments: Sequence[str]) -> SviError:
     """Turn any error into one that a person can act on.
 
     Args:
-        error: what was raised.
         arguments: the command line, for the log.
 
     Returns:

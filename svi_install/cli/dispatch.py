@@ -19,9 +19,7 @@ def install(path: Path | None, dry_run: bool, to: Output, *, lora: bool, yes: bo
 
     Args:
         path: what the person gave, if anything.
-        dry_run: change nothing.
         to: how to print and whom to ask.
-        lora: offer the LoRA.
         yes: take every answer for yes.
 
     Returns:

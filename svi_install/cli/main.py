@@ -21,7 +21,6 @@ def main(arguments: Sequence[str], *, stopped: bool = False) -> int:
     """Run one command and print its result or its error.
 
     Args:
-        arguments: without the program's name.
         stopped: the person pressed Ctrl-C before this could begin.
 
     Returns:
@@ -81,9 +80,6 @@ def _run(arguments: Sequence[str], to: output.Output) -> Result | str:
 
 def plain_status(arguments: Sequence[str]) -> list[str] | None:
     """Recognise a plain question for the status, which scripts and prompts ask often: it need not wait for click.
-
-    Args:
-        arguments: without the program's name.
 
     Returns:
         The path, if any, in a list; None when click has to read the command line.

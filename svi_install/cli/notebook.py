@@ -70,11 +70,7 @@ def prepare(folder: Path, env: Mapping[str, str] = os.environ, run: Run = subpro
 
     Args:
         folder: where WanGP goes; WANGP_HOME names one that exists.
-        env: environment variables.
         run: starts programs.
-
-    Returns:
-        WanGP's folder.
 
     Raises:
         SviError: git, pip or the installation of SVI failed.
@@ -108,14 +104,9 @@ def render(
     """Render a film, show each segment as soon as it is done, and keep it where a disconnect cannot reach it.
 
     Args:
-        root: WanGP's folder.
-        image: start image.
-        prompts: prompts between |.
-        target: the film.
         quality: quantization, ``auto`` for the one that fits, None for WanGP's own model.
         drive: folder that outlives this computer; None for Google Drive where it is mounted.
         show: shows a video; None for the notebook's own player.
-        values: further values of `storyboard.request.Request`.
 
     Returns:
         The film, copied to the drive too.
@@ -151,7 +142,6 @@ def copy_segments(source: Path, target: Path, *, renew: bool = False) -> int:
     """Copy finished segments and the journal; what tells that a segment is finished comes last.
 
     Args:
-        source: folder of a film.
         target: another one; what it has already stays.
         renew: copy segments that are not the same there once more.
 
@@ -182,7 +172,6 @@ def copy_film(target: Path, folder: Path) -> str:
     """Copy a finished film to where it is kept, unless another file has its name there.
 
     Args:
-        target: the film.
         folder: where it is kept, with the folder of its segments.
 
     Returns:

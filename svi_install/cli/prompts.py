@@ -19,7 +19,6 @@ def confirmed(question: str, to: Output, *, usual: bool = True) -> bool:
     """Ask a question.
 
     Args:
-        question: for a person.
         to: how to print and whom to ask.
         usual: what an empty line means.
 
@@ -36,13 +35,6 @@ def confirmed(question: str, to: Output, *, usual: bool = True) -> bool:
 
 def choose(folders: Sequence[Path], to: Output) -> Path:
     """Let a person choose one of several WanGP folders.
-
-    Args:
-        folders: at least two.
-        to: how to print.
-
-    Returns:
-        The chosen one.
 
     Raises:
         SviError: there is nobody to ask.

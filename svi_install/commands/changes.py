@@ -34,11 +34,7 @@ def diff_of(plan: Plan, paths: Sequence[str]) -> str:
     """Return what a plan changes in WanGP's own files as one unified diff.
 
     Args:
-        plan: what is to change.
         paths: WanGP's own files; the others come and go whole, and nobody reads a receipt as a diff.
-
-    Returns:
-        The diff.
     """
     parts = (unified(change.path, change.before, change.after) for change in plan.changes if change.path in paths)
     return b"".join(parts).decode("utf-8", "surrogateescape")
@@ -48,7 +44,6 @@ def carry_out(plan: Plan, result: Result, committed: Committed) -> Result:
     """Write what a plan changes, and tell the moment it is done, even when Ctrl-C comes just then.
 
     Args:
-        plan: what is to change.
         result: what the command has done then.
         committed: is told the result when, and only when, the files are changed.
 

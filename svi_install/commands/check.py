@@ -36,8 +36,6 @@ def check(
 
     Args:
         source: a git clone or a URL; WanGP's own repository when None.
-        since: start at this release.
-        revision: judge this revision alone.
         all_commits: judge every commit of the main line.
         frozen_at: use only what was known at this release, on what came after it.
         html: write a page to this file.

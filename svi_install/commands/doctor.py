@@ -73,7 +73,6 @@ def doctor(root: Path, *, report: bool = False, env: Mapping[str, str] = os.envi
     Args:
         root: the folder that holds ``wgp.py``.
         report: show a text that can be pasted into a report instead, without private paths and names.
-        env: environment variables.
 
     Returns:
         The checks; the exit code is 1 when one of them found a problem.

@@ -19,9 +19,6 @@ LATER = "Temporary files could not be removed yet; the next svi-install command 
 def recover(root: Path) -> tuple[str, ...]:
     """Finish or undo what an earlier command left half done.
 
-    Args:
-        root: the checkout.
-
     Returns:
         Notes for the person; none when nothing was left.
 

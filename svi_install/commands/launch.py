@@ -36,10 +36,8 @@ def launch(
 
     Args:
         root: the folder that holds ``wgp.py``.
-        arguments: for WanGP.
         python: WanGP's Python, None to look for it.
         apart: let WanGP print on the error output, because the standard output is for the result alone.
-        env: environment variables for WanGP.
         say: told what is going on, line by line.
 
     Returns:

@@ -37,10 +37,6 @@ _STYLES = {"error": "red", "warning": "yellow", "note": ""}
 def check(root: Path, request: Request) -> Result:
     """Look at a story without rendering anything.
 
-    Args:
-        root: WanGP's folder.
-        request: the film.
-
     Returns:
         The shots with their lengths and what was found; exit code 1 when it cannot be rendered.
 
@@ -73,12 +69,7 @@ def dry_run(root: Path, request: Request, agree: Agree = lambda question: False)
     """Write the film as WanGP settings and render nothing.
 
     Args:
-        root: WanGP's folder.
-        request: the film.
         agree: asks a person whether a file that is not the film's own may be replaced.
-
-    Returns:
-        Where the settings are.
 
     Raises:
         SviError: the story cannot be read or rendered.
@@ -120,16 +111,10 @@ def render(
     """Render a film, or go on with one.
 
     Args:
-        root: WanGP's folder.
-        request: the film.
-        how: how it is rendered.
         report: is told how far it is.
         downloads: gives what takes the progress of downloads while they run.
         say: prints a line before the work begins.
         agree: asks a person whether a file that is not the film's own may be replaced.
-
-    Returns:
-        The film.
 
     Raises:
         SviError: it could not be rendered; finished segments stay.

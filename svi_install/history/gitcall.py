@@ -129,7 +129,6 @@ def answer(
     """Run git in a folder.
 
     Args:
-        folder: where.
         words: the command and its arguments.
         stdin: what git reads from its standard input.
         progress: told what a transfer does, its number of objects done and of all; only for clone and fetch.

@@ -68,8 +68,6 @@ def judge_text(variants: Variants, job: Job, data: bytes, reference: Variants | 
     """Place every hook in one file.
 
     Args:
-        variants: the diffs, by path.
-        job: which file it is.
         data: its bytes.
         reference: a patch set that knows better; where both place a hook, they must agree.
     """
@@ -100,9 +98,7 @@ def judge(
     """Judge many contents, each once.
 
     Args:
-        git: the git directory.
         jobs: what to judge; neighbours should be neighbours in history, because what they share is compiled once.
-        variants: the diffs, by path.
         reference: a patch set that knows better, see `judge_text`.
         progress: told how many contents are finished.
         processes: how many to use at most; as many as there are processors when None.

@@ -58,10 +58,8 @@ def releases(
     """Choose what to judge.
 
     Args:
-        git: the git directory.
         patchset: its table names the commits of the known releases.
         since: start at this release; at the oldest known one when None.
-        revision: judge this revision alone.
         all_commits: take every commit of the main line instead of one per release.
 
     Returns:
@@ -110,9 +108,6 @@ def check(
     """Judge releases or commits.
 
     Args:
-        git: the git directory.
-        patchset: the diffs.
-        candidates: what `releases` chose.
         all_commits: keep every commit; otherwise the first one of each version.
         reference: a patch set that knows better; placements that differ from its own count as wrong.
         progress: told how many contents are finished.
@@ -166,8 +161,6 @@ def causes(git: Path, variants: Variants, file: FileVerdict, good: str, bad: str
     """Find the upstream commits from which on hooks have no place.
 
     Args:
-        git: the git directory.
-        variants: the diffs, by path.
         file: the verdict with the refusals.
         good: an earlier commit in which every hook of the file has a place; empty when there is none.
         bad: the commit of the verdict.

@@ -61,8 +61,6 @@ def repair(git: Path, patchset: PatchSet, revision: str, name: str) -> tuple[Rep
     """Propose a diff for each file of a revision that cannot be patched.
 
     Args:
-        git: the git directory.
-        patchset: today's patch set.
         revision: the commit that was refused.
         name: what to call the new variants, such as the release's version.
 

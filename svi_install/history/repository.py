@@ -42,9 +42,6 @@ def open_history(source: str | None, cache: Path | None = None, progress: Progre
         cache: where clones of URLs are kept; the platform's cache folder when None.
         progress: told how far a transfer has come.
 
-    Returns:
-        The git directory.
-
     Raises:
         SviError: git is missing, the folder is no repository, or the clone failed.
     """
@@ -130,7 +127,6 @@ def log(
     """List commits of the main line, oldest first.
 
     Args:
-        git: the git directory.
         include: commit ids to start from.
         exclude: leave out these commits and what they descend from.
         paths: only commits that change one of these files.
@@ -151,7 +147,6 @@ def blob_ids(git: Path, specs: Iterable[str]) -> tuple[str | None, ...]:
     """Look objects up without reading them.
 
     Args:
-        git: the git directory.
         specs: names such as ``COMMIT:PATH``.
 
     Returns:

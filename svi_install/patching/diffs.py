@@ -115,9 +115,6 @@ def render(path: str, header: str, lines: Sequence[str], hunks: Sequence[tuple[i
         lines: the unpatched file without line ends.
         hunks: per hunk the index of the line before which it inserts, the inserted lines, and how many lines of context
             stand before and after them; in file order.
-
-    Returns:
-        The whole diff.
     """
     out = [*header.rstrip("\n").split("\n"), "", f"diff --git a/{path} b/{path}", f"--- a/{path}", f"+++ b/{path}"]
     shift = 0

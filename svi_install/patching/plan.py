@@ -58,8 +58,6 @@ def plan_install(
     """Plan an install, an upgrade, a downgrade or a repair; which of them follows from the files.
 
     Args:
-        root: the checkout.
-        patchset: the hooks to place.
         runtime: bytes by path of the module that the hooks call, in write order.
         profiles: bytes by path of the profiles; a file of a person's own under such a name is kept.
 
@@ -114,7 +112,6 @@ def plan_revert(
     """Plan to take SVI out: the receipt's bytes where a file is as we left it, else only our lines go.
 
     Args:
-        root: the checkout.
         patchset: the hooks to look for; those of the svi-install that wrote the receipt are known from it.
         runtime: bytes by path of the module that the hooks call, to recognise it without a receipt.
         profiles: bytes by path of the profiles, likewise.

@@ -45,7 +45,6 @@ def take_out(
 
     Args:
         variants: the diffs of the file.
-        path: relative to the checkout.
         data: its bytes now, with or without hooks.
         recorded: the receipt's entry for the file.
         strict: raise when a hook line was changed by somebody; else return such a file as it is.

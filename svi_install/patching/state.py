@@ -64,7 +64,6 @@ def read(root: Path, patchset: PatchSet, runtime: Mapping[str, bytes] | None = N
     """Tell what a checkout is.
 
     Args:
-        root: the checkout.
         patchset: the hooks to look for.
         runtime: bytes by path of the module that the hooks call; that of this package when None.
 

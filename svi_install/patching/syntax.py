@@ -135,9 +135,6 @@ def missing_name(data: bytes, lines: Sequence[bytes], site: Site, number: int, a
     Args:
         data: the text with the hook.
         lines: the same text, split at its newlines.
-        site: where the hook is.
-        number: its first line.
-        added: its lines.
 
     Returns:
         The first such name; empty when all are there.

@@ -27,13 +27,9 @@ def page(verdicts: Sequence[Verdict], *, title: str, headline: str, details: str
 
     Args:
         verdicts: oldest first; the page shows the newest first.
-        title: heading.
         headline: the result in one sentence.
         details: what was judged with what, in one sentence.
         when: date and time, as text.
-
-    Returns:
-        The HTML.
     """
     hooks = list(dict.fromkeys(item.hook for verdict in verdicts for file in verdict.files for item in file.places))
     head = "".join(f'<th scope="col">{escape(hook)}</th>' for hook in hooks)

@@ -20,9 +20,6 @@ MANY = 250
 def matrix(verdicts: Sequence[Verdict]) -> tuple[Line, ...]:
     """Draw the verdicts.
 
-    Args:
-        verdicts: oldest first.
-
     Returns:
         The lines: one block per major version, one character per release and hook.
     """
@@ -43,9 +40,6 @@ def matrix(verdicts: Sequence[Verdict]) -> tuple[Line, ...]:
 
 def refusals(verdicts: Sequence[Verdict]) -> tuple[Line, ...]:
     """List what could not be placed, why, since which upstream commit, and what comes nearest.
-
-    Args:
-        verdicts: oldest first.
 
     Returns:
         The lines, empty when everything was placed.
@@ -93,7 +87,6 @@ def how_of(verdict: Verdict, hook: str) -> str:
     """Return how one hook of a release was placed.
 
     Args:
-        verdict: of the release.
         hook: its name; empty for all of them together.
 
     Returns:

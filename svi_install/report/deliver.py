@@ -19,7 +19,6 @@ def deliver(outcome: Result | SviError | str, command: str, to: Output) -> int:
 
     Args:
         outcome: a result, an error, or a text such as the help.
-        command: name of the command.
         to: where and how. What cannot be printed there goes to the error output.
 
     Returns:
@@ -62,10 +61,6 @@ def _reader_left(failure: OSError) -> bool:
 
 def show(result: Result, to: Output) -> None:
     """Print a result.
-
-    Args:
-        result: what a command returned.
-        to: where and how.
 
     Raises:
         OSError: the stream cannot be written.

@@ -104,9 +104,6 @@ def of_process(*, as_json: bool, quiet: bool, env: Mapping[str, str] = os.enviro
         as_json: from ``--json``.
         quiet: from ``--quiet``.
         env: environment variables; ``NO_COLOR``, ``FORCE_COLOR`` and ``TERM`` count.
-
-    Returns:
-        How to print.
     """
     out = cast("IO[str]", Closed()) if sys.stdout is None else sys.stdout
     err = cast("IO[str]", Patient(sys.stderr))

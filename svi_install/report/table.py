@@ -20,11 +20,7 @@ def rich_text(result: Result, to: Output) -> str:
     """Return a result with a table, as a terminal takes it.
 
     Args:
-        result: what a command returned.
         to: where and how it will be printed. Rich itself would end the process when nobody reads.
-
-    Returns:
-        The text.
     """
     text = io.StringIO()
     show_rich(result, to, Console(file=text, force_terminal=takes_ansi(os.environ), **_quiet(to)))
@@ -32,13 +28,7 @@ def rich_text(result: Result, to: Output) -> str:
 
 
 def show_rich(result: Result, to: Output, console: Console) -> None:
-    """Print a result with a table.
-
-    Args:
-        result: what a command returned.
-        to: where and how.
-        console: takes it.
-    """
+    """Print a result with a table."""
     console.print(Text(printable(result.headline), style="bold yellow" if result.todo else "bold green"))
     if result.checkout is not None:
         console.print(Text.assemble(("  folder  ", "dim"), printable(str(result.checkout.root))), soft_wrap=True)

@@ -24,9 +24,6 @@ class Row(NamedTuple):
 def rows(result: Result) -> list[Row]:
     """Sum a result up in the lines of a table.
 
-    Args:
-        result: what a command returned.
-
     Returns:
         One row per file of WanGP's own, with its hooks; one row per folder for the files that are added or removed,
         with their names in a dry run.
@@ -82,10 +79,6 @@ def describe(checkout: Checkout) -> str:
 
 def plain_lines(result: Result, *, color: bool = False) -> list[str]:
     """Render a result as plain lines.
-
-    Args:
-        result: what a command returned.
-        color: add ANSI colors.
 
     Returns:
         The lines, without line ends.

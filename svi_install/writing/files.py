@@ -46,7 +46,6 @@ def plain(error: OSError, path: Path, action: str) -> SviError:
     """Turn a failed system call into words for a person.
 
     Args:
-        error: what the system reported.
         path: the file or folder that was worked on.
         action: what was tried, as in ``write``.
 
@@ -96,12 +95,6 @@ def read(path: Path) -> bytes | None:
 def kind(path: Path) -> Literal["file", "folder", "other", "nothing"]:
     """Say what is at a path; links are followed, and one that leads nowhere counts as nothing.
 
-    Args:
-        path: the path.
-
-    Returns:
-        What is there.
-
     Raises:
         SviError: the disk does not say.
     """
@@ -140,7 +133,6 @@ def write_new(path: Path, data: bytes, like: Path | None = None, mtime_ns: int |
     """Create a file that must not exist yet and bring its bytes to the disk.
 
     Args:
-        path: the file to create.
         data: its bytes.
         like: the file whose mode, owner and extended attributes it takes; None for those of a file of one's own.
         mtime_ns: time of last change to set; None for now.
@@ -167,10 +159,6 @@ def write_new(path: Path, data: bytes, like: Path | None = None, mtime_ns: int |
 
 def set_mtime(path: Path, mtime_ns: int) -> None:
     """Give a file a time of last change; a time that this disk cannot hold is left out.
-
-    Args:
-        path: the file.
-        mtime_ns: the time.
 
     Raises:
         OSError: the disk refused for another reason.
@@ -217,7 +205,6 @@ def overwrite(path: Path, start: int, data: bytes) -> None:
     """Make a file shorter where it lies: it needs no room, but is in pieces until this returns.
 
     Args:
-        path: the file.
         start: how many of its bytes are right already.
         data: all its bytes to be, no more than it has now.
 
@@ -241,7 +228,6 @@ def keep_aside(path: Path, aside: Path) -> None:
     """Give the file at ``path`` a second name, or a copy where the disk knows no hard links.
 
     Args:
-        path: the file to keep.
         aside: the second name, which must not exist.
 
     Raises:
@@ -259,7 +245,6 @@ def replace(source: Path, target: Path, sleep: Callable[[float], None] = time.sl
     """Rename over ``target``; on Windows wait a little for a program that holds it open.
 
     Args:
-        source: the complete new file.
         target: the name that it takes.
         sleep: how to wait between attempts.
 
@@ -273,11 +258,7 @@ def remove(path: Path, sleep: Callable[[float], None] = time.sleep) -> bool:
     """Remove a file; one that is gone already is fine. Waits like `replace` for a program that holds it open.
 
     Args:
-        path: the file.
         sleep: how to wait between attempts.
-
-    Returns:
-        Whether it was there.
 
     Raises:
         OSError: the removal failed for good.
@@ -307,9 +288,6 @@ def open_lock(path: Path) -> int:
     Args:
         path: the lock file; a link is refused.
 
-    Returns:
-        The file descriptor.
-
     Raises:
         SviError: something that is not a file is there, a pipe for instance.
         OSError: it could not be opened.
@@ -329,7 +307,6 @@ def rewrite(handle: int, data: bytes) -> None:
     """Replace what an open file holds by a few bytes.
 
     Args:
-        handle: the open file.
         data: its new bytes.
 
     Raises:
@@ -343,9 +320,6 @@ def rewrite(handle: int, data: bytes) -> None:
 def make_folder(path: Path) -> None:
     """Create one folder whose parent exists.
 
-    Args:
-        path: the folder.
-
     Raises:
         OSError: it could not be created.
     """
@@ -354,9 +328,6 @@ def make_folder(path: Path) -> None:
 
 def remove_folder(path: Path) -> bool:
     """Remove a folder if it is empty.
-
-    Args:
-        path: the folder.
 
     Returns:
         Whether it is gone now.
@@ -377,9 +348,6 @@ def remove_folder(path: Path) -> bool:
 
 def sync_folder(path: Path) -> None:
     """Bring the names in a folder to the disk, where the system can do that.
-
-    Args:
-        path: the folder.
 
     Raises:
         OSError: the disk reported an error.

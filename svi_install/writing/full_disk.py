@@ -77,7 +77,6 @@ def mend(root: Path, folder: Path) -> None:
     """Make whole what an interrupted `run` left: no file is in pieces, nothing is staged, the receipt has its name.
 
     Args:
-        root: the checkout.
         folder: the folder of ours in it.
 
     Raises:

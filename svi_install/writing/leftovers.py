@@ -25,7 +25,6 @@ def clear(root: Path, journal: bytes, record: Record | None) -> None:
     ours.
 
     Args:
-        root: the checkout.
         journal: what is left of the journal.
         record: what this computer noted of files outside the checkout.
 

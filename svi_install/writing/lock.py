@@ -62,7 +62,6 @@ def hold(root: Path, command: str) -> Iterator[Path]:
     """Hold the checkout's lock.
 
     Args:
-        root: the checkout.
         command: what the owner does, for others to read.
 
     Yields:

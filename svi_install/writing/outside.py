@@ -44,7 +44,6 @@ def note(root: Path, token: str, journal: bytes, paths: Sequence[Path], staged: 
     """Write the record of a transaction, and bring it to the disk.
 
     Args:
-        root: the checkout.
         token: what tells this transaction from others.
         journal: the journal as it is going to be stored.
         paths: real files and folders outside the checkout that it touches; without any, nothing is written.

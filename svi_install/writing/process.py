@@ -9,9 +9,6 @@ from pathlib import Path
 def started(pid: int) -> str | None:
     """Return a stable text for the moment a process started.
 
-    Args:
-        pid: the process.
-
     Returns:
         The text, or None when no such process runs.
     """

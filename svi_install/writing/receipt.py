@@ -217,9 +217,6 @@ def _is_hash(value: Any) -> bool:
 def load(root: Path) -> Receipt | None:
     """Read the receipt of a checkout.
 
-    Args:
-        root: the checkout.
-
     Returns:
         The receipt, None when there is none that can be read.
 
@@ -232,9 +229,6 @@ def load(root: Path) -> Receipt | None:
 
 def read(path: Path) -> bytes | None:
     """Return the bytes of a stored receipt; whatever lies there and is no file counts as none.
-
-    Args:
-        path: where it is stored.
 
     Returns:
         The bytes, None when there is no file.

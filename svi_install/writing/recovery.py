@@ -81,7 +81,6 @@ def settle(root: Path, folder: Path) -> Recovery | None:
     can be seen in the files themselves. What was staged is removed then, told by its name.
 
     Args:
-        root: the checkout.
         folder: the folder of ours in it.
 
     Returns:
@@ -123,9 +122,7 @@ def sweep(root: Path, folder: Path, journal: Journal, known: frozenset[str]) -> 
     """Remove the traces of a committed transaction.
 
     Args:
-        root: the checkout.
         folder: the folder of ours in it.
-        journal: the committed journal.
         known: real paths outside the checkout that the transaction touched.
 
     Returns:

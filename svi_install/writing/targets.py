@@ -19,12 +19,6 @@ def outside_roots(root: Path) -> tuple[Path, ...]:
     These are the LoRA folder that ``wgp_config.json`` names and what the LoRA and profile folders link to, as Pinokio
     does. Only the checkout itself decides this: neither a plan, nor a receipt, nor a journal can add to it.
 
-    Args:
-        root: the checkout.
-
-    Returns:
-        Resolved folders that exist.
-
     Raises:
         SviError: the disk does not say which folders these are.
     """
@@ -55,9 +49,7 @@ def resolve(root: Path, path: str, outside: tuple[Path, ...] = ()) -> Path:
     A link stays a link: what is returned is where it leads.
 
     Args:
-        root: the checkout.
         path: relative to the checkout with forward slashes, or absolute when below one of ``outside``.
-        outside: folders from `outside_roots`.
 
     Returns:
         The resolved path, which need not exist.
@@ -84,11 +76,6 @@ def resolve(root: Path, path: str, outside: tuple[Path, ...] = ()) -> Path:
 
 def resolve_file(root: Path, path: str, outside: tuple[Path, ...] = ()) -> Path:
     """Return the real file behind a planned path like `resolve`, and check what is there.
-
-    Args:
-        root: the checkout.
-        path: as for `resolve`.
-        outside: as for `resolve`.
 
     Returns:
         The resolved path of a regular file, or of nothing yet.

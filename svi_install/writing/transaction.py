@@ -63,11 +63,7 @@ def planned(root: Path, make: Callable[[], Plan]) -> Plan:
     """Make a plan, and make it again if it was refused while another svi-install was half way.
 
     Args:
-        root: the checkout.
         make: makes the plan from what is in the checkout.
-
-    Returns:
-        The plan.
 
     Raises:
         SviError: the plan was refused, or another svi-install is at work there.
@@ -83,9 +79,6 @@ def planned(root: Path, make: Callable[[], Plan]) -> Plan:
 
 def recover(root: Path) -> Recovery | None:
     """Finish or undo a command that was interrupted in this checkout.
-
-    Args:
-        root: the checkout.
 
     Returns:
         What was done, None when there was nothing to do.
