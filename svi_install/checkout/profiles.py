@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..loras.catalogue import load
-from ..loras.inventory import locate, with_present_files
+from ..loras.inventory import Places, with_present_files
 from ..package_data import data_folder
 from ..writing import files
 from ..writing.targets import outside_roots
@@ -33,20 +33,20 @@ def profile_files(root: Path) -> dict[str, bytes]:
 
 def _profile_files(root: Path) -> dict[str, bytes]:
     folder = data_folder("profiles")
-    lora_folder = _lora_folder(root)
-    known = load()
+    known, places = load(), Places(root)
     found = {
-        path.relative_to(folder).as_posix(): with_present_files(root, path.read_bytes(), known)
+        path.relative_to(folder).as_posix(): with_present_files(root, path.read_bytes(), known, places)
         for path in sorted(folder.rglob("*.json"))
     }
+    lora_folder = _lora_folder(root, places)
     return {
         f"{lora_folder}/{name.removeprefix(_LORA_FOLDER)}" if name.startswith(_LORA_FOLDER) else name: data
         for name, data in found.items()
     }
 
 
-def _lora_folder(root: Path) -> str:
-    folder = locate(root, "wan_i2v").folder
+def _lora_folder(root: Path, places: Places) -> str:
+    folder = places.of("wan_i2v").folder
     if folder.is_relative_to(root):
         return folder.relative_to(root).as_posix()
     real = folder.resolve()

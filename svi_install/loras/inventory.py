@@ -329,15 +329,17 @@ def _seen(root: Path, known: Catalogue) -> tuple[Seen, ...]:
     return tuple(found)
 
 
-def profile_url(root: Path, lora: Lora, precision: str = "fp32") -> str:
+def profile_url(root: Path, lora: Lora, precision: str = "fp32", places: Places | None = None) -> str:
     """Choose the address that a profile should name, so that WanGP finds the file that is there."""
-    folder = locate(root, lora.folder).folder
+    folder = (places or Places(root)).of(lora.folder).folder
     preferred = lora.file(precision)
     there = [file for file in (preferred, *lora.files) if look(folder / file.filename).present]
     return (there or [preferred])[0].url
 
 
-def with_present_files(root: Path, profile: bytes, catalogue: Catalogue | None = None) -> bytes:
+def with_present_files(
+    root: Path, profile: bytes, catalogue: Catalogue | None = None, places: Places | None = None
+) -> bytes:
     """Let a profile name the files that are in WanGP's folder, so that WanGP does not load another precision."""
     known = catalogue or load()
     for url in urls_of(profile):
@@ -345,12 +347,12 @@ def with_present_files(root: Path, profile: bytes, catalogue: Catalogue | None =
         if found is not None:
             lora, file = found
             profile = profile.replace(
-                json.dumps(url).encode(), json.dumps(_choose(root, lora, file.precision, url)).encode()
+                json.dumps(url).encode(), json.dumps(_choose(root, lora, file.precision, url, places)).encode()
             )
     return profile
 
 
-def _choose(root: Path, lora: Lora, precision: str, url: str) -> str:
-    chosen = profile_url(root, lora, precision)
+def _choose(root: Path, lora: Lora, precision: str, url: str, places: Places | None) -> str:
+    chosen = profile_url(root, lora, precision, places)
     # Another address of the same file stays as the profile has it.
     return url if chosen == lora.file(precision).url else chosen

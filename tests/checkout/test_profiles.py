@@ -64,6 +64,6 @@ def test_a_disk_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def fail(*_: object) -> None:
         raise OSError(errno.EIO, "no", str(root / "args.txt"))
 
-    monkeypatch.setattr("svi_install.checkout.profiles.locate", fail)
+    monkeypatch.setattr("svi_install.loras.inventory.locate", fail)
     with pytest.raises(SviError, match=r"Could not read .*args\.txt: the disk reported an error"):
         profile_files(root)
