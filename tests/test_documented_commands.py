@@ -49,6 +49,8 @@ NOT_RUN = {
     ".venv-test/bin/python -m pytest": ASSUMED,
     "python3 tests/run.py": "it would run this test; tests/test_run.py tests its parts",
     "python .github/lock.py": "asks the package index, and writes the locks",
+    "python -m svi_install.history.contents GIT": "minutes over the real history; tests/releases holds what it writes",
+    "python benchmarks/download.py": MINUTES,
     "python benchmarks/crash.py": MINUTES,
     "python benchmarks/start.py": MINUTES,
     "python benchmarks/check.py GIT": MINUTES,
