@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 EXIT_DONE = 0
@@ -34,4 +35,16 @@ class SviError(Exception):
 def quoted(root: Path) -> str:
     """Return a path as a person types it on a command line."""
     text = str(root)
-    return f'"{text}"' if any(not (sign.isalnum() or sign in "/\\:._-") for sign in text) else text
+    if all(sign.isalnum() or sign in "/\\:._-" for sign in text):
+        return text
+    if sys.platform != "win32" and any(sign in text for sign in '"$`\\!'):
+        # Within double quotes a shell would still act on these.
+        import shlex
+
+        return shlex.quote(text)
+    return f'"{text}"'
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number of things in words, such as ``1 profile`` or ``3 profiles``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

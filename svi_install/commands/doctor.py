@@ -16,7 +16,7 @@ from .. import __version__
 from ..checkout.inspection import Checkout, inspect
 from ..checkout.locate import home_folder
 from ..checkout.profiles import profile_files
-from ..errors import EXIT_DONE, EXIT_FAILED, SviError, quoted
+from ..errors import EXIT_DONE, EXIT_FAILED, SviError, counted, quoted
 from ..loras.inventory import seen
 from ..package_data import runtime_files
 from ..patching import hooks, patchset, state
@@ -186,7 +186,7 @@ def _profiles(patient: _Patient) -> Iterator[Check]:
         return
     missing = [path for path in profile_files(patient.root) if not (patient.root / path).exists()]
     if missing:
-        yield Check("profiles", "warning", f"{len(missing)} of SVI's profiles are missing.", patient.install)
+        yield Check("profiles", "warning", f"{counted(len(missing), 'profile')} of SVI missing.", patient.install)
     else:
         yield Check("profiles", "ok", "All of SVI's profiles are in place.")
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import EXIT_DONE, EXIT_UNSUPPORTED, SviError
+from ..errors import EXIT_DONE, EXIT_UNSUPPORTED, SviError, counted
 from ..history import repository
 from ..history.gitcall import Progress, environment
 from ..history.judge import jobs_of, judge_text
@@ -76,7 +76,7 @@ def repair_patches(
     elif failed:
         headline = f"{release} needs a person: the real WanGP fails with the {len(found)} proposed diffs."
     else:
-        headline = f"Proposed {len(found)} diffs for {release}; review them before use."
+        headline = f"Proposed {counted(len(found), 'diff')} for {release}; review before use."
     return Result(
         "repair-patches",
         "done",

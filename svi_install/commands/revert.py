@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..checkout.inspection import inspect
 from ..checkout.profiles import profile_files
+from ..errors import counted
 from ..package_data import runtime_files
 from ..patching import patchset, state
 from ..patching.plan import plan_revert
@@ -44,7 +45,7 @@ def revert(root: Path, *, dry_run: bool = False, committed: Committed = lambda _
     if not changes and not plan.sweep:
         headline = f"SVI is not in WanGP {version}; nothing to do."
         if plan.away:
-            headline = f"{len(plan.away)} of SVI's profiles cannot be reached right now; nothing was changed."
+            headline = f"{counted(len(plan.away), 'profile')} of SVI cannot be reached right now; nothing was changed."
         details = () if plan.away else before.details
         return Result("revert", "unchanged", headline, checkout, before.name, notes=(*notes, *details))
     if dry_run:
@@ -61,7 +62,7 @@ def revert(root: Path, *, dry_run: bool = False, committed: Committed = lambda _
         )
     headline = f"SVI was taken out of WanGP {version}."
     if plan.away:
-        away = f"{len(plan.away)} profiles that cannot be reached right now"
+        away = f"{counted(len(plan.away), 'profile')} that cannot be reached right now"
         headline = f"SVI was taken out of WanGP {version}, except for {away}."
     result = Result("revert", "done", headline, checkout, "absent", changes, notes=notes)
     result = carry_out(plan, result, committed)

@@ -81,9 +81,11 @@ def _mirror(url: str, cache: Path, progress: Progress) -> Path:
         if code == 0:
             half.rename(target)
     if code:
+        lines = said.splitlines()
+        why = next((line for line in lines if line.startswith("fatal:")), lines[-1] if lines else "git said nothing")
         raise SviError(
             "download-failed",
-            f"{url} could not be read: {said.splitlines()[-1] if said else 'git said nothing'}. Nothing was changed.",
+            f"{url} could not be read: {why.removeprefix('fatal:').strip().rstrip('.')}. Nothing was changed.",
             "Check the address and the network, or give a folder with a clone.",
             EXIT_DOWNLOAD,
         )

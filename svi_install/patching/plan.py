@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .. import __version__
 from ..checkout.inspection import version_in
-from ..errors import EXIT_UNSUPPORTED, SviError
+from ..errors import EXIT_UNSUPPORTED, SviError, counted
 from ..package_data import RUNTIME_FOLDER
 from ..writing import receipt
 from ..writing.change import Change, Plan
@@ -303,8 +303,8 @@ def _remove_recorded(reader: Reader, old: Receipt, current: Mapping[str, bytes])
     if away:
         folders = ", ".join(sorted({str(PurePosixPath(path).parent) for path in away}))
         notes.append(
-            f"{len(away)} profiles lie in {folders}, which is not there now (a drive that is not connected?). They are "
-            "remembered: run svi-install --revert again when it is back."
+            f"{folders} is not there now (a drive that is not connected?), so {counted(len(away), 'profile')} stayed "
+            "there. That is remembered: run svi-install --revert again when it is back."
         )
     return _Removal(tuple(changes), tuple(notes), away)
 

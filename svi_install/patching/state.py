@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from .. import __version__
-from ..errors import quoted
+from ..errors import counted, quoted
 from ..package_data import runtime_files
 from ..writing import files, receipt
 from ..writing.receipt import Patched, Receipt
@@ -150,7 +150,7 @@ def _judge(
             return "absent", ()
         if old is not None and old.is_left_over() and not there:
             return "absent", (
-                f"{len(old.added)} of SVI's profiles are left on a drive that was not there when SVI was taken out; "
+                f"SVI left {counted(len(old.added), 'profile')} on a drive that was not there when it was taken out; "
                 f"run svi-install --revert {quoted(root)} when it is back.",
             )
         return "wiped", ("WanGP's files were reset, by its updater or by hand: no hook is left.",)

@@ -13,7 +13,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from ..runtime.segment import BEGUN, FRAMES, LATENTS, TAIL_NAME
 from ..runtime.segment import DONE as MADE
 from ..writing import files
 from ..writing.lock import hold
+from ..writing.own_files import write_over
 
 FINISHED = "done.json"
 JOURNAL = "journal.jsonl"
@@ -280,18 +281,9 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
     Raises:
         SviError: the disk is full or refuses.
     """
-    partial = path.with_name(path.name + ".part")
-    try:
-        usable(partial)
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump(data, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise SviError("disk", f"{path} cannot be written: {error.strerror}. Finished segments are kept.") from error
+    text = json.dumps(data, indent=1)
+    with plainly(path, "write"):
+        write_over(path, text)
 
 
 def _there(path: Path) -> bool:

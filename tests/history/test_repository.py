@@ -184,7 +184,7 @@ def test_what_git_says_may_be_in_any_encoding(tmp_path: Path, monkeypatch: pytes
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     told: list[tuple[str, int, int]] = []
-    with pytest.raises(SviError, match="could not be read: fatal: caf\N{REPLACEMENT CHARACTER}"):
+    with pytest.raises(SviError, match="could not be read: caf\N{REPLACEMENT CHARACTER}"):
         repository.open_history("https://example.invalid/x", tmp_path / "cache", lambda *call: told.append(call))
     assert told == [("Downloading the history", 1, 2)]
 

@@ -12,6 +12,7 @@ from svi_install.patching import patchset, state
 from svi_install.writing import receipt
 from tests import miniature
 from tests.older import RUNTIME, install, install_other
+from tests.trees import posix
 
 PATCHES = patchset.load()
 WGP, ANY, MODEL = "wgp.py", "models/wan/any2video.py", "models/wan/modules/model.py"
@@ -191,6 +192,13 @@ class TestStates:
 def test_a_path_with_a_space_is_quoted() -> None:
     assert errors.quoted(Path("/a b/c")) == '"/a b/c"'
     assert errors.quoted(Path("/a/ü.1-x")) == "/a/ü.1-x"
+
+
+@posix
+@pytest.mark.parametrize("name", ["a $HOME", "a`id`", 'a"b', "back\\slash $x", "it's $1", "hey!"])
+def test_a_shell_takes_a_quoted_path_for_what_it_is(name: str) -> None:
+    done = subprocess.run(["sh", "-c", f"printf %s {errors.quoted(Path(name))}"], capture_output=True, check=True)
+    assert done.stdout.decode() == name
 
 
 def test_the_packages_own_runtime_is_the_default(root: Path) -> None:

@@ -88,12 +88,12 @@ def test_the_tail_in_the_order_of_time(tmp_path: Path) -> None:
 
 def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
     write_json(tmp_path / FINISHED, {"a": 1})
-    with pytest.raises(SviError, match="cannot be written"):
+    with pytest.raises(SviError, match="Could not write"):
         write_json(tmp_path / "missing" / FINISHED, {})
     (tmp_path / "folder").mkdir()
-    with pytest.raises(SviError, match="cannot be written"):
+    with pytest.raises(SviError, match="Could not write"):
         write_json(tmp_path / "folder", {})
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob("*.new"))
     with pytest.raises(TypeError):
         write_json(tmp_path / FINISHED, {"a": object()})
     assert json.loads((tmp_path / FINISHED).read_text()) == {"a": 1}

@@ -321,13 +321,13 @@ class TestDriveThatIsAway:
         self.away(drive)
         made = revert(root, drive)
         assert len(made.away) == 2
-        assert "2 profiles lie in" in made.notes[-1]
+        assert "2 profiles stayed there" in made.notes[-1]
         assert "run svi-install --revert again when it is back" in made.notes[-1]
         left = tree(root)
         assert {path for path in left if path not in before} == {"0:.svi-install", f"0:{receipt.PATH}"}
         found = state.read(root, PATCHES, RUNTIME)
         assert found.name == "absent"
-        assert "2 of SVI's profiles are left on a drive" in found.details[0]
+        assert "SVI left 2 profiles on a drive" in found.details[0]
         again = plan.plan_revert(root, PATCHES, RUNTIME, profiles(root, drive))
         assert (again.changes, again.sweep, len(again.away)) == ((), (), 2)
         self.back(drive)
