@@ -33,12 +33,12 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
-def imports(name: str, path: Path, *, late: bool) -> set[str]:
-    """Return the modules of the package that a module imports, with those that it imports late if wanted."""
+def imports(name: str, path: Path) -> set[str]:
+    """Return the modules of the package that a module imports, early or late."""
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     found = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if not isinstance(node, ast.ImportFrom) or (node.col_offset and not late):
+        if not isinstance(node, ast.ImportFrom):
             continue
         base = node.module or ""
         if node.level:
@@ -62,17 +62,17 @@ def test_every_room_has_its_floor() -> None:
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_nothing_is_used_from_a_floor_above(name: str) -> None:
     floor = FLOORS.index(room(name))
-    above = {(name, used) for used in imports(name, MODULES[name], late=True) if FLOORS.index(room(used)) < floor}
+    above = {(name, used) for used in imports(name, MODULES[name]) if FLOORS.index(room(used)) < floor}
     assert above <= UPWARDS
 
 
 def test_the_exceptions_are_still_needed() -> None:
-    used = {(name, each) for name, path in MODULES.items() for each in imports(name, path, late=True)}
+    used = {(name, each) for name, path in MODULES.items() for each in imports(name, path)}
     assert used >= UPWARDS
 
 
 def test_no_circles() -> None:
-    uses = {name: imports(name, path, late=False) for name, path in MODULES.items()}
+    uses = {name: imports(name, path) for name, path in MODULES.items()}
     done: set[str] = set()
 
     def visit(name: str, way: tuple[str, ...]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ..history.gitcall import Progress
+from ..history.git_environment import Progress
 from ..report.output import Output, say
 from ..report.result import Result
 from .app import output_options

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..commands import render as command
 from ..errors import SviError
-from ..history.gitcall import environment
+from ..history.git_environment import environment
 from ..loras.progress import human_size
 from ..report.film_progress import line
 from ..report.result import Result

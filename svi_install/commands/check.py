@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import EXIT_DONE, EXIT_UNSUPPORTED, SviError
 from ..history import repository
-from ..history.gitcall import Progress
+from ..history.git_environment import Progress
 from ..history.judge import FileVerdict
 from ..history.releases import Verdict, releases
 from ..history.releases import check as judge_all

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from ..errors import EXIT_FAILED, quoted
 from ..loras import catalogue, local_files, needs
-from ..loras.hub import ledger_path
 from ..loras.inventory import Need
 from ..loras.progress import human_size
+from ..loras.settings import ledger_path
 from ..report.result import Result
 
 _ACCELERATOR = "accelerator"

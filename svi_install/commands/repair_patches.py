@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import EXIT_DONE, EXIT_UNSUPPORTED, SviError, counted
 from ..history import repository
-from ..history.gitcall import Progress, environment
+from ..history.git_environment import Progress, environment
 from ..history.judge import jobs_of, judge_text
 from ..history.repair import Repair, repair
 from ..package_data import data_folder

@@ -12,7 +12,7 @@ from git.cmd import Git
 from git.exc import GitCommandNotFound
 from git.util import RemoteProgress
 
-from .gitcall import Progress, applied, no_git
+from .git_environment import Progress, applied, no_git
 
 _WORDS = {RemoteProgress.RECEIVING: "Downloading the history", RemoteProgress.RESOLVING: "Unpacking the history"}
 

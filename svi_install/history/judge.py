@@ -19,7 +19,7 @@ from ..patching.patchset import Variant
 from ..patching.placement import Place, PlacementError, Refusal, place
 from ..signals import kept_from_children
 from . import repository
-from .gitcall import Progress
+from .git_environment import Progress
 from .repository import Commit
 
 MAIN_FILE = "wgp.py"

@@ -12,7 +12,7 @@ from ..errors import EXIT_USAGE, SviError
 from ..patching.patchset import PatchSet
 from ..patching.placement import Refusal
 from . import repository
-from .gitcall import Progress
+from .git_environment import Progress
 from .judge import MAIN_FILE, Cause, FileVerdict, Job, Variants, jobs_of, judge
 from .repository import Commit
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..bootstrap import cache_folder
 from ..errors import EXIT_DOWNLOAD, EXIT_USAGE, SviError
 from . import gitcall
-from .gitcall import Progress
+from .git_environment import Progress
 
 if TYPE_CHECKING:
     from .client import Client

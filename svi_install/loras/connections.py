@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .failures import TransferError, require_room
-from .hub import Limits
 from .part import Part
 from .part_state import Extents
 from .progress import human_size
 from .proof import Follower
+from .settings import Limits
 from .transport import Answer, Transport
 
 # Parts smaller than that are not worth a connection.

@@ -13,10 +13,10 @@ from pathlib import Path
 from ..writing.own_files import ChangedError
 from .connections import Channel, Growth, Worker, abandon, share
 from .failures import TransferError, disk_error, download_error, require_room
-from .hub import Limits
 from .part import Part
 from .progress import Phase, Progress, Rate, Report, human_size
 from .proof import Follower, TamperedError
+from .settings import Limits
 from .transport import Answer, Transport
 
 _TICK = 0.25

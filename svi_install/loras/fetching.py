@@ -15,11 +15,12 @@ from . import local_files
 from .catalogue import LoraFile
 from .download import Arrival, Download, Job, summary
 from .failures import TransferError, disk_error, shown
-from .hub import Settings, stated
+from .hub import stated
 from .inventory import Fetched, Need, Problem, Proof
 from .part import Part, tidy, waiting
 from .progress import Phase, Progress, Report
 from .proof import Unsound, examine, lora_file, of_file
+from .settings import Settings
 from .transport import Transport
 
 _LOOK_AGAIN = 0.5

@@ -14,22 +14,22 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..errors import EXIT_DOWNLOAD, SviError
-from ..package_data import state_folder
 from ..writing.files import plain
 from ..writing.own_files import write_over
 from . import catalogue
-from .catalogue import HUB, Place
-from .failures import TransferError, clean, host_of, number_in, origin_of, shown
+from .catalogue import Place
+from .failures import TransferError, clean, host_of, origin_of
+from .refusals import failure_of, shown_headers, status_of
+from .settings import Settings
 
 if TYPE_CHECKING:
     import httpx2
 
-_LEDGER = "loras.json"
 _T = TypeVar("_T")
 # What a token may hold in a header (RFC 6750).
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,512}")
@@ -38,73 +38,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _LARGEST_ANSWER = 4 * 1024 * 1024
 _SENT = ("Authorization", "Content-Type", "Accept")
-# What huggingface_hub is shown of an answer. Without ETag, which need not be a hash: only the linked one states it.
-_SHOWN = ("Content-Type", "Location", "X-Linked-Etag", "X-Repo-Commit", "X-Error-Code", "X-Error-Message")
-_NUMBERS = ("X-Linked-Size", "Content-Length")
 # The client of huggingface_hub is one for the whole process.
 _ONE_AT_A_TIME = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Numbers a download keeps to.
-
-    Args:
-        connect: seconds to wait for a connection or for a single byte.
-        stall_seconds: a connection slower than `stall_rate` for that long is dropped and made again.
-        stall_rate: bytes a second.
-        attempts: failures in a row, without a new byte between them, before a download gives up.
-        backoff: seconds before the second attempt; doubles each time.
-        longest_wait: seconds; a server that asks for more is reported instead of waited for.
-        redirects: how many to follow.
-        connections: at most that many at once.
-        trial_seconds: how long one more connection is tried before it is kept or given up.
-        worthwhile_seconds: with less than that to go one more connection is not tried.
-        block: bytes that are read at a time.
-        sync: bytes that may be lost when the power fails.
-    """
-
-    connect: float = 30.0
-    stall_seconds: float = 30.0
-    stall_rate: float = 1024.0
-    attempts: int = 8
-    backoff: float = 1.0
-    longest_wait: float = 300.0
-    redirects: int = 10
-    connections: int = 4
-    trial_seconds: float = 3.0
-    worthwhile_seconds: float = 10.0
-    block: int = 256 * 1024
-    sync: int = 8 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to reach the hub.
-
-    Args:
-        endpoint: address of the hub or of the mirror that stands in for it.
-        token: access token, empty for none; sent to the endpoint only.
-        token_fault: why the token that is set cannot be one, without the token; empty otherwise.
-        offline: True when nothing may be asked from the network.
-        cache: the hub's cache folder, which may already hold a file; None for none.
-        ca_bundle: file with further certificates, None for the system's.
-        ledger: where the hashes of known files are kept.
-    """
-
-    endpoint: str = HUB
-    token: str = field(default="", repr=False)
-    token_fault: str = ""
-    offline: bool = False
-    cache: Path | None = None
-    ca_bundle: Path | None = None
-    ledger: Path = field(default_factory=lambda: state_folder(os.environ) / _LEDGER)
-    limits: Limits = field(default_factory=Limits)
-
-
-def ledger_path() -> Path:
-    """Return the file in the person's own data that remembers the hashes of LoRAs."""
-    return state_folder(os.environ) / _LEDGER
 
 
 def from_environment(mirror: str = "") -> Settings:
@@ -156,10 +91,6 @@ def _token(constants: Any, settings: Settings) -> tuple[str, str]:
     if not token or _TOKEN.fullmatch(token):
         return token, ""
     return "", f"{names[0] if names else path} contains characters that no token has. It was not sent anywhere."
-
-
-class _Headers(Protocol):
-    def get(self, name: str, /) -> str | None: ...
 
 
 class Stated(NamedTuple):
@@ -226,7 +157,7 @@ def _asked(ask: Callable[[str], _T], url: str, settings: Settings) -> _T:
         except TransferError:
             raise
         except Exception as error:
-            if not settings.token or _status(error) != 401:
+            if not settings.token or status_of(error) != 401:
                 raise
             # The hub refuses even public files to a token that has run out.
             return ask("")
@@ -234,62 +165,6 @@ def _asked(ask: Callable[[str], _T], url: str, settings: Settings) -> _T:
         raise
     except Exception as error:
         raise failure_of(error, url, bool(settings.token)) from error
-
-
-def _status(error: Exception) -> int:
-    return getattr(getattr(error, "response", None), "status_code", 0)
-
-
-def refused(status: int, headers: _Headers, url: str, token: bool) -> TransferError:
-    """Let huggingface_hub say what a refusal of the hub means."""
-    import httpx2
-    from huggingface_hub.utils._http import hf_raise_for_status
-
-    try:
-        request = httpx2.Request("GET", url)
-        hf_raise_for_status(httpx2.Response(status, headers=_shown(headers), request=request))
-    except Exception as error:  # noqa: BLE001 - an address that httpx2 does not take is a refusal, too
-        return failure_of(error, url, token)
-    return TransferError("refused", f"{host_of(url)} answers with status {status} instead of sending the file.", url)
-
-
-def failure_of(error: Exception, url: str, token: bool) -> TransferError:
-    """Turn what huggingface_hub raises into our words; its own texts hold addresses and may be a screen long."""
-    from huggingface_hub import errors
-
-    host, status = host_of(url), _status(error)
-    place = catalogue.place_of(url)
-    repository = clean(place.repository) if place else "the repository"
-    if isinstance(error, errors.OfflineModeIsEnabled):
-        return TransferError("offline", "HF_HUB_OFFLINE does not allow asking the hub.", url)
-    if isinstance(error, errors.GatedRepoError):
-        return TransferError(
-            "gated", f"The authors of {repository} ask you to accept their terms on {host} first ({status}).", url
-        )
-    if isinstance(error, errors.DisabledRepoError):
-        return TransferError("forbidden", f"{host} has taken {repository} offline ({status}).", url)
-    if isinstance(error, errors.RevisionNotFoundError):
-        return TransferError("missing", f"{host} no longer has that version of {repository} ({status}).", url)
-    if isinstance(error, errors.EntryNotFoundError):
-        name = clean(place.path) if place else "that file"
-        return TransferError("missing", f"{host} has no {name} in {repository} ({status}).", url)
-    if status == 401 and token:
-        return TransferError("token", f"{host} does not accept the access token ({status}).", url)
-    if status == 401:
-        return TransferError("token", f"{host} shows {repository} only to people with an access token ({status}).", url)
-    if isinstance(error, errors.RepositoryNotFoundError):
-        return TransferError("missing", f"{host} has no repository {repository} ({status}).", url)
-    if status == 403:
-        return TransferError("forbidden", f"{host} refuses to send the file ({status}).", url)
-    if status in (404, 410):
-        return TransferError("missing", f"{host} has no such file ({status}): {shown(url)}", url)
-    if status == 429:
-        return TransferError("busy", f"{host} asks us to slow down ({status}).", url)
-    if status >= 500 or status == 408:
-        return TransferError("server", f"{host} has a problem of its own ({status}).", url)
-    if status:
-        return TransferError("refused", f"{host} answers with status {status} instead of sending the file.", url)
-    return TransferError("refused", f"The answer of {host} cannot be read ({type(error).__name__}).", url)
 
 
 def cached(place: Place, cache: Path, sha256: str) -> Iterator[Path]:
@@ -327,7 +202,7 @@ def _client(settings: Settings, wanted: str = "") -> Iterator[None]:
                 raise TransferError("redirects", why, url)
             headers = {name: text for name in _SENT if (text := request.headers.get(name))}
             status, found, body = transport.exchange(request.method, url, headers, request.read(), _LARGEST_ANSWER)
-            return httpx2.Response(status, headers=_shown(found), content=body)
+            return httpx2.Response(status, headers=shown_headers(found), content=body)
 
     with _ONE_AT_A_TIME:
         # Its own client would keep cookies, log the warnings of a server and read .netrc.
@@ -336,14 +211,6 @@ def _client(settings: Settings, wanted: str = "") -> Iterator[None]:
             yield
         finally:
             close_session()
-
-
-def _shown(headers: _Headers) -> dict[str, str]:
-    kept = {
-        name: text for name in _SHOWN if (text := headers.get(name) or "") and text.isprintable() and text.isascii()
-    }
-    numbers = {name: number_in(headers.get(name)) for name in _NUMBERS}
-    return kept | {name: str(number) for name, number in numbers.items() if number is not None}
 
 
 class Pinned(NamedTuple):

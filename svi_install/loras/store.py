@@ -14,7 +14,7 @@ from .inventory import Fetched, Need, Places, Problem, look
 from .progress import Report, no_report
 
 if TYPE_CHECKING:
-    from .hub import Settings
+    from .settings import Settings
 
 
 class PrefetchResult(NamedTuple):

@@ -19,9 +19,9 @@ from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from .. import __version__
-from . import hub
 from .failures import TransferError, address_fault, clean, host_of, number_in, origin_of, shown
-from .hub import Settings
+from .refusals import refused
+from .settings import Settings
 from .stream import Asked, Body, Handler, Line, SecureHandler, encoding
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
@@ -319,7 +319,7 @@ def refusal(status: int, response: http.client.HTTPResponse, url: str, token: bo
         return TransferError("proxy", f"The proxy asks for a user name and a password ({status}).", url)
     if status == 416 and start:
         return TransferError("range", f"{host_of(url)} has no more bytes at offset {start} (416).", url)
-    failure = hub.refused(status, response.headers, url, token)
+    failure = refused(status, response.headers, url, token)
     if failure.kind in ("busy", "server"):
         failure.wait = _retry_after(response.headers.get("Retry-After"))
     return failure

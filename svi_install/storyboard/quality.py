@@ -12,9 +12,10 @@ from typing import Any
 
 from ..errors import EXIT_UNSUPPORTED, SviError
 from ..loras.catalogue import Lora, LoraFile, load, place_of
-from ..loras.hub import Settings, from_environment
+from ..loras.hub import from_environment
 from ..loras.inventory import Fetched, Need, locate, look
 from ..loras.progress import Report
+from ..loras.settings import Settings
 from ..writing.files import read
 from .hardware import QUALITIES
 from .store import write_json

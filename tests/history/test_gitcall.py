@@ -12,7 +12,8 @@ import pytest
 
 from svi_install.commands.update import update
 from svi_install.errors import SviError
-from svi_install.history import gitcall, repository
+from svi_install.history import repository
+from svi_install.history.git_environment import environment
 from tests import miniature
 from tests.commands.test_update import git, no_settings_of_this_computer, release, root, upstream  # noqa: F401 (fixtures)
 from tests.crash.layer import tree
@@ -52,8 +53,8 @@ def test_git_knows_more_variables_than_the_three_that_were_reported() -> None:
 
 @pytest.mark.parametrize("name", REDIRECTING)
 def test_none_that_leads_elsewhere_reaches_git(name: str) -> None:
-    assert name not in gitcall.environment({"PATH": "x", name: "/elsewhere"})
-    assert gitcall.environment({"PATH": "x"})["PATH"] == "x"
+    assert name not in environment({"PATH": "x", name: "/elsewhere"})
+    assert environment({"PATH": "x"})["PATH"] == "x"
 
 
 def test_what_reaches_a_server_and_says_whom_to_trust_stays() -> None:
@@ -68,7 +69,7 @@ def test_what_reaches_a_server_and_says_whom_to_trust_stays() -> None:
         [("core.worktree", "/else"), ("safe.directory", "*"), ("include.path", "/else"), ("http.proxy", "p")]
     ):
         settings |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    made = gitcall.environment({**kept, **settings})
+    made = environment({**kept, **settings})
     assert {name: made[name] for name in kept} == kept
     assert {name: value for name, value in made.items() if name.startswith(("GIT_CONFIG_K", "GIT_CONFIG_V"))} == {
         "GIT_CONFIG_KEY_0": "safe.directory",
@@ -81,7 +82,7 @@ def test_what_reaches_a_server_and_says_whom_to_trust_stays() -> None:
 
 @pytest.mark.parametrize("count", ["", "x", "-1", "9" * 40, "²", "3"])
 def test_a_senseless_number_of_settings_is_no_setting(count: str) -> None:
-    assert "GIT_CONFIG_COUNT" not in gitcall.environment({"GIT_CONFIG_COUNT": count, "GIT_CONFIG_KEY_0": "safe.x"})
+    assert "GIT_CONFIG_COUNT" not in environment({"GIT_CONFIG_COUNT": count, "GIT_CONFIG_KEY_0": "safe.x"})
 
 
 def test_an_update_leaves_another_repository_alone(

@@ -15,9 +15,9 @@ from huggingface_hub import constants
 
 from svi_install.loras import hub as loras_hub
 from svi_install.loras.catalogue import CATALOGUE, Catalogue, Layout, Lora, LoraFile, Place
-from svi_install.loras.hub import Limits, Settings
 from svi_install.loras.inventory import Fetched
 from svi_install.loras.progress import Progress
+from svi_install.loras.settings import Limits, Settings
 from svi_install.loras.store import prefetch
 
 from .hub import Hub

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from svi_install.loras.connections import Growth, abandon, share
-from svi_install.loras.hub import Limits
 from svi_install.loras.part import Part
+from svi_install.loras.settings import Limits
 
 MIB = 1024 * 1024
 

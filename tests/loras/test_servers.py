@@ -15,7 +15,7 @@ import pytest
 
 from svi_install.errors import EXIT_DOWNLOAD, SviError
 from svi_install.loras.catalogue import Catalogue, Lora, LoraFile, Place
-from svi_install.loras.hub import Limits, Settings
+from svi_install.loras.settings import Limits, Settings
 from svi_install.loras.store import prefetch
 from tests.loras.server_cases import CASES, DATA, QUERY, TOKEN
 

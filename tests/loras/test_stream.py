@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from svi_install.loras.failures import TransferError
-from svi_install.loras.hub import Limits, Settings
+from svi_install.loras.settings import Limits, Settings
 from svi_install.loras.stream import Line
 from svi_install.loras.transport import Answer, Transport
 

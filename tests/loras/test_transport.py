@@ -15,7 +15,8 @@ import pytest
 
 from svi_install.loras.catalogue import Place
 from svi_install.loras.failures import TransferError
-from svi_install.loras.hub import Limits, Settings, Stated, stated
+from svi_install.loras.hub import Stated, stated
+from svi_install.loras.settings import Limits, Settings
 from svi_install.loras.transport import Answer, Transport, of_exception
 
 from .hub import COMMIT, Fault, Hub
