@@ -8,15 +8,26 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import os
+import subprocess
 import sys
 import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 
 PIPELINE = "models/wan/any2video.py"
+_PLACE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from svi_install.patching import patchset, placement
+variants, text = patchset.load().variants[sys.argv[2]], sys.stdin.buffer.read()
+place = lambda: placement.place(variants, sys.argv[2], text).after
+sys.stdout.buffer.write(place() if sys.argv[3] else placement.remove_hooks(variants, sys.argv[2], text))
+"""
 CONFIG = "models/wan/configs/i2v.json"
 
 # Gives a model that has no memory yet its weights: the model, and the number type where no layer insists on another.
@@ -34,13 +45,7 @@ def pipelines(tree: Path, text: type, image: type, **options: Any) -> tuple[Any,
 
 def module_of(tree: Path, name: str, hooked: bool) -> Any:
     """A module of WanGP's package ``models.wan``: any2video.py of the tree, with or without svi-install's lines."""
-    from svi_install.patching import patchset, placement
-
-    variants = patchset.load().variants[PIPELINE]
-    source = (tree / PIPELINE).read_bytes()
-    text = placement.remove_hooks(variants, PIPELINE, source)
-    if hooked:
-        text = placement.place(variants, PIPELINE, source).after
+    text = _placed(tree, hooked)
     if str(tree) not in sys.path:
         sys.path.insert(0, str(tree))
         from mmgp import offload
@@ -52,6 +57,24 @@ def module_of(tree: Path, name: str, hooked: bool) -> Any:
     sys.modules[module.__name__] = module
     exec(compile(text, f"any2video_{name}", "exec"), module.__dict__)
     return module
+
+
+def _placed(tree: Path, hooked: bool) -> bytes:
+    """Return any2video.py with or without svi-install's lines.
+
+    The patch set is read with unidiff, which WanGP's Python lacks; so svi-install's own one does it: the environment
+    that install.sh made, or that of the tests.
+    """
+    from svi_install import bootstrap
+
+    home = bootstrap.data_folder(sys.platform, os.environ, Path.home())
+    pythons = [bootstrap.interpreter(folder / name) for folder, name in ((ROOT, ".venv-test"), (home, "venv"))]
+    for python in (*filter(Path.exists, pythons), Path(sys.executable)):
+        words = [str(python), "-c", _PLACE, str(ROOT), PIPELINE, "hooked" if hooked else ""]
+        done = subprocess.run(words, input=(tree / PIPELINE).read_bytes(), capture_output=True, check=False)
+        if done.returncode == 0:
+            return done.stdout
+    sys.exit(f"No Python here can place the hooks; run ./install.sh first. {done.stderr.decode(errors='replace')}")
 
 
 def pipeline_of(
