@@ -256,7 +256,7 @@ def _count(bad: int, open_ends: int) -> str:
 def _lines(check: Check) -> Iterator[Line]:
     yield ((f"  {check.level:8}", _STYLES[check.level]), (f"{check.id:13}", ""), (check.text, ""))
     if check.mend:
-        yield ((" " * 23 + "mend: ", "dim"), (check.mend, "bold"))
+        yield ((" " * 23 + "fix:  ", "dim"), (check.mend, "bold"))
 
 
 def _paste(patient: _Patient, checks: tuple[Check, ...]) -> str:

@@ -144,7 +144,9 @@ def spoken(text: str, to: Output) -> str:
     if to.program == PROGRAM:
         return text
     # The name as the first word of a command, not as the name of the product in a sentence.
-    proposed = rf"\bsvi-install (?=-|\"|/|[A-Za-z]:\\|PATH\b|(?:{'|'.join(SUBCOMMANDS)})\b)"
+    # A color may stand right before it, and its last sign is a letter.
+    start = r"(?:\b|(?<=\x1b\[\dm)|(?<=\x1b\[\d\dm))"
+    proposed = rf"{start}svi-install (?=-|\"|'|/|[A-Za-z]:\\|PATH\b|(?:{'|'.join(SUBCOMMANDS)})\b)"
     return re.sub(proposed, lambda _: f"{to.program} ", text)
 
 
