@@ -186,7 +186,7 @@ def _profiles(patient: _Patient) -> Iterator[Check]:
         return
     missing = [path for path in profile_files(patient.root) if not (patient.root / path).exists()]
     if missing:
-        yield Check("profiles", "warning", f"{counted(len(missing), 'profile')} of SVI missing.", patient.install)
+        yield Check("profiles", "warning", f"{counted(len(missing), 'SVI profile')} missing.", patient.install)
     else:
         yield Check("profiles", "ok", "All of SVI's profiles are in place.")
 

@@ -45,7 +45,7 @@ def revert(root: Path, *, dry_run: bool = False, committed: Committed = lambda _
     if not changes and not plan.sweep:
         headline = f"SVI is not in WanGP {version}; nothing to do."
         if plan.away:
-            headline = f"{counted(len(plan.away), 'profile')} of SVI cannot be reached right now; nothing was changed."
+            headline = f"{counted(len(plan.away), 'SVI profile')} cannot be reached right now; nothing was changed."
         details = () if plan.away else before.details
         return Result("revert", "unchanged", headline, checkout, before.name, notes=(*notes, *details))
     if dry_run:

@@ -104,11 +104,6 @@ def put(made: Path, target: Target, store: Store) -> None:
         ) from error
 
 
-def is_own(path: Path, store: Store) -> bool:
-    """Tell whether nothing has a film's name, or what render has put there."""
-    return _stamp(path) is None or _is_own(path, store)
-
-
 def is_settings(path: Path) -> bool:
     """Tell whether nothing has the name of a film's settings, or settings as a dry run writes them."""
     if _stamp(path) is None:

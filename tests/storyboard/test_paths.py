@@ -358,7 +358,7 @@ def test_the_films_folder_on_another_disk(home: Path, monkeypatch: pytest.Monkey
         made.write_bytes(content)
         delivery.put(made, delivery.look(path, store), store)
         assert path.read_bytes() == content
-        assert delivery.is_own(path, store)
+        assert delivery.look(path, store).own
     assert sorted(each.name for each in home.iterdir()) == ["film.mp4", "film.svi", "start.png"]
 
     def full(*arguments: object) -> None:
@@ -371,7 +371,7 @@ def test_the_films_folder_on_another_disk(home: Path, monkeypatch: pytest.Monkey
     assert str(made) in caught.value.message
     assert path.read_bytes() == b"another"
     # The record says already what is to come.
-    assert delivery.is_own(path, store)
+    assert delivery.look(path, store).own
     assert sorted(each.name for each in home.iterdir()) == ["film.mp4", "film.svi", "start.png"]
 
 
