@@ -133,13 +133,12 @@ def kind_of(root: Path) -> Kind:
 
 def newline_of(root: Path) -> Newline:
     """Say which line ends the files that an install changes have on disk."""
-    crlf = lf = 0
+    crlf = lf = False
     for marker in PATCHED:
         data = (root / marker).read_bytes()
-        both = data.count(b"\n")
-        pairs = data.count(b"\r\n")
-        crlf += pairs
-        lf += both - pairs
+        pairs = data.count(b"\r\n") if b"\r" in data else 0
+        crlf = crlf or pairs > 0
+        lf = lf or (b"\n" in data if not pairs else data.count(b"\n") > pairs)
     if crlf and lf:
         return "mixed"
     return "crlf" if crlf else "lf"

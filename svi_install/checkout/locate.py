@@ -10,12 +10,9 @@ from typing import NamedTuple, TypeVar
 
 from ..errors import EXIT_NO_CHECKOUT, SviError
 from .inspection import holds_comfyui, is_comfyui, missing_marker
+from .places import cloud_folders, pinokio_homes, usual_places
 
 P = TypeVar("P", bound=PurePath)
-
-# Folder names that people and WanGP's documentation use; Pinokio names its own after the repository.
-NAMES = ("Wan2GP", "WanGP", "Wan2GP-main", "wan2gp", "wangp")
-PINOKIO_APPS = "wan*.git"
 
 
 class Surroundings(NamedTuple):
@@ -88,23 +85,6 @@ def upwards(folder: P) -> tuple[P, ...]:
     return (folder, *folder.parents)
 
 
-def usual_places(home: P, drives: Iterable[P]) -> tuple[P, ...]:
-    """List the places where WanGP usually lies, as patterns whose last parts may hold ``*``.
-
-    Args:
-        drives: drive roots, empty where there are none.
-
-    Returns:
-        The patterns, most usual first, without repetition.
-    """
-    bases = [home, home / "Desktop", home / "Documents", home / "Downloads", *drives]
-    patterns = [base / name for base in bases for name in NAMES]
-    for base in (home, *drives):
-        patterns += [base / folder / "api" / PINOKIO_APPS / "app" for folder in ("pinokio", "Pinokio")]
-    patterns += [drive / folder / name for drive in drives for folder in ("AI", "StabilityMatrix") for name in NAMES]
-    return tuple(dict.fromkeys(patterns))
-
-
 def locate(path: Path | None, here: Surroundings) -> tuple[Path, ...]:
     """Find the WanGP folders that a command may mean.
 
@@ -131,7 +111,8 @@ def locate(path: Path | None, here: Surroundings) -> tuple[Path, ...]:
                 return (folder,)
             looked.append(look)
     candidates = [folder for start in starts for folder in _beside(start.absolute())]
-    for pattern in usual_places(here.home, here.drives):
+    clouds, pinokios = cloud_folders(here.home, here.env), pinokio_homes(here.home, here.env)
+    for pattern in usual_places(here.home, here.drives, clouds, pinokios):
         candidates += _expand(pattern)
     found: dict[tuple[int, int], Path] = {}
     for folder in dict.fromkeys(candidates):

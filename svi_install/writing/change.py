@@ -18,6 +18,15 @@ class Place(NamedTuple):
     variant: str
 
 
+class Placement(NamedTuple):
+    """All hooks of a file in place; ``broken`` says why the file did not compile before, empty when it did."""
+
+    path: str
+    places: tuple[Place, ...]
+    after: bytes
+    broken: str = ""
+
+
 class Change(NamedTuple):
     """One file of a plan.
 

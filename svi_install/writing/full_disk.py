@@ -8,7 +8,7 @@ it is not whole, so the receipt, which holds its bytes, becomes the mark of that
 from __future__ import annotations
 
 import contextlib
-import secrets
+import os
 from pathlib import Path
 
 from ..errors import SviError
@@ -104,7 +104,7 @@ def _check(change: Change, real: Path) -> None:
 
 def _shorten(change: Change, real: Path, entry: Patched | None) -> None:
     after = change.after or b""
-    staged = real.with_name(f".svi-{secrets.token_hex(4)}.0n")
+    staged = real.with_name(f".svi-{os.urandom(4).hex()}.0n")
     try:
         files.write_new(staged, after, real, change.mtime_ns)
         files.replace(staged, real)

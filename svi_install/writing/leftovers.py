@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import SviError
 from ..package_data import PATCHED
-from . import files, receipt
+from . import files, git_folder, receipt
 from .journal import STAGED
 from .outside import Record, is_outside
 
@@ -52,6 +52,8 @@ def _folders(base: Path) -> tuple[Path, ...]:
     found = {Path(os.path.realpath(base / name)): None for name in _FOLDERS}
     for name in ("profiles", "loras"):
         found.update((Path(os.path.realpath(child)), None) for child in _children(base / name) if child.is_dir())
+    if (git := git_folder.find(base)) is not None:
+        found.update(dict.fromkeys((git.common, git.common / "info")))
     # A file of WanGP's may be a link to another place of the checkout; what is staged lies where it leads.
     found.update((Path(os.path.realpath(base / name)).parent, None) for name in PATCHED)
     try:

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import json
 import os
-import platform
 import stat
 import sys
 import time
@@ -52,9 +51,18 @@ class Owner(NamedTuple):
         Returns:
             False when the lock was left behind.
         """
-        if self.host != platform.node():
+        if self.host != this_computer():
             return abs(now - self.time) < _FAR_STALE
         return process.started(self.pid) == self.started
+
+
+def this_computer() -> str:
+    """Return the name that other computers have for this one."""
+    if sys.platform == "win32":
+        import platform
+
+        return platform.node()
+    return os.uname().nodename
 
 
 @contextlib.contextmanager
@@ -119,7 +127,7 @@ def _own(handle: int, path: Path, command: str) -> bool:
     owner = Owner.parse(os.read(handle, 4096))
     if owner is not None and owner.pid != os.getpid() and owner.alive(time.time()):
         raise _busy(path, owner)
-    mine = Owner(os.getpid(), process.started(os.getpid()) or "", platform.node(), command, time.time())
+    mine = Owner(os.getpid(), process.started(os.getpid()) or "", this_computer(), command, time.time())
     try:
         files.rewrite(handle, json.dumps(mine._asdict()).encode())
     except OSError as error:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ..errors import SviError
-from . import files, outside, targets
+from . import files, git_folder, outside, targets
 from .journal import Entry, Journal
 from .outside import is_outside
 from .receipt import TIGHT
@@ -156,7 +156,9 @@ def _clear(root: Path, data: bytes) -> None:
     from . import leftovers
 
     # Where nothing of this checkout lies outside, a folder of notes that cannot be read is no hindrance.
-    leftovers.clear(root, data, outside.of_checkout(root) if targets.outside_roots(root) else None)
+    git = git_folder.find(root)
+    beyond = targets.outside_roots(root) or (git is not None and is_outside(root, git.common))
+    leftovers.clear(root, data, outside.of_checkout(root) if beyond else None)
 
 
 def _known(root: Path, journal: Journal, data: bytes) -> frozenset[str]:
@@ -232,8 +234,7 @@ def _drop_staged(reach: _Reach, journal: Journal) -> None:
             if real is not None and name and files.remove(real.with_name(name)):
                 touched[real.parent] = None
     # The journal alone knows these names, so they must be gone for good before it goes.
-    for folder in touched:
-        files.sync_folder(folder)
+    files.sync_folders(touched)
 
 
 def _remove_made(folder: Path) -> None:

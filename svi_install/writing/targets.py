@@ -8,7 +8,7 @@ import stat
 from pathlib import Path, PurePosixPath
 
 from ..errors import SviError
-from . import files
+from . import files, git_folder
 
 _LINKABLE = ("loras", "loras/wan_i2v", "loras/wan", "profiles", "profiles/wan_i2v", "profiles/wan_2_2")
 
@@ -55,7 +55,8 @@ def resolve(root: Path, path: str, outside: tuple[Path, ...] = ()) -> Path:
         The resolved path, which need not exist.
 
     Raises:
-        SviError: the path is not plain, or it leads out of the checkout or into git's own folder.
+        SviError: the path is not plain, or it leads out of the checkout or into git's own folder, except for the few
+            files that `git_folder` names.
     """
     pure = PurePosixPath(path)
     absolute = Path(path).is_absolute()
@@ -66,6 +67,8 @@ def resolve(root: Path, path: str, outside: tuple[Path, ...] = ()) -> Path:
         raise _unsafe(path, "it contains a drive or a backslash")
     base = Path(os.path.realpath(root))
     real = Path(os.path.realpath(root / path))
+    if git_folder.may_write(root, path):
+        return real
     homes = [home for home in (base, *outside) if real.is_relative_to(home)]
     if not homes or (absolute and base in homes):
         raise _unsafe(path, f"it leads to {real}, outside WanGP's folder")
@@ -85,7 +88,7 @@ def resolve_file(root: Path, path: str, outside: tuple[Path, ...] = ()) -> Path:
     """
     real = resolve(root, path, outside)
     ours = real.name.startswith("SVI") and real.suffix == ".json"
-    if not ours and not real.is_relative_to(os.path.realpath(root)):
+    if not (ours or git_folder.may_write(root, path)) and not real.is_relative_to(os.path.realpath(root)):
         raise _unsafe(path, f"it leads to {real}, and only SVI's profiles go to a LoRA folder outside WanGP's folder")
     try:
         found = os.lstat(real)

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -117,19 +116,8 @@ def _carry_out(plan: Plan, folder: Path) -> bool:
     outside.note(plan.root, work.token, data, work.beyond, _staged_beyond(plan.root, work.steps))
     place = folder
     try:
-        _store(data, folder)
-        for name in work.journal.folders:
-            place = plan.root / name
-            files.make_folder(place)
-            files.sync_folder(place.parent)
-        for step in work.steps:
-            place = step.real
-            _stage(step)
-        for step in work.steps:
-            place = step.real
-            _apply(step)
-        place = folder
-        files.replace(folder / RUNNING, folder / DONE)
+        for place in _written(plan.root, work, data, folder):  # noqa: B007 - a failure is told with it
+            pass
     except BaseException as error:
         _take_back(plan.root, folder, place, error)
         raise
@@ -141,13 +129,46 @@ def _carry_out(plan: Plan, folder: Path) -> bool:
     return swept
 
 
+def _written(root: Path, work: _Work, journal: bytes, folder: Path) -> Iterator[Path]:
+    """Change the tree; yields what it is going to work on, so that a failure can be told with its place."""
+    yield folder
+    _store(journal, folder)
+    for name in work.journal.folders:
+        yield root / name
+        files.make_folder(root / name)
+    files.sync_folders((root / name).parent for name in work.journal.folders)
+    with contextlib.ExitStack() as stack:
+        staged: list[tuple[Path, int]] = []
+        for step in work.steps:
+            yield step.real
+            _keep_old(step)
+            if step.change.after is not None:
+                staged.append((step.real, _stage(step, step.change.after)))
+                stack.callback(os.close, staged[-1][1])
+        for number, refused in files.sync([handle for _, handle in staged]).items():
+            yield staged[number][0]
+            raise refused
+    for step in work.steps:
+        if step.entry.new and step.change.mtime_ns is not None:
+            yield step.real
+            files.set_mtime(step.real.with_name(step.entry.new), step.change.mtime_ns)
+    for step, following in zip(work.steps, (*work.steps[1:], None), strict=False):  # a plan may only sweep
+        yield step.real
+        _apply(step)
+        # Each folder before the next one changes: whatever the disk loses, no hook comes before what it calls.
+        if following is None or following.real.parent != step.real.parent:
+            files.sync_folder(step.real.parent)
+    yield folder
+    files.replace(folder / RUNNING, folder / DONE)
+
+
 def _prepared(plan: Plan) -> _Work:
     roots = targets.outside_roots(plan.root)
     for path, expected in plan.relies.items():
         data = files.read(plan.root / path)
         if (None if data is None else files.digest(data)) != expected:
             raise _changed(plan.root / path)
-    token = secrets.token_hex(4)
+    token = os.urandom(4).hex()
     steps = _steps(plan, roots, token)
     made = _missing_folders(plan)
     reals = [step.real for step in steps]
@@ -225,18 +246,17 @@ def _missing_folders(plan: Plan) -> tuple[str, ...]:
 def _store(data: bytes, folder: Path) -> None:
     files.write_new(folder / DRAFT, data)
     files.replace(folder / DRAFT, folder / RUNNING)
-    files.sync_folder(folder)
-    files.sync_folder(folder.parent)
+    files.sync_folders((folder, folder.parent))
 
 
-def _stage(step: _Step) -> None:
-    change, entry, real = step.change, step.entry, step.real
-    like = None
-    if change.before is not None:
-        like = real
-        files.keep_aside(real, real.with_name(entry.old))
-    if change.after is not None:
-        files.write_new(real.with_name(entry.new), change.after, like, change.mtime_ns)
+def _keep_old(step: _Step) -> None:
+    if step.change.before is not None:
+        files.keep_aside(step.real, step.real.with_name(step.entry.old))
+
+
+def _stage(step: _Step, after: bytes) -> int:
+    like = None if step.change.before is None else step.real
+    return files.begin_new(step.real.with_name(step.entry.new), after, like)
 
 
 def _apply(step: _Step) -> None:
@@ -246,7 +266,6 @@ def _apply(step: _Step) -> None:
         files.remove(real)
     else:
         files.replace(real.with_name(entry.new), real)
-    files.sync_folder(real.parent)
 
 
 def _take_back(root: Path, folder: Path, place: Path, error: BaseException) -> None:

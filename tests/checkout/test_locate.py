@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import pytest
 
 from svi_install.checkout import locate as locate_module
-from svi_install.checkout.locate import Look, Surroundings, listed, locate, surroundings, upwards, usual_places
+from svi_install.checkout.locate import Look, Surroundings, listed, locate, surroundings, upwards
+from svi_install.checkout.places import pinokio_homes, usual_places
 from svi_install.cli import crash_report
 from svi_install.errors import EXIT_NO_CHECKOUT, SviError
 from tests import miniature
@@ -145,6 +147,30 @@ def test_usual_places_are_searched_and_several_are_all_returned(cwd: Path, home:
     one = wangp(home / "Wan2GP")
     two = wangp(home / "pinokio" / "api" / "wan2gp.git" / "app")
     assert search(None, cwd, home) == (one, two)
+
+
+@pytest.mark.parametrize("cloud", ["OneDrive", "elsewhere"])
+def test_a_desktop_in_onedrive_with_an_archive_extracted_as_windows_does(cwd: Path, home: Path, cloud: str) -> None:
+    root = wangp(home / cloud / "Desktop" / "Wan2GP-main" / "Wan2GP-main")
+    assert search(None, cwd, home, {"OneDrive": str(home / cloud)}) == (root,)
+
+
+def test_pinokio_says_where_it_keeps_its_things(cwd: Path, home: Path, tmp_path: Path) -> None:
+    root = wangp(tmp_path / "big drive" / "api" / "wan.git" / "app")
+    settings = home / "settings" / "Pinokio" / "config.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps({"home": str(tmp_path / "big drive")}))
+    where = {name: str(home / "settings") for name in ("XDG_CONFIG_HOME", "APPDATA")}
+    if sys.platform != "darwin":
+        assert search(None, cwd, home, where) == (root,)
+    assert pinokio_homes(home, where, "linux") == pinokio_homes(home, where, "win32") == (tmp_path / "big drive",)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"home": 3}', '{"home": ""}', '{"home": "not whole"}'])
+def test_settings_of_pinokio_that_say_nothing(home: Path, text: str) -> None:
+    (home / "Pinokio").mkdir()
+    (home / "Pinokio" / "config.json").write_text(text)
+    assert pinokio_homes(home, {"XDG_CONFIG_HOME": str(home)}, "linux") == ()
 
 
 def test_pinokio_beside_the_current_folder(tmp_path: Path, home: Path) -> None:

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -138,6 +141,66 @@ def test_folders_are_not_synced_on_windows(root: Path, monkeypatch: pytest.Monke
 def test_a_folder_that_cannot_be_synced(root: Path) -> None:
     with layer(Fault(0, "fail", errno.EIO)), pytest.raises(OSError, match="error"):
         files.sync_folder(root)
+
+
+class TestManyAtOnce:
+    """What is brought to the disk together, and what becomes of a disk or a computer that refuses."""
+
+    @pytest.fixture
+    def handles(self, tmp_path: Path) -> Iterator[list[int]]:
+        opened = [files.begin_new(tmp_path / str(number), b"x") for number in range(20)]
+        yield opened
+        for handle in opened:
+            os.close(handle)
+
+    def test_each_is_synced_once(self, handles: list[int]) -> None:
+        with layer() as seen:
+            assert files.sync(handles) == {}
+        assert seen.calls == ["fsync"] * 20
+
+    def test_every_refusal_is_told_with_its_place(self, handles: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(handle: int) -> None:
+            if handle in handles[3:5]:
+                raise OSError(errno.EIO, "no")
+
+        monkeypatch.setattr("svi_install.writing.files.os.fsync", fail)
+        assert set(files.sync(handles)) == {3, 4}
+
+    def test_without_threads_one_after_the_other(self, handles: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+        def none(_: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(threading.Thread, "start", none)
+        with layer() as seen:
+            assert files.sync(handles) == {}
+        assert seen.calls == ["fsync"] * 20
+
+    def test_a_command_that_is_stopped_waits_for_what_is_on_its_way(
+        self, handles: list[int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def stopped(_: int) -> None:
+            if threading.current_thread() is threading.main_thread():
+                raise KeyboardInterrupt
+            time.sleep(0.05)
+
+        monkeypatch.setattr("svi_install.writing.files.os.fsync", stopped)
+        # Other tests of this process may have left threads of their own, Dask's for one.
+        before = set(threading.enumerate())
+        with pytest.raises(KeyboardInterrupt):
+            files.sync(handles)
+        assert set(threading.enumerate()) <= before
+
+    @posix
+    def test_one_folder_that_cannot_be_synced_hides_no_other(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        numbers = [errno.EINVAL, errno.EIO]
+
+        def fail(_: int) -> None:
+            raise OSError(numbers.pop(), "no")
+
+        monkeypatch.setattr("svi_install.writing.files.os.fsync", fail)
+        with pytest.raises(OSError, match="no") as caught:
+            files.sync_folders([root, root / "models", root])
+        assert caught.value.errno == errno.EIO
 
 
 @posix

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from svi_install.loras.part import Part, tidy
-from svi_install.loras.part_state import left_over
+from svi_install.loras.transfer.part import Part
+from svi_install.loras.transfer.part_state import left_over, tidy
 from svi_install.writing.own_files import ChangedError, ForeignError, Seal, compare, move, open_own
 
 MAKE = os.O_RDWR | os.O_CREAT

@@ -199,7 +199,7 @@ def test_what_is_no_file(base: Path, name: str, make: Callable[[Path], object]) 
         with pytest.raises(receipt.SviError, match="nothing can be noted there"):
             plan.plan_install(root, PATCHES, RUNTIME, PROFILES)
         notes = revert(root, PATCHES).notes
-        assert any("no plain file and was left alone" in note for note in notes)
+        assert any("not an ordinary file and was left alone" in note for note in notes)
         assert contents(root) == contents(base / "absent")
         assert os.path.lexists(root / receipt.PATH)
     finally:

@@ -86,14 +86,14 @@ class TestRefusals:
         assert refused(make(root, Change("none.py", b"old", b"new"))).code == "changed-meanwhile"
 
     def test_a_file_that_changes_while_staging(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        real = files.write_new
+        real = files.begin_new
 
-        def meanwhile(path: Path, *args: object) -> None:
-            real(path, *args)  # type: ignore[arg-type]
+        def meanwhile(path: Path, *args: object) -> int:
             if path.parent == root:
                 (root / "wgp.py").write_bytes(b"an editor saved this\n")
+            return real(path, *args)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(files, "write_new", meanwhile)
+        monkeypatch.setattr(files, "begin_new", meanwhile)
         with pytest.raises(SviError, match="changed by another program"):
             transaction.run(standard(root))
         assert (root / "wgp.py").read_bytes() == b"an editor saved this\n"

@@ -30,6 +30,18 @@ class TestRun:
             "wgp.py": b"new wgp\n",
         }
 
+    def test_bytes_that_the_disk_refuses_are_told_with_their_file(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = tree(root)
+        # The removal in between stages nothing: the fifth of the staged files is that of the sixth change.
+        no_room = [{4: OSError(errno.ENOSPC, "no room")}]
+        monkeypatch.setattr(files, "sync", lambda handles: no_room.pop() if len(handles) == 5 and no_room else {})
+        error = refused(standard(root))
+        assert error.code == "disk-full"
+        assert str(root / "wgp.py") in error.message
+        assert tree(root) == before
+
     def test_an_empty_plan_touches_nothing(self, root: Path) -> None:
         with layer() as seen:
             transaction.run(make(root))
