@@ -17,12 +17,7 @@ Folder = Literal["wan_i2v", "wan"]
 
 
 class Place(NamedTuple):
-    """One address of a file on a hub.
-
-    Args:
-        repository: ``owner/name`` on the hub.
-        path: path of the file inside the repository.
-    """
+    """A file on a hub: its repository, ``owner/name``, and its path in there."""
 
     repository: str
     path: str
@@ -33,15 +28,7 @@ class Place(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """Which tensors a LoRA must have.
-
-    Args:
-        tensors: how many there are.
-        rank: rank of every pair.
-        blocks: transformer blocks of the model.
-        width: model width.
-        inner: width inside the feed-forward layers.
-    """
+    """Which tensors a LoRA must have; `inner` is the width inside the feed-forward layers."""
 
     tensors: int
     rank: int
@@ -54,15 +41,11 @@ class LoraFile(NamedTuple):
     """One file of a LoRA. What nobody has seen yet is empty or None.
 
     Args:
-        precision: ``fp32``, ``fp16``, ``bf16``, or empty when it is not known.
-        place: where the file is published.
+        precision: ``fp32``, ``fp16`` or ``bf16``.
         mirrors: other places that publish it under the same base name.
-        licence: licence that its repository states.
-        commit: pinned commit of the repository.
-        size: bytes of the pinned file.
-        sha256: hash of the pinned file.
+        commit: of the repository; size and sha256 are those of the file in it.
         tensor_bytes: bytes of its tensors, without the header; the file is slightly larger.
-        dtype: kind of its numbers as the header names it, such as ``F32``.
+        dtype: of its tensors as the header names it, such as ``F32``.
     """
 
     precision: str
@@ -90,7 +73,7 @@ class Lora(NamedTuple):
     """One LoRA and its files.
 
     Args:
-        name: what a person types.
+        name: what people type.
         group: name that selects it together with its other half; empty when it stands alone.
         title: one line for people.
         folder: WanGP's LoRA folder for the model it belongs to.
@@ -162,7 +145,7 @@ def _answers_to(lora: Lora, name: str) -> bool:
 
 
 def place_of(url: str) -> Place | None:
-    """Take an address of a hub apart."""
+    """Split an address of a hub into repository and path."""
     # Imported late: what only looks whether a LoRA is there asks for no address.
     from urllib.parse import unquote, urlsplit
 
@@ -251,7 +234,7 @@ def urls_of(profile: bytes) -> tuple[str, ...]:
 
 
 def used_by(catalogue: Catalogue, folder: Path | None = None) -> Mapping[str, tuple[str, ...]]:
-    """Find out which profiles need a LoRA."""
+    """Find the profiles that need each LoRA."""
     found: dict[str, set[str]] = {lora.name: set() for lora in catalogue.loras}
     for path in (folder or data_folder("profiles")).rglob("*.json"):
         for lora in _loras_of(path.read_bytes(), catalogue):

@@ -1,10 +1,10 @@
-"""Brings one LoRA to its place: from where it lies already, from another folder, or from the hub."""
+"""Puts LoRAs in their places: those already there, those in another folder, and those the hub has to send."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,15 +13,16 @@ from ..errors import EXIT_DOWNLOAD, EXIT_INTERRUPTED, SviError
 from ..writing.own_files import ChangedError, ForeignError, HeldError
 from . import local_files
 from .catalogue import LoraFile
-from .download import Arrival, Download, Job, summary
-from .failures import TransferError, disk_error, shown
 from .hub import stated
 from .inventory import Fetched, Need, Problem, Proof
-from .part import Part, tidy, waiting
-from .progress import Phase, Progress, Report
 from .proof import Unsound, examine, lora_file, of_file
-from .settings import Settings
-from .transport import Transport
+from .transfer.download import Arrival, Download, Job, summary
+from .transfer.failures import TransferError, disk_error, existing_parent, require_room, shown
+from .transfer.part import Part, waiting
+from .transfer.part_state import tidy
+from .transfer.progress import Phase, Progress, Report
+from .transfer.settings import Settings
+from .transfer.transport import Transport
 
 _LOOK_AGAIN = 0.5
 _LONGEST_WAIT = 12 * 3600.0
@@ -41,6 +42,10 @@ class _Known:
     host: str = ""
 
 
+# What `failures` proposes; the file and the folder come into it.
+_MIRROR = " ".join(("svi-install", "fetch", "--mirror", ""))
+
+
 class Run:
     """One command with everything it needs."""
 
@@ -51,7 +56,7 @@ class Run:
         self._pause = pause
         self._transport = Transport(settings)
 
-    def bring(self, need: Need) -> Fetched:
+    def put_in_place(self, need: Need) -> Fetched:
         """Put one LoRA in its place.
 
         Raises:
@@ -74,7 +79,7 @@ class Run:
                 EXIT_DOWNLOAD,
             ) from foreign
         try:
-            # Another process may have brought it while this one waited.
+            # Another process may have put it there while this one waited.
             return self._instead(need, part) if os.path.lexists(need.target) else self._fill(need, part)
         except KeyboardInterrupt as stop:
             done = summary(part.received, part.state.size)
@@ -84,6 +89,9 @@ class Run:
                 f"To continue: {self._again(need)}",
                 EXIT_INTERRUPTED,
             ) from stop
+        except SviError as error:
+            error.hint = self._with_folder(error.hint, need)
+            raise
         finally:
             if part.received:
                 part.close()
@@ -95,7 +103,7 @@ class Run:
                     folder.rmdir()
 
     def check(self, need: Need) -> Fetched | Problem:
-        """Hash a file that is there again."""
+        """Hash a file that is there once more."""
         path, name = need.target, need.lora.name
         try:
             return self._prove(need)
@@ -124,12 +132,23 @@ class Run:
 
     def _again(self, need: Need) -> str:
         if need.lora.variant == "gguf":
-            # Models are no words of `fetch`; what renders a film brings them.
+            # `fetch` knows no models; `render` downloads them.
             return "the same svi-install render command again"
         # Late, because only a failure needs it.
         from ..errors import quoted
 
         return f"svi-install fetch {need.lora.name} {quoted(self._root)}"
+
+    def _with_folder(self, hint: str, need: Need) -> str:
+        """Let a hint that proposes a mirror name the file and the folder, so that it works as it stands."""
+        before, proposed, mirror = hint.partition(_MIRROR)
+        if not proposed:
+            return hint
+        if need.lora.variant == "gguf":
+            return f"{before}set HF_ENDPOINT to its address, then run the same command again."
+        from ..errors import quoted
+
+        return f"{before}svi-install fetch {need.lora.name} {quoted(self._root)} --mirror {mirror}"
 
     def _instead(self, need: Need, part: Part) -> Fetched:
         """Take what somebody else has put there meanwhile; what arrived is of use only when that is another file."""
@@ -256,7 +275,7 @@ class Run:
         return Job(need.lora.name, need.target, self._urls(file), file.sha256, file.size, least, most)
 
     def _arrived(self, need: Need, part: Part) -> Arrival:
-        """Bring the file and compare its head with what the LoRA must have, whoever vouches for its bytes."""
+        """Download the file and compare its head with what the LoRA must have, whoever vouches for its bytes."""
         download = Download(
             self._job(need), part, self._transport, limits=self._settings.limits, report=self._report, pause=self._pause
         )
@@ -324,3 +343,15 @@ def _proof(entry: local_files.Entry) -> Proof:
     if entry.proof == "pinned":
         return "pinned"
     return "published" if entry.proof == "published" else "layout"
+
+
+def require_room_for(wanted: Sequence[Need]) -> None:
+    """Refuse before the first byte when all that is missing does not fit together."""
+    missing = [need for need in wanted if not need.present and not need.fault]
+    disks: dict[int, list[Need]] = {}
+    for need in missing:
+        with contextlib.suppress(OSError):
+            disks.setdefault(existing_parent(need.target.parent).stat().st_dev, []).append(need)
+    for group in disks.values():
+        left = sum(max(0, (need.size or 0) - need.kept) for need in group)
+        require_room(group[0].target.parent, left, ", ".join(need.file.filename for need in group))

@@ -23,9 +23,8 @@ from ..writing.files import plain
 from ..writing.own_files import write_over
 from . import catalogue
 from .catalogue import Place
-from .failures import TransferError, clean, host_of, origin_of
-from .refusals import failure_of, shown_headers, status_of
-from .settings import Settings
+from .transfer.failures import TransferError, clean, failure_of, host_of, origin_of, shown_headers, status_of
+from .transfer.settings import Settings
 
 if TYPE_CHECKING:
     import httpx2
@@ -187,7 +186,7 @@ def _client(settings: Settings, wanted: str = "") -> Iterator[None]:
     import httpx2
     from huggingface_hub import close_session, set_client_factory
 
-    from .transport import Transport
+    from .transfer.transport import Transport
 
     transport = Transport(settings)
 

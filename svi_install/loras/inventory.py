@@ -7,7 +7,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -21,8 +21,7 @@ class Need(NamedTuple):
     """One LoRA and where it stands on this computer.
 
     Args:
-        lora: the LoRA.
-        file: the file in the chosen precision.
+        file: in the chosen precision.
         target: where WanGP looks for it.
         why: what decided the folder.
         size: bytes of the file as far as known, None when nothing is known.
@@ -45,11 +44,8 @@ class Fetched(NamedTuple):
     """One LoRA that is in its place.
 
     Args:
-        name: LoRA as a person calls it.
-        path: where it lies.
-        how: how it came there.
-        size: its bytes.
-        sha256: its hash.
+        name: what people call it.
+        size: bytes.
         proof: what vouches for its bytes: a hash in the catalogue, one that a hub publishes, or nothing but its layout
             and size.
         fetched: bytes that came over the network in this run.
@@ -327,6 +323,35 @@ def _seen(root: Path, known: Catalogue) -> tuple[Seen, ...]:
         there = [one for one in looks if one.look.present or one.look.fault]
         found += there or (looks[:1] if lora.name in known.default else [])
     return tuple(found)
+
+
+def needs(
+    root: Path, names: Sequence[str] | None, *, precision: str = "fp32", catalogue: Catalogue | None = None
+) -> tuple[Need, ...]:
+    """Say what a pre-fetch would have to do, without asking the network or reading more than the head of a file.
+
+    Raises:
+        SviError: a name is unknown.
+    """
+    found = []
+    places = Places(root)
+    for lora in (catalogue or load()).select(names):
+        file = lora.file(precision)
+        where = places.of(lora.folder)
+        target = where.folder / file.filename
+        there = look(target)
+        size = there.size if there.size is not None else file.size or file.tensor_bytes
+        found.append(Need(lora, file, target, where.why, size, there.present, _kept(target), there.fault))
+    return tuple(found)
+
+
+def _kept(target: Path) -> int:
+    """Tell how many bytes an earlier run has left; what reads them is imported only where something is."""
+    if not os.path.lexists(f"{target}.part.state"):
+        return 0
+    from .transfer.part_state import left_over
+
+    return left_over(target)
 
 
 def profile_url(root: Path, lora: Lora, precision: str = "fp32", places: Places | None = None) -> str:

@@ -1,4 +1,16 @@
-"""What proves a LoRA: the sha256 of its bytes, taken while they arrive, and its head, which the runtime reads, too."""
+"""What proves a LoRA: the sha256 of the file on the disk, and its head, which the runtime reads, too.
+
+The hash is taken while the file arrives, in a thread of its own. Which bytes it covers depends on what is known:
+
+* Somebody states the hash, and no other program has opened the file (`writing.lease`): what is hashed is read back from
+  the file right behind who writes it, once. Nothing that is there is ever written over (`Part.write`), so that what was
+  hashed is what gets the final name.
+* Otherwise what arrives is hashed from memory, and the complete file is read again, with all cores: nothing else shows
+  what another program has written to it meanwhile.
+
+From the moment the file is complete, its date tells of every write (`Part.seal`). All of it is about other programs of
+this computer, not about one that sets the date back on purpose or writes to the disk past its file system.
+"""
 
 from __future__ import annotations
 
@@ -125,13 +137,28 @@ class TamperedError(OSError):
 class Follower:
     """Hashes a file up to its frontier in a thread of its own.
 
-    Blocks that arrive just where the hash stands are taken from memory. Everything else, such as what an earlier run
-    left or what another connection brought ahead of time, is read from the file while the download goes on.
+    It reads the file right behind who writes it, or takes blocks that arrive just where the hash stands from memory.
+
+    Args:
+        name: what the file is called.
+        read: reads from the file at an offset into a buffer.
+        frontier: tells up to where the file is there without a gap.
+        expect: how much of it an earlier run has hashed, and its hash.
+        from_memory: tells whether blocks are taken from memory.
     """
 
-    def __init__(self, path: Path, frontier: Callable[[], int], expect: tuple[int, str] | None = None) -> None:
-        self._path = path
+    def __init__(
+        self,
+        name: str,
+        read: Callable[[int, memoryview], int],
+        frontier: Callable[[], int],
+        expect: tuple[int, str] | None = None,
+        from_memory: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._name = name
+        self._read = read
         self._frontier = frontier
+        self._from_memory = from_memory
         self._hash = hashlib.sha256()
         self._expect = expect
         self._proof = (0, "")
@@ -156,12 +183,13 @@ class Follower:
 
     def give(self, offset: int, block: bytearray, length: int) -> None:
         """Hand a block over that has been written to the file."""
+        wanted = self._from_memory()
         with self._changed:
-            # Waiting for a slow hash costs less than reading the block from the file later; who brings what the hash
+            # Waiting for a slow hash costs less than reading the block from the file later; who has what the hash
             # cannot use yet does not wait.
-            while self._head() == offset and len(self._queue) >= _QUEUE and not self._ended:
+            while wanted and self._head() == offset and len(self._queue) >= _QUEUE and not self._ended:
                 self._changed.wait(1.0)
-            if self._head() == offset and not self._ended:
+            if wanted and self._head() == offset and not self._ended:
                 self._queue.append((offset, block, length))
             elif len(self._free) < _QUEUE:
                 self._free.append(block)
@@ -213,16 +241,13 @@ class Follower:
 
     def _run(self) -> None:
         try:
-            with self._path.open("rb", buffering=0) as file:
-                scratch = bytearray(_READ)
-                while self._step(file, memoryview(scratch)):
-                    if self.position - self._marks[-1][0] >= _STRETCH:
-                        self._marks.append((self.position, self._hash.copy()))
-                    self._proof = self.position, self._hash.copy().hexdigest()
-                    if self._expect is not None and self.position == self._expect[0] and self._proof != self._expect:
-                        raise TamperedError(f"What an earlier run left in {self._path.name} has been changed")
-        except FileNotFoundError:
-            self._error = TamperedError(f"Another program has deleted {self._path.name}")
+            scratch = bytearray(_READ)
+            while self._step(memoryview(scratch)):
+                if self.position - self._marks[-1][0] >= _STRETCH:
+                    self._marks.append((self.position, self._hash.copy()))
+                self._proof = self.position, self._hash.copy().hexdigest()
+                if self._expect is not None and self.position == self._expect[0] and self._proof != self._expect:
+                    raise TamperedError(f"What an earlier run left in {self._name} has been changed")
         except OSError as error:
             self._error = error
         finally:
@@ -230,7 +255,7 @@ class Follower:
                 self._ended = True
                 self._changed.notify_all()
 
-    def _step(self, file: FileIO, scratch: memoryview) -> bool:
+    def _step(self, scratch: memoryview) -> bool:
         with self._changed:
             while self._queue and self._queue[0][0] < self.position:
                 self._free.append(self._queue.popleft()[1])
@@ -253,10 +278,9 @@ class Follower:
                 self._free.append(block)
                 self._changed.notify_all()
             return True
-        file.seek(self.position)
-        got = file.readinto(scratch[: limit - self.position]) or 0
+        got = self._read(self.position, scratch[: limit - self.position])
         if not got:
-            raise TamperedError(f"Another program has written to {self._path.name}")
+            raise TamperedError(f"Another program has written to {self._name}")
         self._hash.update(scratch[:got])
         with self._changed:
             self.position += got

@@ -14,11 +14,11 @@ import pytest
 from huggingface_hub import constants
 
 from svi_install.loras import hub as loras_hub
+from svi_install.loras import prefetch
 from svi_install.loras.catalogue import CATALOGUE, Catalogue, Layout, Lora, LoraFile, Place
 from svi_install.loras.inventory import Fetched
-from svi_install.loras.progress import Progress
-from svi_install.loras.settings import Limits, Settings
-from svi_install.loras.store import prefetch
+from svi_install.loras.transfer.progress import Progress
+from svi_install.loras.transfer.settings import Limits, Settings
 
 from .hub import Hub
 

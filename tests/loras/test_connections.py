@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from svi_install.loras.connections import Growth, abandon, share
-from svi_install.loras.part import Part
-from svi_install.loras.settings import Limits
+from svi_install.loras.transfer.connections import Growth, abandon, share
+from svi_install.loras.transfer.part import Part
+from svi_install.loras.transfer.settings import Limits
 
 MIB = 1024 * 1024
 

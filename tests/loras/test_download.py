@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import sys
+from pathlib import Path
 
 import pytest
 
 from svi_install.errors import EXIT_DOWNLOAD, SviError
-from svi_install.loras.progress import Progress
+from svi_install.loras.transfer import part
+from svi_install.loras.transfer.progress import Progress
+from svi_install.writing import lease
 
 from .conftest import Store, large_lora, lora_bytes, sha256
 from .hub import Fault
@@ -272,3 +276,22 @@ def test_another_compression_is_refused(store: Store) -> None:
     with pytest.raises(SviError) as caught:
         store.fetch()
     assert caught.value.code == "download-encoded"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who opens a file")
+def test_a_file_that_nobody_else_opened_is_not_read_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = store.publish(lora_bytes())
+    assert isinstance(data, bytes)
+    again: list[Path] = []
+
+    def read_again(path: Path, *_: object) -> str:
+        again.append(path)
+        return sha256(data)
+
+    monkeypatch.setattr(part, "read_again", read_again)
+    assert store.fetch().sha256 == sha256(data)
+    assert again == []
+    store.target.unlink()
+    monkeypatch.setattr(lease, "_LOCAL", set())
+    assert store.fetch().sha256 == sha256(data)
+    assert again == [store.part]

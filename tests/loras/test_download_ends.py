@@ -14,7 +14,7 @@ from svi_install.errors import EXIT_DOWNLOAD, EXIT_INTERRUPTED, SviError
 from svi_install.loras.catalogue import Lora, Place
 from svi_install.loras.fetching import Run
 from svi_install.loras.inventory import Need
-from svi_install.loras.progress import Progress
+from svi_install.loras.transfer.progress import Progress
 
 from .conftest import PATH, REPOSITORY, Store, large_lora, lora_bytes, sha256
 from .hub import Fault
@@ -113,7 +113,7 @@ def test_a_stopped_model_names_a_command_that_exists(store: Store) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(SviError) as caught:
-        Run(store.root, store.settings, stop, store.pauses).bring(need)
+        Run(store.root, store.settings, stop, store.pauses).put_in_place(need)
     assert caught.value.exit_code == EXIT_INTERRUPTED
     assert caught.value.hint == f"To continue: the same svi-install {word} command again"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from svi_install.errors import EXIT_DOWNLOAD, SviError
-from svi_install.loras import failures
-from svi_install.loras.failures import (
+from svi_install.loras.transfer import failures
+from svi_install.loras.transfer.failures import (
     TransferError,
     address_fault,
     clean,

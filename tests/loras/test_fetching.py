@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from svi_install.errors import EXIT_DOWNLOAD, SviError
-from svi_install.loras import failures, local_files
-from svi_install.loras import part as part_module
+from svi_install.loras import local_files
 from svi_install.loras.catalogue import Place
+from svi_install.loras.transfer import failures
+from svi_install.loras.transfer import part as part_module
 from svi_install.writing import own_files
 
 from ..runtime.test_lora_file import TWO, gguf
@@ -169,6 +171,10 @@ def test_without_a_published_hash_what_comes_must_be_svi(store: Store) -> None:
     with pytest.raises(SviError) as caught:
         store.fetch()
     assert caught.value.code == "download-not-a-lora"
+    assert re.fullmatch(r"Try a mirror: svi-install fetch [\w.-]+ \S.* --mirror URL", caught.value.hint), (
+        caught.value.hint
+    )
+    assert str(store.root) in caught.value.hint
     assert not store.target.parent.exists()
 
 

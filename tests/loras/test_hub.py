@@ -12,10 +12,10 @@ import pytest
 
 from svi_install.errors import SviError
 from svi_install.loras.catalogue import Place, load
-from svi_install.loras.failures import TransferError, download_error
 from svi_install.loras.hub import from_environment, pin, stated
-from svi_install.loras.settings import Limits, Settings
-from svi_install.loras.transport import Transport
+from svi_install.loras.transfer.failures import TransferError, download_error
+from svi_install.loras.transfer.settings import Limits, Settings
+from svi_install.loras.transfer.transport import Transport
 from svi_install.writing import files
 
 from .conftest import sha256

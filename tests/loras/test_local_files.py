@@ -12,7 +12,7 @@ import pytest
 from svi_install.loras import local_files
 from svi_install.loras.catalogue import LoraFile, Place
 from svi_install.loras.local_files import blob_hash, candidates, take
-from svi_install.loras.settings import ledger_path
+from svi_install.loras.transfer.settings import ledger_path
 from svi_install.writing.own_files import open_locked
 
 from .conftest import sha256

@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from svi_install.errors import EXIT_DOWNLOAD, SviError
-from svi_install.loras import download, proof
-from svi_install.loras.progress import Progress
-from svi_install.writing import own_files
+from svi_install.loras import proof
+from svi_install.loras.transfer import download
+from svi_install.loras.transfer.progress import Progress
+from svi_install.writing import lease, own_files
 
 from .conftest import Store, large_lora, sha256
 
@@ -144,7 +145,10 @@ def attempt(store: Store, who: str, moment: str, act: Callable[[Path], None], pa
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not let others do that to an open file")
-def test_table(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("watched", [True, False], ids=["the system tells who opens it", "it does not tell"])
+def test_table(store: Store, monkeypatch: pytest.MonkeyPatch, watched: bool) -> None:
+    if not watched:
+        monkeypatch.setattr(lease, "_LOCAL", set())
     store.layout = None
     store.publish(DATA)
     store.limits(block=64 * 1024)

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from svi_install.loras import part as module
-from svi_install.loras import part_state
-from svi_install.loras.part import ClosedError, Part, waiting
-from svi_install.loras.part_state import left_over
+from svi_install.loras.transfer import part as module
+from svi_install.loras.transfer import part_state
+from svi_install.loras.transfer.part import ClosedError, Part, waiting
+from svi_install.loras.transfer.part_state import left_over
 from svi_install.writing import own_files
 from svi_install.writing.own_files import HeldError
 
@@ -43,6 +44,29 @@ def test_extents_and_gaps(tmp_path: Path) -> None:
     assert part.gaps() == ()
     part.close()
     assert (tmp_path / "f.part").read_bytes() == b"0123456789"
+
+
+def test_what_is_there_is_never_written_over(tmp_path: Path) -> None:
+    part = begun(tmp_path / "f")
+    put(part, 2, b"23")
+    put(part, 6, b"67")
+    put(part, 0, b"abcdefghij")
+    put(part, 3, b"XXXX")
+    assert part.gaps() == ()
+    part.close()
+    assert (tmp_path / "f.part").read_bytes() == b"ab23ef67ij"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_uncovered_is_what_no_extent_covers(seed: int) -> None:
+    generator = random.Random(seed)
+    extents: part_state.Extents = ()
+    for _ in range(generator.randrange(6)):
+        start = generator.randrange(30)
+        extents = part_state.merge(extents, start, start + generator.randrange(1, 6))
+    start, end = sorted((generator.randrange(40), generator.randrange(40)))
+    found = [at for first, last in part_state.uncovered(extents, start, end) for at in range(first, last)]
+    assert found == [at for at in range(start, end) if not any(a <= at < b for a, b in extents)]
 
 
 def test_without_a_size_the_end_stays_open(tmp_path: Path) -> None:
@@ -269,3 +293,21 @@ def test_a_disk_that_fails_in_the_background_fails_the_next_write(
     with pytest.raises(OSError, match="input/output"):
         put(part, 100, b"x")
     part.close()
+
+
+@pytest.mark.parametrize("positioned", [True, False])
+def test_what_is_in_the_file_is_read_beside_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, positioned: bool
+) -> None:
+    if not positioned:
+        # Windows has no read at an offset.
+        monkeypatch.delattr(os, "preadv", raising=False)
+    part = begun(tmp_path / "f")
+    put(part, 0, b"01234")
+    view = memoryview(bytearray(3))
+    assert (part.read(1, view), bytes(view)) == (3, b"123")
+    assert (part.read(4, view), bytes(view[:1])) == (1, b"4")
+    assert part.read(5, view) == 0
+    put(part, 5, b"56789")
+    part.close()
+    assert (tmp_path / "f.part").read_bytes() == b"0123456789"

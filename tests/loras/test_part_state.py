@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from svi_install.loras.part_state import Extents, clip, merge
+from svi_install.loras.transfer.part_state import Extents, clip, merge
 
 
 @pytest.mark.parametrize(

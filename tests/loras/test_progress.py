@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from svi_install.loras.progress import Progress, Rate, human_size, no_report
+from svi_install.loras.transfer.progress import Progress, Rate, human_size, no_report
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,17 @@ from .conftest import TINY, lora_bytes, safetensors, svi_file
 class Growing:
     """A file that grows, in order or not, with its follower."""
 
-    def __init__(self, path: Path, before: bytes = b"") -> None:
+    def __init__(self, path: Path, before: bytes = b"", *, memory: bool = True) -> None:
         self.path = path
         path.write_bytes(before)
         self.frontier = len(before)
-        self.follower = Follower(path, lambda: self.frontier)
+        self.memory = memory
+        self.follower = Follower(path.name, self.read, lambda: self.frontier, from_memory=lambda: self.memory)
+
+    def read(self, offset: int, view: memoryview) -> int:
+        with self.path.open("rb") as file:
+            file.seek(offset)
+            return file.readinto(view)
 
     def add(self, offset: int, data: bytes, frontier: int) -> None:
         block = self.follower.buffer(max(len(data), 16))
@@ -51,6 +57,30 @@ def test_blocks_in_order_are_never_read_back(tmp_path: Path, monkeypatch: pytest
     # What the follower still wanted from the file would now be wrong.
     (tmp_path / "f").write_bytes(bytes(500))
     assert file.follower.finish(500, lambda _done: None) == digest(data)
+
+
+def test_what_is_in_the_file_is_hashed_not_what_arrived(tmp_path: Path) -> None:
+    data, other = random.Random(1).randbytes(500), random.Random(2).randbytes(500)
+    file = Growing(tmp_path / "f", memory=False)
+    for at in range(0, 500, 10):
+        block = file.follower.buffer(16)
+        block[:10] = data[at : at + 10]
+        with (tmp_path / "f").open("ab") as written:
+            written.write(other[at : at + 10])
+        file.frontier = at + 10
+        file.follower.give(at, block, 10)
+    assert file.follower.finish(500, lambda _done: None) == digest(other)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_from_memory_or_not_may_change_at_any_time(tmp_path: Path, seed: int) -> None:
+    generator = random.Random(seed)
+    data = generator.randbytes(5000)
+    file = Growing(tmp_path / "f")
+    for at in range(0, 5000, 100):
+        file.memory = generator.random() < 0.5
+        file.add(at, data[at : at + 100], at + 100)
+    assert file.follower.finish(5000, lambda _done: None) == digest(data)
 
 
 def test_what_an_earlier_run_left_is_read_once(tmp_path: Path) -> None:

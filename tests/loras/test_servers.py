@@ -14,9 +14,9 @@ from typing import NamedTuple
 import pytest
 
 from svi_install.errors import EXIT_DOWNLOAD, SviError
+from svi_install.loras import prefetch
 from svi_install.loras.catalogue import Catalogue, Lora, LoraFile, Place
-from svi_install.loras.settings import Limits, Settings
-from svi_install.loras.store import prefetch
+from svi_install.loras.transfer.settings import Limits, Settings
 from tests.loras.server_cases import CASES, DATA, QUERY, TOKEN
 
 from .conftest import PATH, REPOSITORY, TINY

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from svi_install.loras.failures import TransferError
-from svi_install.loras.settings import Limits, Settings
-from svi_install.loras.stream import Line
-from svi_install.loras.transport import Answer, Transport
+from svi_install.loras.transfer.failures import TransferError
+from svi_install.loras.transfer.settings import Limits, Settings
+from svi_install.loras.transfer.stream import Line
+from svi_install.loras.transfer.transport import Answer, Transport
 
 from .wire import Exchange, Wire
 

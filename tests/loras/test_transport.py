@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from svi_install.loras.catalogue import Place
-from svi_install.loras.failures import TransferError
 from svi_install.loras.hub import Stated, stated
-from svi_install.loras.settings import Limits, Settings
-from svi_install.loras.transport import Answer, Transport, of_exception
+from svi_install.loras.transfer.failures import TransferError
+from svi_install.loras.transfer.settings import Limits, Settings
+from svi_install.loras.transfer.transport import Answer, Transport, of_exception
 
 from .hub import COMMIT, Fault, Hub
 

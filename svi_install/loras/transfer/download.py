@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..writing.own_files import ChangedError
+from ...writing.own_files import ChangedError
+from ..proof import Follower, TamperedError
 from .connections import Channel, Growth, Worker, abandon, share
 from .failures import TransferError, disk_error, download_error, require_room
 from .part import Part
 from .progress import Phase, Progress, Rate, Report, human_size
-from .proof import Follower, TamperedError
 from .settings import Limits
 from .transport import Answer, Transport
 
@@ -29,16 +29,15 @@ _DAMAGED = "What arrived is damaged: its sha256 differs from the published one"
 
 @dataclass(frozen=True)
 class Job:
-    """One file to bring.
+    """One file to download.
 
     Args:
-        name: LoRA as a person calls it.
-        target: final path.
+        name: what people call the LoRA.
         urls: addresses of the same file, the preferred one first.
-        sha256: hash it must have, empty when nobody has pinned it.
-        size: bytes it must have, None when nobody has pinned it.
-        least: bytes that it has at least.
-        most: bytes that it has at most.
+        sha256: pinned hash, or empty.
+        size: pinned size in bytes, or None.
+        least: smallest size it can have, in bytes.
+        most: largest size.
     """
 
     name: str
@@ -78,7 +77,7 @@ class _RestartError(Exception):
 
 
 class Download:
-    """Brings one file into its part file."""
+    """Downloads one file into its part file."""
 
     def __init__(
         self,
@@ -102,7 +101,7 @@ class Download:
         self._fetched = 0
 
     def run(self) -> Arrival:
-        """Bring all bytes and hash them.
+        """Download all bytes and hash them.
 
         Raises:
             SviError: the file cannot be had; what arrived stays for the next run.
@@ -130,7 +129,7 @@ class Download:
     def _from(self, url: str) -> str:
         again = ""
         for _ in range(self._limits.attempts):
-            follower = Follower(self._part.path, lambda: self._part.frontier, self._part.expect)
+            follower = self._follower()
             self._part.proof = follower.proof
             try:
                 why, sha256 = self._whole(url, follower)
@@ -158,27 +157,47 @@ class Download:
             self._say("retry", note=f"{why}; starting the download again.")
         raise TransferError("restarts", "The server cannot continue a broken download, and every attempt broke.", url)
 
+    def _follower(self) -> Follower:
+        part = self._part
+        part.watch()
+        return Follower(part.path.name, part.read, lambda: part.frontier, part.expect, self._from_memory)
+
+    def _from_memory(self) -> bool:
+        """Tell whether what arrives is hashed before it is in the file, which then has to be read again.
+
+        Where somebody states a hash and no other program has the file open, hashing what is in it once is enough.
+        """
+        return not (self._wanted() and self._part.untouched)
+
+    def _wanted(self) -> str:
+        """Return the hash that the file must have, empty when nobody states one."""
+        state = self._part.state
+        return self._job.sha256 or (state.identity if state.hashed else "")
+
     def _whole(self, url: str, follower: Follower) -> tuple[str, str]:
-        """Bring the rest and read the complete file once from the disk; why it cannot stay, and its sha256."""
+        """Download the rest and hash what is on the disk; return why it is of no use, if so, and its sha256."""
         name = self._part.path.name
         try:
-            self._bring(url, follower)
-            self._part.seal()
-            state = self._part.state
-            wanted = self._job.sha256 or (state.identity if state.hashed else "")
-            if wanted:
+            self._receive(url, follower)
+            untouched = self._part.seal()
+            wanted = self._wanted()
+            if wanted and not untouched:
                 # What was not hashed while it arrived is hashed when the file is read again.
                 follower.stop()
             else:
-                follower.finish(self._part.received, lambda done: self._say("hash", done=done))
-            found = self._part.sha256(follower.marks(), lambda done: self._say("hash", done=done))
+                found = follower.finish(self._part.received, lambda done: self._say("hash", done=done))
+            if wanted and untouched:
+                self._say("hash", done=self._part.received)
+                self._part.intact()
+            else:
+                found = self._part.sha256(follower.marks(), lambda done: self._say("hash", done=done))
         except ChangedError:
             return f"Another program has written to {name}", ""
         except TamperedError as tampered:
             return str(tampered), ""
         return _DAMAGED if wanted not in ("", found) else "", found
 
-    def _bring(self, url: str, follower: Follower) -> None:
+    def _receive(self, url: str, follower: Follower) -> None:
         workers: list[Worker] = []
         growth = Growth(self._limits)
         channel = Channel(
@@ -209,8 +228,8 @@ class Download:
                     continue
                 # A server that lets a byte through before each failure would be asked forever.
                 worth = self._limits.stall_rate * (time.monotonic() - since)
-                brought = self._part.received - high
-                failures = 1 if brought > worth and failure.kind != "slow" else failures + 1
+                gained = self._part.received - high
+                failures = 1 if gained > worth and failure.kind != "slow" else failures + 1
                 high = max(high, self._part.received)
                 self._part.save()
                 self._wait(failure, failures)

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from svi_install.errors import EXIT_DOWNLOAD, SviError
-from svi_install.loras import Fetched, Problem, check, failures, needs, prefetch, profile_url
+from svi_install.loras import Fetched, Problem, check, needs, prefetch, profile_url
 from svi_install.loras.catalogue import Catalogue, Lora, LoraFile, Place, load
+from svi_install.loras.transfer import failures
 
 from .conftest import Store, lora_bytes, sha256, svi_file
 from .hub import Fault

@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..package_data import state_folder
-from .catalogue import HUB
+from ...package_data import state_folder
+from ..catalogue import HUB
 
 _LEDGER = "loras.json"
 

@@ -1,4 +1,7 @@
-"""One HTTP request with everything checked: redirects, TLS, proxies, ranges; failures become errors of one kind."""
+"""One HTTP request with everything checked: redirects, TLS, proxies, ranges; failures become errors of one kind.
+
+By http.client, not by httpx: it lets us read into our own buffers and cut a connection from another thread.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-from .. import __version__
-from .failures import TransferError, address_fault, clean, host_of, number_in, origin_of, shown
-from .refusals import refused
+from ... import __version__
+from .failures import TransferError, address_fault, clean, host_of, number_in, origin_of, refused, shown
 from .settings import Settings
 from .stream import Asked, Body, Handler, Line, SecureHandler, encoding
 

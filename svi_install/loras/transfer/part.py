@@ -10,18 +10,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from ..writing.files import sync_folder
-from ..writing.own_files import (
-    ChangedError,
-    HeldError,
-    Seal,
-    compare,
-    open_locked,
-    open_own,
-    rename,
-)
-from .part_state import HASH, Extents, State, booted, clip, merge, missing, read_newest, write_slot
-from .proof import Mark, read_again
+from ...writing.files import sync_folder
+from ...writing.lease import Lease
+from ...writing.own_files import ChangedError, HeldError, Seal, compare, open_locked, open_own, rename
+from ..proof import Mark, read_again
+from .part_state import HASH, Extents, State, booted, clip, merge, missing, read_newest, uncovered, write_slot
 
 
 def waiting(target: Path, sync: int, pause: float, limit: float) -> Iterator[Part | None]:
@@ -57,15 +50,14 @@ class ClosedError(Exception):
 class Part:
     """The two files beside the target: ``NAME.part`` with the bytes and ``NAME.part.state``.
 
-    The state file is also the lock. It is not JSON by name, because WanGP offers every JSON in a LoRA folder as
-    settings.
+    The state file is the lock, too. Its name is not one of JSON: WanGP offers every JSON in a LoRA folder as settings.
 
     Args:
         target: final path of the file.
         sync: bytes after which they are forced to the disk.
 
     Raises:
-        part_state.HeldError: another process is at work on the same file.
+        HeldError: another process is at work on the same file.
         ForeignError: something that is no file of ours has the name of one of them.
         OSError: the folder cannot be written.
     """
@@ -83,6 +75,7 @@ class Part:
         self.epoch = 0
         self._failure: OSError | None = None
         self._seal: Seal | None = None
+        self._lease: Lease | None = None
         self._inode: tuple[int, int] | None = None
         # How much of what is there has a hash, and which; set by who hashes it.
         self.proof: Callable[[], tuple[int, str]] = lambda: (0, "")
@@ -129,8 +122,33 @@ class Part:
         done = self.state.done
         return done[0][1] if done and done[0][0] == 0 else 0
 
+    @property
+    def untouched(self) -> bool:
+        """True when it is known that no other program has opened the file since `watch`."""
+        return self._lease is not None and self._lease.unbroken
+
+    def watch(self) -> None:
+        """Notice from now on, where the system can tell, when another program opens the file."""
+        self._end_lease()
+        self._lease = Lease(self._fd)
+
+    def _end_lease(self) -> None:
+        if self._lease is not None:
+            self._lease.end()
+            self._lease = None
+
+    def read(self, offset: int, view: memoryview) -> int:
+        """Read what is in the file by the descriptor that is open; opening it once more would look like a program's."""
+        if sys.platform != "win32" and hasattr(os, "preadv"):
+            return os.preadv(self._fd, [view], offset)
+        with self._guard:
+            os.lseek(self._fd, offset, os.SEEK_SET)
+            data = os.read(self._fd, len(view))
+        view[: len(data)] = data
+        return len(data)
+
     def gaps(self) -> Extents:
-        """List what is missing, as `missing` does."""
+        """List what is missing; an end that is not known is -1."""
         return missing(self.state)
 
     def begin(self, url: str, identity: str, validator: str, size: int | None, host: str = "") -> None:
@@ -145,7 +163,7 @@ class Part:
             os.fsync(self._state_fd)
 
     def forget(self) -> None:
-        """Drop what is there: it is of no use."""
+        """Drop what is there."""
         self.proof = lambda: (0, "")
         self.begin("", "", "", None)
 
@@ -167,7 +185,7 @@ class Part:
             self.state = self.state._replace(size=size)
 
     def write(self, offset: int, data: memoryview, epoch: int) -> None:
-        """Store bytes.
+        """Store bytes, but never over others: what is there may be hashed already, and two connections may overlap.
 
         Raises:
             ClosedError: the part file was let go of or has been started anew since.
@@ -177,10 +195,12 @@ class Part:
                 raise self._failure
             if self._closed or epoch != self.epoch:
                 raise ClosedError
-            os.lseek(self._fd, offset, os.SEEK_SET)
             end = offset + len(data)
-            while data:
-                data = data[os.write(self._fd, data) :]
+            for start, stop in uncovered(self.state.done, offset, end):
+                os.lseek(self._fd, start, os.SEEK_SET)
+                rest = data[start - offset : stop - offset]
+                while rest:
+                    rest = rest[os.write(self._fd, rest) :]
             self.state = self.state._replace(done=merge(self.state.done, offset, end))
             self._unsaved += end - offset
             self._unsynced += end - offset
@@ -195,10 +215,6 @@ class Part:
         with self._guard:
             self._save()
 
-    def sync_soon(self) -> None:
-        """Have bytes and state forced to the disk in the background."""
-        self._wake.set()
-
     def sync(self) -> None:
         """Force bytes and state to the disk."""
         with self._guard:
@@ -211,7 +227,7 @@ class Part:
         os.fsync(self._state_fd)
 
     def close(self) -> None:
-        """Let go of both files; they stay for a later run."""
+        """Let go of both files and keep them for a later run."""
         if self._let_go(save=True):
             self._unlock()
 
@@ -220,15 +236,18 @@ class Part:
         if self._let_go():
             self._remove()
 
-    def seal(self) -> None:
+    def seal(self) -> bool:
         """Close the complete file for writing and note what it is, so that a change by another program shows.
+
+        Returns:
+            True when no other program has opened it since `watch`.
 
         Raises:
             ChangedError: it is not what was written.
         """
         self.sync()
         with self._guard:
-            # A connection that was given up may still bring what another one has brought already.
+            # A connection that was dropped may still send what another one has sent already.
             self.epoch += 1
             status = os.fstat(self._fd)
             if status.st_size != self.state.size:
@@ -240,7 +259,11 @@ class Part:
             status = os.fstat(self._fd)
             self._seal = Seal(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
             self._save()
+        # Only now: whoever writes from here on changes the date.
+        untouched = self.untouched
+        self._end_lease()
         self.intact()
+        return untouched
 
     def intact(self) -> None:
         """Make sure that the sealed file is still the one that has its name, and was not written to.
@@ -330,6 +353,7 @@ class Part:
         self._ended.set()
         self._wake.set()
         self._flusher.join()
+        self._end_lease()
         self._inode = _inode(os.fstat(self._fd))
         os.close(self._fd)
         return True
@@ -373,12 +397,3 @@ class Part:
 
 def _inode(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
-
-
-def tidy(target: Path) -> None:
-    """Remove what a run has left that died after a file got its final name and before it lost its temporary one."""
-    path = target.with_name(target.name + ".part")
-    with contextlib.suppress(OSError):
-        if os.path.samestat(path.lstat(), target.stat()):
-            path.unlink()
-            target.with_name(target.name + ".part.state").unlink(missing_ok=True)

@@ -12,9 +12,7 @@ class Progress(NamedTuple):
     """One report about one file.
 
     Args:
-        name: LoRA as a person calls it.
-        filename: base name of the file.
-        phase: what is going on.
+        name: what people call the LoRA.
         done: bytes that are there, those of earlier runs included.
         total: bytes of the whole file, None while it is not known.
         rate: bytes a second over the last seconds, 0.0 while it is not known.
@@ -41,7 +39,7 @@ Report = Callable[[Progress], None]
 
 
 def no_report(progress: Progress) -> None:
-    """Take a report and drop it."""
+    """Ignore a report."""
 
 
 class Rate:

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..proof import Follower
 from .failures import TransferError, require_room
 from .part import Part
-from .part_state import Extents
+from .part_state import Extents, merge, uncovered
 from .progress import human_size
-from .proof import Follower
 from .settings import Limits
 from .transport import Answer, Transport
 
@@ -27,15 +27,10 @@ class Channel:
     """What all connections of one download share.
 
     Args:
-        url: address of the file.
-        part: takes the bytes.
-        follower: hashes them.
-        transport: makes the requests.
-        limits: numbers to keep to.
         admit: is shown an answer and the offset it was asked for before a byte is stored; returns the part's epoch,
             and raises when the answer does not belong to what is in the part.
-        wake: set whenever there is something to look at.
-        most: bytes that no file of this kind has.
+        wake: set when a connection has ended.
+        most: the file cannot be larger, in bytes.
     """
 
     url: str
@@ -49,7 +44,7 @@ class Channel:
 
 
 class Worker(threading.Thread):
-    """Brings one stretch of the file; its end is -1 while the size is not known."""
+    """Downloads one stretch of the file; its end is -1 while the size is not known."""
 
     def __init__(self, channel: Channel, start: int, stop: int) -> None:
         super().__init__(daemon=True)
@@ -74,13 +69,13 @@ class Worker(threading.Thread):
         return self.opened and self._ranges and self.stop - self.position >= 2 * _SMALLEST_SHARE
 
     def abandon(self) -> None:
-        """Give the connection up, even while it waits for a byte; nothing it still receives is stored."""
+        """Drop the connection, even while it waits for a byte; nothing it still receives is stored."""
         self.abandoned = True
         if self._answer is not None:
             self._answer.body.abort()
 
     def run(self) -> None:
-        """Bring the stretch; the error, if any, is left in `error`."""
+        """Download the stretch and leave what went wrong, if anything, in `error`."""
         answer: Answer | None = None
         try:
             answer = self._answer = self._open()
@@ -108,7 +103,7 @@ class Worker(threading.Thread):
             raise
         if self.stop < 0 and answer.size is not None:
             self.stop = answer.size
-        # Two connections are one download only where something says that both bring the same file.
+        # Two connections make one download only if something says that both send the same file.
         self._ranges = answer.ranges and bool(self._channel.part.state.identity)
         self.opened = True
         return answer
@@ -180,7 +175,7 @@ class Worker(threading.Thread):
 
 
 def abandon(workers: list[Worker]) -> None:
-    """Give connections up; nothing they still receive is stored."""
+    """Drop connections; nothing they still receive is stored."""
     for worker in workers:
         worker.abandon()
 
@@ -199,24 +194,14 @@ def share(part: Part, workers: list[Worker]) -> tuple[int, int] | None:
     return largest.stop, stop
 
 
-def _subtract(gaps: Extents, taken: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    free = []
-    for start, end in gaps:
-        at = start
-        for first, last in sorted(taken):
-            if last < 0 or end < 0:
-                # A connection without a known end takes everything behind its start.
-                if at >= first or end < 0:
-                    at = end
-                continue
-            if last <= at or first >= end:
-                continue
-            if first > at:
-                free.append((at, first))
-            at = max(at, last)
-        if at != end and (end < 0 or at < end):
-            free.append((at, end))
-    return free
+def _subtract(gaps: Extents, taken: list[tuple[int, int]]) -> Extents:
+    if any(end < 0 for _, end in (*gaps, *taken)):
+        # A connection without a known end takes everything.
+        return () if taken else gaps
+    covered: Extents = ()
+    for start, end in taken:
+        covered = merge(covered, start, end)
+    return tuple(free for gap in gaps for free in uncovered(covered, *gap))
 
 
 class Growth:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -11,7 +12,7 @@ import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..writing.own_files import ForeignError, open_own
+from ...writing.own_files import ForeignError, open_own
 
 Extents = tuple[tuple[int, int], ...]
 
@@ -122,20 +123,23 @@ def merge(extents: Extents, start: int, end: int) -> Extents:
     return tuple(sorted(merged))
 
 
-def missing(state: State) -> Extents:
-    """List what is missing."""
+def uncovered(extents: Extents, start: int, end: int) -> Extents:
+    """List what of a stretch lies in no extent."""
     found: list[tuple[int, int]] = []
-    at = 0
-    for start, end in state.done:
-        if start > at:
-            found.append((at, start))
-        at = end
-    size = state.size
-    if size is None:
-        found.append((at, -1))
-    elif at < size:
-        found.append((at, size))
-    return tuple(found)
+    for first, last in extents:
+        if first < end and start < last:
+            if start < first:
+                found.append((start, first))
+            start = last
+    return (*found, (start, end)) if start < end else tuple(found)
+
+
+def missing(state: State) -> Extents:
+    """List what is missing; an end that is not known is -1."""
+    if state.size is not None:
+        return uncovered(state.done, 0, state.size)
+    end = state.done[-1][1] if state.done else 0
+    return (*uncovered(state.done, 0, end), (end, -1))
 
 
 def clip(extents: Extents, length: int) -> Extents:
@@ -163,3 +167,12 @@ def left_over(target: Path) -> int:
         os.close(fd)
     done = clip(state.done, length) if state else ()
     return sum(end - start for start, end in done)
+
+
+def tidy(target: Path) -> None:
+    """Remove what a run has left that died after a file got its final name and before it lost its temporary one."""
+    path = target.with_name(target.name + ".part")
+    with contextlib.suppress(OSError):
+        if os.path.samestat(path.lstat(), target.stat()):
+            path.unlink()
+            target.with_name(target.name + ".part.state").unlink(missing_ok=True)
