@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from svi_install.runtime import png
-from svi_install.storyboard.story import Shot, Story
+from svi_install.storyboard.script.story import Shot, Story
 
 from . import standin
 

@@ -1,7 +1,8 @@
 """A stand-in for WanGP that makes clips in no time: same files, same console, same two ways to run without a window.
 
 What a clip shows follows from its prompt, its seed, its start image and the tail that it goes on from, so that every
-mistake in the order, the seeds or the tails is seen in the film. A prompt can also say what goes wrong.
+mistake in the order, the seeds or the tails is seen in the film. A prompt can also say what goes wrong, and that the
+frames at both ends are "exactly" the images.
 """
 
 from __future__ import annotations
@@ -21,12 +22,17 @@ def png(path, width, height, pixels):
     body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     path.write_bytes(b"\\x89PNG\\r\\n\\x1a\\n" + body)
 
+def ends(task):
+    return [key for key in ("image_start", "image_end") if key in task]
+
 def make(task, step):
     with open("asked.jsonl", "a") as log:
         log.write(json.dumps(task) + "\\n")
     prompt = task["prompt"]
     if "fail" in prompt:
         raise RuntimeError(prompt.replace("_", " "))
+    if "tight" in prompt and "--profile 5" not in Path("options").read_text():
+        raise RuntimeError("CUDA out of memory")
     if "die" in prompt:
         os._exit(9)
     width, height = map(int, task["resolution"].split("x"))
@@ -64,6 +70,12 @@ def make(task, step):
     for number in range(task["video_length"]):
         colour = hashlib.sha256(seen + bytes([number])).digest()[:3]
         frames.append(colour * (width * height))
+    if "exactly" in prompt:
+        shown = {key: hashlib.sha256(Path(task["base"], task[key][0]).read_bytes()).digest()[:3] for key in ends(task)}
+        if not before:
+            frames[0] = shown["image_start"] * (width * height)
+        if "image_end" in shown:
+            frames[-1] = shown["image_end"] * (width * height)
     out = Path(task["svi_segment_out"])
     (out / "frames.rgb").write_bytes(b"".join(frames))
     for back in range(motion, 0, -1):
@@ -77,13 +89,14 @@ def make(task, step):
 WGP = """
 WanGP_version = "{version}"
 import sys
-# What render looks for: args.process svi_wangp shared.qtypes.gguf profile == 3.5
+# What render looks for: args.process svi_wangp shared.qtypes.gguf profile == 3.5 profile == 4.5
 def get_model_custom_settings(model_def):
     return []
 if __name__ == "__main__":
     import json, os
     from clip import make
     open("pid", "w").write(str(os.getpid()))
+    open("options", "w").write(" ".join(sys.argv))
     file = sys.argv[sys.argv.index("--process") + 1]
     tasks = [{{**task, "base": os.path.dirname(file)}} for task in json.load(open(file))]
     for number, task in enumerate(tasks, 1):
@@ -128,6 +141,7 @@ class Session:
 def init(root, output_dir, cli_args, console_isatty):
     print("[SVI Mode] WanGP starts with", *cli_args)
     Path("pid").write_text(str(os.getpid()))
+    Path("options").write_text(" ".join(cli_args))
     return Session()
 """
 
@@ -155,7 +169,7 @@ def put_svi_in(root: Path) -> None:
     """What of SVI `render` looks for in a WanGP: its runtime, and in each of WanGP's files the hook lines."""
     from svi_install.package_data import runtime_files
     from svi_install.runtime.wgp import HOOKS
-    from svi_install.storyboard.svi_files import LORAS
+    from svi_install.storyboard.headless.svi_files import LORAS
 
     for path, data in runtime_files().items():
         (root / path).write_bytes(data)

@@ -15,14 +15,14 @@ import pytest
 
 from svi_install.cli import main
 from svi_install.runtime import png
-from svi_install.storyboard.store import digest
+from svi_install.storyboard.archive.store import digest
 
 from . import standin
 from .conftest import fault
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes, links and the stand-in's Python")
 SMALL = ("--steps", "1", "--resolution", "64x32", "--clip-frames", "9", "--set", "activated_loras=[]")
-WORDS = ("one | two | three", *SMALL, "--set", "loras_multipliers=")
+WORDS = ("one | two | three", *SMALL, "--set", "loras_multipliers=", "--variant", "shot")
 
 
 class Studio:
@@ -38,8 +38,9 @@ class Studio:
         return code, json.loads(self._capsys.readouterr().out)
 
     def segment(self, number: int) -> Path:
-        (found,) = self.store.glob(f"segments/{number:04d}-*")
-        return found
+        """Folder of a segment."""
+        order = json.loads((self.folder / "order.json").read_text())
+        return self.store / "segments" / order[number - 1]
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     standin.make(folder / "WanGP")
     words = ["render", folder / "start.png", *WORDS, "-o", folder / "film.mp4", "--wangp", folder / "WanGP", "-q"]
     assert main.main([str(word) for word in words]) == 0
+    made = [(json.loads(path.read_text()), path.parent.name) for path in folder.glob("film.svi/segments/*/done.json")]
+    order = sorted(made, key=lambda each: ("one", "two", "three").index(each[0]["prompt"]))
+    (folder / "order.json").write_text(json.dumps([name for _, name in order]))
     return folder
 
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from svi_install.storyboard import driver
+from svi_install.storyboard.headless import driver
 
 from . import standin
 

@@ -6,7 +6,7 @@ import pytest
 
 from svi_install.package_data import RUNTIME_FOLDER
 from svi_install.runtime.wgp import HOOKS
-from svi_install.storyboard.failures import explain, smaller, without_svi
+from svi_install.storyboard.headless.failures import explain, smaller, without_svi
 
 from . import standin
 
@@ -59,18 +59,15 @@ def test_one_smaller_setting_at_a_time() -> None:
     """Each hint, followed, leads to the next one until there is none."""
     task: dict[str, object] = {"resolution": "1280x720", "video_length": 81}
     quality: str | None = None
-    profile: float | None = None
     hints = []
     for _ in range(12):
-        hint = smaller(task, quality, profile)
+        hint = smaller(task, quality)
         hints.append(hint)
         option, _, value = hint.partition("add --")[2].partition(" ")
         if option == "resolution":
             task["resolution"] = value
         elif option == "quality":
-            quality = {"auto": "Q6_K"}.get(value, value)
-        elif option == "profile":
-            profile = float(value)
+            quality = "Q3_K_M"
         elif option == "clip-frames":
             task["video_length"] = int(value)
         else:
@@ -78,9 +75,6 @@ def test_one_smaller_setting_at_a_time() -> None:
     assert [hint.rpartition("--")[2] for hint in hints[:-1]] == [
         "resolution 832x480",
         "quality auto",
-        "profile 5",
-        "quality Q5_K_M",
-        "quality Q4_K_M",
         "resolution 640x368",
         "clip-frames 49",
     ]

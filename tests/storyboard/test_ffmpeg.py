@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from svi_install.errors import SviError
-from svi_install.storyboard import ffmpeg
+from svi_install.storyboard.media import ffmpeg
 
 
 @pytest.fixture
@@ -35,16 +36,30 @@ def test_the_chosen_frames(ffmpeg_program: Path, raw: Path, tmp_path: Path) -> N
     assert [path.name for path in tmp_path.iterdir() if "part" in path.name] == []
 
 
-def test_joining_keeps_every_frame_and_its_time(ffmpeg_program: Path, raw: Path, tmp_path: Path) -> None:
-    parts = [encoded(ffmpeg_program, raw, tmp_path / f"it's part {n}.mp4", n, n + 4) for n in range(5)]
+def packets(video: Path) -> list[tuple[int, int, int]]:
+    """Presentation time, decoding time and duration of every packet of the picture, in ticks."""
+    command = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", "packet=pts,dts,duration"]
+    data = subprocess.run([*command, "-of", "json", str(video)], capture_output=True, check=True).stdout
+    return [(each["pts"], each["dts"], each["duration"]) for each in json.loads(data)["packets"]]
+
+
+@pytest.mark.parametrize("frames", [4, 9, 81])
+def test_joining_keeps_every_frame_and_its_time(ffmpeg_program: Path, raw: Path, tmp_path: Path, frames: int) -> None:
+    """Parts of 9 or 81 frames do not last whole thousandths of a second, in which a file says how long it is."""
+    raw.write_bytes(b"".join(bytes([10 * (n % 25), 255 - 10 * (n % 25), 128]) * (32 * 16) for n in range(frames + 5)))
+    parts = [(encoded(ffmpeg_program, raw, tmp_path / f"it's part {n}.mp4", n, n + frames), frames) for n in range(5)]
     film = tmp_path / "fïlm 动画.mp4"
-    ffmpeg.join(ffmpeg_program, parts, film, "a film")
-    assert ffmpeg.count(ffmpeg_program, film) == 20
-    whole = [colour for part in parts for colour in colours(ffmpeg_program, part)]
+    chapters = ((0, frames, "a = b; # \\ c\nd"), (frames, 5 * frames, "動画" * 200))
+    ffmpeg.join(ffmpeg_program, parts, film, ffmpeg.Notes("a film", chapters))
+    assert ffmpeg.count(ffmpeg_program, film) == 5 * frames
+    whole = [colour for part, _ in parts for colour in colours(ffmpeg_program, part)]
     assert colours(ffmpeg_program, film) == whole
-    command = ["ffprobe", "-v", "error", "-show_entries", "packet=pts_time", "-of", "csv=p=0", str(film)]
-    times = subprocess.run(command, capture_output=True, text=True, check=True).stdout.replace(",", "").split()
-    assert [float(time) for time in times] == [number / 16 for number in range(20)]
+    assert packets(film) == [(1024 * number, 1024 * number, 1024) for number in range(5 * frames)]
+    assert b"elst" not in film.read_bytes()
+    command = ["ffprobe", "-v", "error", "-show_chapters", "-of", "json", str(film)]
+    told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["chapters"]
+    assert [each["tags"]["title"] for each in told] == ["a = b; # \\ c d", ("動画" * 200).encode()[:198].decode()]
+    assert [round(float(each["end_time"]) * 16) for each in told] == [frames, 5 * frames]
 
 
 def test_frames_from_memory(ffmpeg_program: Path, tmp_path: Path) -> None:
@@ -56,7 +71,7 @@ def test_a_failure_leaves_the_old_file(ffmpeg_program: Path, raw: Path, tmp_path
     video = encoded(ffmpeg_program, raw, tmp_path / "a.mp4")
     before = video.read_bytes()
     with pytest.raises(SviError, match="could not make"):
-        ffmpeg.join(ffmpeg_program, [tmp_path / "missing.mp4"], video)
+        ffmpeg.join(ffmpeg_program, [(tmp_path / "missing.mp4", 4)], video)
     with pytest.raises(SviError):
         ffmpeg.encode(ffmpeg_program, ffmpeg.Raw(raw, 0, 0, 0, 1), video)
     assert video.read_bytes() == before

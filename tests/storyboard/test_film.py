@@ -14,11 +14,14 @@ import pytest
 from svi_install.checkout.mp4 import comment
 from svi_install.errors import SviError
 from svi_install.runtime import png
-from svi_install.storyboard import damage, delivery, ffmpeg, film, runner, wangp
-from svi_install.storyboard.store import tail_of
-from svi_install.storyboard.story import Shot, Story
-from svi_install.storyboard.task import fields_of
-from svi_install.storyboard.variants import variant_of
+from svi_install.storyboard.archive.store import tail_of
+from svi_install.storyboard.film import damage, film, making, picking
+from svi_install.storyboard.finish import delivery, preview
+from svi_install.storyboard.headless import runner, wangp
+from svi_install.storyboard.headless.task import fields_of
+from svi_install.storyboard.media import ffmpeg
+from svi_install.storyboard.script.story import Shot, Story
+from svi_install.storyboard.script.variants import variant_of
 
 from . import standin
 
@@ -36,16 +39,19 @@ class Studio:
     def plan(self, story: Story) -> film.Film:
         return film.plan(story, variant_of(story.variant), self.target)
 
-    def make(self, story: Story, preview: bool = False) -> list[int]:
+    def make(self, story: Story, growing: bool = False) -> list[int]:
         """Renders what is missing and returns its numbers."""
         planned = self.plan(story)
         job = runner.Job(self.wangp, planned.store.root / "wangp")
         film.forget(planned, [segment.number for segment, _ in damage.damaged(planned, self.program)])
-        made = film.make(planned, job, self.program, self.progress.append, preview)
+        video = preview.Preview(planned, self.program)
+        made = making.make(
+            planned, job, self.program, self.progress.append, after=video.grow if growing else lambda clip: None
+        )
         joined = planned.store.root / film.JOINED
         film.join(planned, self.program, joined)
         delivery.put(joined, delivery.look(self.target, planned.store), planned.store)
-        return [segment.number for segment in made]
+        return [clip.segment.number for clip in made]
 
     def pixels(self, video: Path | None = None) -> list[tuple[int, ...]]:
         """The mean colour of each frame."""
@@ -68,7 +74,8 @@ def expected(tasks: list[dict[str, Any]], motion: int, seam: str) -> list[tuple[
     video: list[tuple[int, ...]] = []
     tail: list[tuple[int, ...]] = []
     for number, task in enumerate(tasks):
-        seen = f'["{task["prompt"]}", {task["seed"]}]'.encode() + Path(task["image_start"][0]).read_bytes()
+        images = [*task["image_start"], *task.get("image_end", ())]
+        seen = f'["{task["prompt"]}", {task["seed"]}]'.encode() + b"".join(Path(each).read_bytes() for each in images)
         for colour in tail:
             png.write(scratch, png.Picture(64, 32, bytes(colour) * (64 * 32)))
             seen += scratch.read_bytes()
@@ -137,7 +144,9 @@ def test_a_longer_film_keeps_its_beginning(studio: Studio, story: Stories) -> No
 
 def test_another_take(studio: Studio, story: Stories) -> None:
     studio.make(story())
-    studio.plan(story()).store.write("redo", segment=2)
+    picking.choose(
+        studio.plan(story()), [], [2], lambda takes: film.plan(story(), variant_of("shot"), studio.target, None, takes)
+    )
     assert studio.make(story()) == [2, 3]
     seeds = [task["seed"] for task in standin.asked(studio.root)]
     assert seeds[:3] == [7, 49, 91]
@@ -174,22 +183,23 @@ def test_the_film_says_how_it_was_made(studio: Studio, story: Stories) -> None:
 
 def test_a_preview_grows(studio: Studio, story: Stories) -> None:
     lengths: list[int] = []
-    preview = film.preview_of(film.store_of(studio.target))
+    path = preview.path_of(film.store_of(studio.target))
 
     def look(progress: film.Progress) -> None:
         if progress.finished is not None:
-            lengths.append(ffmpeg.count(studio.program, preview))
+            lengths.append(ffmpeg.count(studio.program, path))
 
     planned = studio.plan(story())
-    film.make(planned, runner.Job(studio.wangp, planned.store.root / "wangp"), studio.program, look, preview=True)
-    assert lengths == [9, 17, 25]
+    job, video = runner.Job(studio.wangp, planned.store.root / "wangp"), preview.Preview(planned, studio.program)
+    making.make(planned, job, studio.program, look, after=video.grow)
+    assert lengths == [8, 16, 25]
 
 
 def test_a_preview_that_cannot_be_written_stops_nothing(studio: Studio, story: Stories) -> None:
-    preview = film.preview_of(film.store_of(studio.target))
-    preview.mkdir(parents=True)
-    assert studio.make(story(), preview=True) == [1, 2, 3]
-    assert preview.is_dir()
+    path = preview.path_of(film.store_of(studio.target))
+    path.mkdir(parents=True)
+    assert studio.make(story(), growing=True) == [1, 2, 3]
+    assert path.is_dir()
 
 
 def test_only_the_tail_stays_uncompressed(studio: Studio, story: Stories) -> None:
@@ -299,7 +309,7 @@ def test_a_film_of_a_wrong_length_gets_no_name(studio: Studio, story: Stories) -
     studio.make(story())
     before, planned = studio.hash(), studio.plan(story())
     one, two = (planned.folder(segment) / film.PART for segment in planned.segments[:2])
-    ffmpeg.join(studio.program, [one, one], two)
+    ffmpeg.join(studio.program, [(one, 8), (one, 8)], two)
     with pytest.raises(SviError, match="instead of 25") as caught:
         film.join(planned, studio.program, planned.store.root / film.JOINED)
     assert "--from 1" in caught.value.hint

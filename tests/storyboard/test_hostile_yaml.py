@@ -11,10 +11,10 @@ import pytest
 from svi_install.commands.render import check, dry_run
 from svi_install.errors import SviError
 from svi_install.runtime import png
-from svi_install.storyboard import film
-from svi_install.storyboard.lint import lint
-from svi_install.storyboard.request import Request, story_of
-from svi_install.storyboard.variants import variant_of
+from svi_install.storyboard.film import film
+from svi_install.storyboard.film.lint import lint
+from svi_install.storyboard.film.request import Request, story_of
+from svi_install.storyboard.script.variants import variant_of
 
 from . import standin
 from .conftest import fault
@@ -35,7 +35,7 @@ INNER = "      "
 # Name: what the file holds, and what the message has to say.
 CASES: dict[str, tuple[str | bytes, str]] = {
     # Depth, size, repetition.
-    "deep lists": ("[" * 100_000, "line 1, .*20 levels deep"),
+    "deep lists": ("[" * 100_000, "line 1[,:] .*20 levels deep"),
     "deep groups": ("{a: " * 50_000, "20 levels deep"),
     "deep block lists": ("- " * 50_000 + "x", "20 levels deep"),
     "deep settings": (

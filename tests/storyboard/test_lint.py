@@ -3,14 +3,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from svi_install.loras import failures
-from svi_install.storyboard import film
-from svi_install.storyboard.lint import Finding, lint
-from svi_install.storyboard.story import Shot, Story
-from svi_install.storyboard.variants import variant_of
+from svi_install.loras.transfer import failures
+from svi_install.storyboard.film import film
+from svi_install.storyboard.film.lint import Finding, lint
+from svi_install.storyboard.headless.estimate import Disk
+from svi_install.storyboard.script.story import Shot, Story
+from svi_install.storyboard.script.variants import variant_of
 
 from . import standin
 
@@ -50,7 +52,16 @@ def test_prompts_that_wangp_reads_otherwise(story: Stories, tmp_path: Path, prom
 
 @pytest.mark.parametrize(
     "name",
-    ["prompt", "seed", "video_length", "sliding_window_size", "svi_segment_out", "spatial_upsampling", "model_type"],
+    [
+        "prompt",
+        "seed",
+        "video_length",
+        "sliding_window_size",
+        "svi_segment_out",
+        "svi_end_clips",
+        "spatial_upsampling",
+        "model_type",
+    ],
 )
 def test_settings_that_render_decides(story: Stories, tmp_path: Path, name: str) -> None:
     (text,) = [text for text in errors(story(settings={name: "x", **story().settings}), tmp_path) if name in text]
@@ -96,10 +107,39 @@ def test_one_resolution_for_all(story: Stories, tmp_path: Path) -> None:
     assert any("different resolutions" in text for text in errors(tale, tmp_path))
 
 
-def test_end_images_are_for_pro(story: Stories, tmp_path: Path, image: Path) -> None:
-    tale = story(shots=(Shot("a", end_image=image),))
-    assert any("end image" in text for text in errors(tale, tmp_path))
-    assert errors(replace(tale, variant="pro"), tmp_path) == []
+@pytest.mark.parametrize(
+    ("ends", "where", "what"),
+    [
+        ({"shots": (Shot("a", end_image=Path("start.png")), Shot("b"))}, "shot 1", "end on an image"),
+        ({"end_image": Path("start.png")}, "shot 3", "end on an image"),
+        ({"loop": True}, "shot 3", "come back to the start image"),
+    ],
+)
+def test_wan_21_ends_on_no_image(
+    story: Stories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, ends: dict[str, Any], where: str, what: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for variant in ("shot", "2.0", "film", "tom"):
+        (text,) = errors(story(variant=variant, **ends), tmp_path)
+        assert text == f"{where} is to {what}; Wan 2.1 was not trained for that. Choose the variant wan22 or pro."
+    for variant in ("wan22", "pro"):
+        assert errors(story(variant=variant, **ends), tmp_path) == []
+
+
+def test_two_ends(story: Stories, tmp_path: Path, image: Path) -> None:
+    shots = (Shot("a"), Shot("b", end_image=image))
+    for ends in ({"loop": True}, {"end_image": image}):
+        (text,) = errors(story(variant="wan22", shots=shots, **ends), tmp_path)
+        assert text == "shot 2 has an end image, and so has the film (end_image or loop); take one out."
+        assert errors(story(variant="wan22", shots=shots[::-1], **ends), tmp_path) == []
+
+
+def test_an_end_that_is_no_picture(story: Stories, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("no picture")
+    assert errors(story(variant="wan22", end_image=path), tmp_path) == [
+        f"{path} is not a picture that WanGP can read (PNG, JPEG, WebP)."
+    ]
 
 
 def test_no_picture(story: Stories, tmp_path: Path) -> None:
@@ -126,4 +166,7 @@ def test_a_wangp_without_the_model(story: Stories, tmp_path: Path) -> None:
 
 def test_a_full_disk(story: Stories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failures, "free_space", lambda folder: failures.RESERVE)
-    assert any("the film needs" in text for text in errors(story(), tmp_path))
+    planned = film.plan(story(), variant_of("shot"), tmp_path / "film.mp4")
+    for needed, refused in ((Disk(1, 1), True), (Disk(0, 0), False), (None, False)):
+        found = lint(story(), planned, None, needed)
+        assert any("the film needs" in each.text for each in found) == refused

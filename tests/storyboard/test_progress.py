@@ -7,7 +7,7 @@ import pytest
 
 from svi_install.report.film_progress import line, printer, span
 from svi_install.report.output import Output
-from svi_install.storyboard.film import Progress
+from svi_install.storyboard.film.film import Progress
 
 
 class Terminal(io.StringIO):
@@ -64,3 +64,19 @@ def test_programs_see_nothing(quiet: dict[str, bool]) -> None:
     for progress in STEPS:
         show(progress)
     assert err.getvalue() == ""
+
+
+def test_a_terminal_gets_a_link_to_the_contact_sheet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    page = tmp_path / "grüße [red].svi" / "film.html"
+    done = Progress(1, 2, finished=Path("a.mp4"), seconds=3, left=1, take=2, takes=3, sheet=page)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for stream, linked in ((Terminal(), True), (io.StringIO(), False)):
+        printer(Output(io.StringIO(), stream))(done)
+        said = stream.getvalue()
+        assert said.startswith("segment 1/2 take 2/3 done in 3 s: a.mp4, 3 s left")
+        assert (f";{page.as_uri()}\x1b\\contact sheet\x1b]8;;\x1b\\" in said) == linked
+        assert ("\x1b" in said) == linked
+    monkeypatch.setenv("TERM", "dumb")
+    stream = Terminal()
+    printer(Output(io.StringIO(), stream))(done)
+    assert "\x1b" not in stream.getvalue()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from svi_install.errors import SviError
-from svi_install.storyboard.prompt_text import shots_of
+from svi_install.storyboard.script.prompt_text import shots_of
 
 
 def prompts(text: str) -> list[str]:
@@ -84,3 +84,34 @@ def test_framepack_nonsense(text: str, why: str) -> None:
 )
 def test_every_prompt_comes_out_in_one_line(parts: list[str]) -> None:
     assert prompts(" | ".join(parts)) == [" ".join(part.split()) for part in parts]
+
+
+@pytest.mark.parametrize(
+    ("text", "shots"),
+    [
+        ("[/duration=2s] walks | runs [/new_shot]", [("walks", 32, False), ("runs", None, True)]),
+        ("[ / duration=81 , /new_shot ] walks", [("walks", 81, True)]),
+        ("[/NEW_SHOT][/overlap] walks [wide]", [("walks [wide]", None, True)]),
+        ("[/overlap=0] walks", [("walks", None, True)]),
+        ("[0s: walks] [2s: [/new_shot] runs]", [("walks", 32, False), ("runs", None, True)]),
+    ],
+)
+def test_tags_of_wangp_are_translated(text: str, shots: list[tuple[str, int | None, bool]]) -> None:
+    assert [(shot.prompt, shot.frames, shot.new_shot) for shot in shots_of(text)] == shots
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[/duration=20%] walks", "give it in seconds"),
+        ("[/overlap=9] walks", "SVI itself decides"),
+        ("[/loras_mult=1;0] walks", "strengths of a shot"),
+        ("[/store_mem=ana] walks", "a film has no windows"),
+        ("[/duration=2s]", "nothing but tags"),
+        ("[/duration=2s] [/duration=3s] walks", "and so does the story"),
+    ],
+)
+def test_tags_of_wangp_that_have_no_place_in_a_film(text: str, why: str) -> None:
+    with pytest.raises(SviError, match=why) as caught:
+        shots_of(text)
+    assert caught.value.message.endswith("Nothing was started.")

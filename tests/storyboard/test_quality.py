@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from svi_install import loras
 from svi_install.errors import EXIT_DOWNLOAD, SviError
 from svi_install.loras.hub import from_environment
-from svi_install.loras.progress import no_report
-from svi_install.storyboard import quality
-from svi_install.storyboard.hardware import QUALITIES
-from svi_install.storyboard.variants import variant_of
-from svi_install.storyboard.wangp import WanGP, find
+from svi_install.loras.transfer.progress import no_report
+from svi_install.storyboard.headless import quality
+from svi_install.storyboard.headless.hardware import QUALITIES
+from svi_install.storyboard.headless.wangp import WanGP, find
+from svi_install.storyboard.script.variants import variant_of
 from tests.loras.conftest import svi_file
 
 from . import standin
@@ -124,16 +125,16 @@ def test_missing_files_while_offline(wangp: WanGP) -> None:
 
 def test_loras_of_the_catalogue_that_are_missing(wangp: WanGP) -> None:
     names = variant_of("shot").settings["activated_loras"]
-    found = quality.missing_loras(wangp.root, [*names, *names, "mine.safetensors", "https://elsewhere/x.safetensors"])
+    found = loras.missing(wangp.root, [*names, *names, "mine.safetensors", "https://elsewhere/x.safetensors"])
     assert found == (("svi-shot", "fp32"),)
     target = wangp.root / "loras/wan_i2v/svi-shot.safetensors"
     target.write_bytes(b"")
-    assert quality.missing_loras(wangp.root, names) == (("svi-shot", "fp32"),)
+    assert loras.missing(wangp.root, names) == (("svi-shot", "fp32"),)
     svi_file(target)
-    assert quality.missing_loras(wangp.root, names) == ()
+    assert loras.missing(wangp.root, names) == ()
 
 
 def test_each_profile_names_loras_that_can_be_fetched(wangp: WanGP) -> None:
     for name in ("shot", "2.0", "film", "tom", "wan22", "SVI-Shot LightX2V - 4 Steps", "SVI-2.0 Lightning - 4 Steps"):
         names = variant_of(name).settings["activated_loras"]
-        assert len(quality.missing_loras(wangp.root, names)) == len(names), name
+        assert len(loras.missing(wangp.root, names)) == len(names), name

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from svi_install.errors import SviError
-from svi_install.storyboard.request import Request, settings_of, story_of, target_of
-from svi_install.storyboard.story import Lora
+from svi_install.storyboard.film.request import Request, settings_of, story_of, target_of
+from svi_install.storyboard.script.story import Lora
 
 
 def test_an_image_and_prompts() -> None:
     story = story_of(Request(Path("a.png"), "one | two"))
     assert (story.image, [shot.prompt for shot in story.shots]) == (Path("a.png").absolute(), ["one", "two"])
-    assert (story.variant, story.seed, story.clip_frames) == ("shot", 7, 81)
+    assert (story.variant, story.seed, story.clip_frames) == ("2.0", 7, 81)
 
 
 def test_prompts_from_a_text_file(tmp_path: Path) -> None:
@@ -120,3 +120,23 @@ def test_files_in_settings_count_from_the_persons_folder(tmp_path: Path, monkeyp
     shot = story.shots[0]
     assert [story.image, shot.image, shot.end_image] == [tmp_path / f"sub/{name}.png" for name in "abc"]
     assert story.settings == {"video_guide": str(tmp_path / "sub/w.mp4")}
+
+
+def test_how_a_film_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line wins; its file counts from the person's folder, those of a story from the story's."""
+    monkeypatch.chdir(tmp_path)
+    story = tmp_path / "sub/story.yaml"
+    story.parent.mkdir()
+    story.write_text("image: a.png\nloop: true\nshots: [x]\n")
+    asked = story_of(Request(story))
+    assert (asked.end_image, asked.loop) == (None, True)
+    asked = story_of(Request(story, end=Path("end.png")))
+    assert (asked.end_image, asked.loop) == (tmp_path / "end.png", False)
+    story.write_text("image: a.png\nend_image: b.png\nshots: [{prompt: x, end_image: c.png}]\n")
+    assert story_of(Request(story)).end_image == tmp_path / "sub/b.png"
+    asked = story_of(Request(story, loop=True))
+    assert (asked.end_image, asked.loop, asked.shots[-1].end_image) == (None, True, None)
+    asked = story_of(Request(story, end=Path("end.png"), seconds=9))
+    assert [(shot.end_image, shot.frames) for shot in asked.shots] == [(None, 144)]
+    with pytest.raises(SviError, match="can end on an image or loop, not both"):
+        story_of(Request(story, end=Path("end.png"), loop=True))

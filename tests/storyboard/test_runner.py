@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from svi_install.errors import SviError
-from svi_install.storyboard import runner, wangp
+from svi_install.storyboard.headless import runner, wangp
 
 from . import standin
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from svi_install.errors import SviError
 from svi_install.runtime import length
-from svi_install.storyboard.segments import clips_of, film_frames, part_frames, segments_of
-from svi_install.storyboard.story import Lora, Shot, Story
-from svi_install.storyboard.variants import NAMES, variant_of
+from svi_install.storyboard.script.segments import clips_of, film_frames, part_frames, segments_of
+from svi_install.storyboard.script.story import Lora, Shot, Story
+from svi_install.storyboard.script.variants import NAMES, variant_of
 
 IMAGE = Path("start.png")
 
@@ -39,13 +39,33 @@ def test_a_shot_with_a_seed_of_its_own() -> None:
     assert [each.seed for each in segments_of(story(*shots, seed=100), variant_of("2.0"))] == [100, 5, 47, 226]
 
 
-def test_another_take_changes_one_seed_only() -> None:
-    plain = segments_of(story(Shot("a"), Shot("b"), Shot("c")), variant_of("shot"))
-    again = segments_of(story(Shot("a"), Shot("b"), Shot("c")), variant_of("shot"), {2: 1})
-    twice = segments_of(story(Shot("a"), Shot("b"), Shot("c")), variant_of("shot"), {2: 2})
-    seeds = [[each.seed for each in film] for film in (plain, again, twice)]
-    assert len({film[1] for film in seeds}) == 3
-    assert {(film[0], film[2]) for film in seeds} == {(7, 91)}
+def test_seeds_count_within_a_scene() -> None:
+    shots = (Shot("a"), Shot("b"), Shot("c", new_shot=True), Shot("d"), Shot("e", new_shot=True, seed=5), Shot("f"))
+    assert [each.seed for each in segments_of(story(*shots, seed=100), variant_of("2.0"))] == [
+        100,
+        142,
+        100,
+        142,
+        5,
+        47,
+    ]
+
+
+def test_a_scene_that_begins_like_another_looks_different() -> None:
+    shots = (
+        Shot("a"),
+        Shot("b"),
+        Shot("a", new_shot=True),
+        Shot("b"),
+        Shot("a", new_shot=True, image=Path("other.png")),
+    )
+    assert [each.seed for each in segments_of(story(*shots, seed=7), variant_of("2.0"))] == [7, 49, 210007, 210049, 7]
+
+
+def test_takes_of_a_shot() -> None:
+    shots = (Shot("a", frames=233, take=(2, 3)), Shot("b", takes=4))
+    segments = segments_of(story(*shots, takes=2), variant_of("2.0"))
+    assert [(each.takes, each.take) for each in segments] == [(2, 2), (2, 3), (2, 3), (4, None)]
 
 
 def test_a_cut_begins_anew() -> None:
@@ -108,3 +128,19 @@ def test_parts_make_the_film(name: str) -> None:
 def test_clips_that_are_too_short() -> None:
     with pytest.raises(SviError, match="too short for 5 motion frames"):
         segments_of(story(Shot("a"), clip_frames=8), variant_of("2.0"))
+
+
+def test_the_end_of_a_film_is_that_of_its_last_clip() -> None:
+    shots = (Shot("a", end_image=Path("a.png")), Shot("b", frames=161, end_image=Path("b.png")))
+    ends = [each.end_image for each in segments_of(story(*shots, end_image=Path("c.png")), variant_of("wan22"))]
+    assert ends == [Path("a.png"), None, Path("c.png")]
+    assert [each.end_image for each in segments_of(story(*shots), variant_of("wan22"))][-1] == Path("b.png")
+
+
+@pytest.mark.parametrize(("name", "overlap"), [("wan22", 1), ("pro", 5)])
+def test_a_loop_comes_back_to_the_image_that_the_film_begins_with(name: str, overlap: int) -> None:
+    shots = (Shot("a", image=Path("first.png")), Shot("b", new_shot=True), Shot("c"))
+    segments = segments_of(story(*shots, loop=True), variant_of(name))
+    assert [each.end_image for each in segments] == [None, None, Path("first.png")]
+    assert [each.closes for each in segments] == [False, False, True]
+    assert film_frames(segments, overlap) == film_frames(segments_of(story(*shots), variant_of(name)), overlap) - 1

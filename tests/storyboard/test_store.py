@@ -7,7 +7,7 @@ import pytest
 
 from svi_install.errors import SviError
 from svi_install.runtime import png
-from svi_install.storyboard.store import FINISHED, JOURNAL, Store, tail_of, write_json
+from svi_install.storyboard.archive.store import FINISHED, JOURNAL, Store, tail_of, write_json
 
 KEY = "0123456789abcdef" * 4
 
@@ -18,34 +18,34 @@ def store(tmp_path: Path) -> Store:
 
 
 def made(store: Store, frames: int = 2) -> Path:
-    folder = store.begin(1, KEY)
+    folder = store.begin(KEY)
     (folder / "frames.rgb").write_bytes(bytes(4 * 3 * 3 * frames))
     (folder / "segment.json").write_text(json.dumps({"frames": frames, "width": 4, "height": 3}))
     return folder
 
 
 def test_a_segment_from_begin_to_end(store: Store) -> None:
-    assert not store.finished(1, KEY)
-    assert store.made(1, KEY) is None
+    assert not store.finished(KEY)
+    assert store.made(KEY) is None
     folder = made(store)
-    assert folder.name == "0001-0123456789abcdef"
-    assert store.made(1, KEY) == {"frames": 2, "width": 4, "height": 3}
-    assert not store.finished(1, KEY)
-    store.finish(1, KEY, {"seed": 7})
-    assert store.finished(1, KEY)
-    assert store.facts(1, KEY) == {"seed": 7}
+    assert folder.name == "0123456789abcdef"
+    assert store.made(KEY) == {"frames": 2, "width": 4, "height": 3}
+    assert not store.finished(KEY)
+    store.finish(KEY, {"seed": 7})
+    assert store.finished(KEY)
+    assert store.facts(KEY) == {"seed": 7}
     assert not (folder / "frames.rgb").exists()
-    store.forget(1, KEY)
+    store.forget(KEY)
     assert not folder.exists()
 
 
 def test_what_a_crash_leaves_is_not_made(store: Store) -> None:
     folder = made(store)
     (folder / "frames.rgb").write_bytes(b"half")
-    assert store.made(1, KEY) is None
+    assert store.made(KEY) is None
     (folder / "segment.json").write_text('{"frames": 2')
-    assert store.made(1, KEY) is None
-    assert list(store.begin(1, KEY).iterdir()) == []
+    assert store.made(KEY) is None
+    assert list(store.begin(KEY).iterdir()) == []
 
 
 def test_the_journal_survives_a_cut_line(store: Store) -> None:
@@ -56,20 +56,19 @@ def test_the_journal_survives_a_cut_line(store: Store) -> None:
     store.write("redo", segment=2)
     store.write("redo", segment=3)
     assert [event["event"] for event in store.journal()] == ["start", "redo", "redo", "redo"]
-    assert store.takes() == {2: 2, 3: 1}
 
 
 def test_no_journal_yet(store: Store) -> None:
     assert store.journal() == ()
-    assert store.takes() == {}
-    assert store.unused({}) == ()
+    assert store.takes(KEY) is None
+    assert store.unused([]) == ()
 
 
 def test_earlier_takes_are_known(store: Store) -> None:
-    first = store.begin(1, KEY)
-    other = store.begin(1, KEY[::-1])
-    assert store.unused({1: KEY}) == (other,)
-    assert store.unused({1: KEY[::-1]}) == (first,)
+    first = store.begin(KEY)
+    other = store.begin(KEY[::-1])
+    assert store.unused([KEY]) == (other,)
+    assert store.unused([KEY[::-1]]) == (first,)
 
 
 def test_one_render_at_a_time(store: Store) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from svi_install.commands.in_plugin import install as install_plugin
 from svi_install.errors import SviError
 from svi_install.package_data import RUNTIME_FOLDER, runtime_files
 from svi_install.runtime import wgp as hooked
-from svi_install.storyboard import svi_files, wangp
+from svi_install.storyboard.headless import svi_files, wangp
+from tests import miniature
 
 from . import standin
 from .conftest import fault
@@ -113,3 +115,17 @@ def test_a_file_that_cannot_be_read(root: Path) -> None:
 def test_without_a_receipt_the_files_of_this_version_count(root: Path) -> None:
     assert not (root / ".svi-install").exists()
     assert set(svi_files._runtime(root)) == set(runtime_files())
+
+
+def test_the_plugin_alone_will_do(tmp_path: Path) -> None:
+    """WanGP has SVI in memory then; hooks in a file make it step aside, and the files count again."""
+    root = miniature.write(tmp_path / "WanGP")
+    assert svi_files.lacking(root)
+    wgp = root / "wgp.py"
+    wgp.write_bytes(wgp.read_bytes() + b"# discover_plugin_model_extensions\n")
+    (root / "wgp_config.json").write_text('{"enabled_plugins": []}', "utf-8")
+    install_plugin(root)
+    assert svi_files.lacking(root) == ""
+    assert svi_files.films(root).is_file()
+    wgp.write_bytes(wgp.read_bytes() + b"pass  # svi-install\n")
+    assert svi_files.lacking(root)

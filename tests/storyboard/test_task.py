@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from svi_install.runtime import length, options
-from svi_install.storyboard.segments import segments_of
-from svi_install.storyboard.story import Lora, Shot, Story
-from svi_install.storyboard.task import film_settings, key_of, placed, task_of, with_fields
-from svi_install.storyboard.variants import NAMES, of_settings, variant_of
+from svi_install.runtime import details, length, options
+from svi_install.storyboard.headless.task import film_settings, key_of, placed, task_of, with_fields
+from svi_install.storyboard.script.segments import segments_of
+from svi_install.storyboard.script.story import Lora, Shot, Story
+from svi_install.storyboard.script.variants import NAMES, of_settings, variant_of
 
 Stories = Callable[..., Story]
 
@@ -133,7 +133,7 @@ KEYS = {
 }
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", KEYS)
 def test_films_of_today_are_continued(story: Stories, name: str) -> None:
     """Fields are no part of the address: an update of svi-install or of WanGP begins no film anew."""
     made = task(story(), name)
@@ -150,3 +150,25 @@ def test_a_profile_that_names_the_fields_too(story: Stories) -> None:
     alone = of_settings("shot", "i2v", "i2v", {**only, **fields})
     assert alone.settings["custom_settings"] == fields["custom_settings"]
     assert alone.motion_frames == plain.motion_frames
+
+
+def test_the_ends_of_a_film_in_wangps_own_form(story: Stories) -> None:
+    """WanGP makes whole clips: it leaves out no frame where a film closes."""
+    tale = story(shots=(Shot("a"), Shot("b", end_image=Path("b.png")), Shot("c")), variant="wan22", loop=True)
+    variant = variant_of("wan22")
+    settings = film_settings(segments_of(tale, variant), tale, variant)
+    assert settings["image_end"] == ["b.png", str(tale.image)]
+    assert (settings["image_prompt_type"], settings[details.END_CLIPS]) == ("SE", [2, 3])
+    chosen = options.resolve(settings, None, "i2v_2_2")
+    assert chosen is not None
+    assert chosen.end_clips == (2, 3)
+    assert with_fields(settings, "i2v_2_2")["custom_settings"]["svi_details"].endswith("end images 2 3")
+    assert settings["video_length"] == 9 + 8 + 8
+    pro = replace(tale, variant="pro")
+    assert "image_end" not in film_settings(segments_of(pro, variant_of("pro")), pro, variant_of("pro"))
+
+
+def test_one_clip_that_ends_on_an_image(story: Stories) -> None:
+    made = task(story(variant="wan22"), "wan22", end_image=Path("end.png"))
+    assert (made["image_end"], made["image_prompt_type"]) == (["end.png"], "SE")
+    assert details.END_CLIPS not in made

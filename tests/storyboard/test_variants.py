@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from svi_install.errors import SviError
-from svi_install.storyboard.variants import NAMES, of_settings, variant_of
+from svi_install.storyboard.script.variants import NAMES, of_settings, variant_of
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_official_numbers(name: str, model: str, motion: int, overlap: int, seam
 
 
 def test_all_names_are_covered() -> None:
-    assert set(NAMES) == {"shot", "2.0", "film", "tom", "wan22", "pro"}
+    assert set(NAMES) == {"shot", "2.0", "film", "tom", "wan22", "pro", "shot-fast", "2.0-fast", "wan22-fast"}
 
 
 @pytest.mark.parametrize("name", ["wan22", "pro"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from svi_install.errors import SviError
-from svi_install.storyboard.wangp import find, has_fields, python_of
+from svi_install.storyboard.headless.wangp import find, has_fields, python_of
 
 from . import standin
 
@@ -17,7 +17,7 @@ def test_both_ways_to_run_it(tmp_path: Path) -> None:
     assert find(api, env={}).headless == "api"
     found = find(old, env={})
     assert (found.headless, found.version, found.python) == ("process", "9.91", old / "env/bin/python")
-    assert (found.profiles_35, found.gguf) == (True, True)
+    assert (found.profiles, found.gguf) == ((1, 2, 3, 4, 5, 3.5, 4.5), True)
     assert (found.fields, has_fields(old)) == (True, True)
 
 

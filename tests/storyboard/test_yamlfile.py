@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from svi_install.errors import SviError
-from svi_install.storyboard.story import Lora, Shot
-from svi_install.storyboard.yamlfile import parse, read
+from svi_install.storyboard.script.story import Lora, Shot
+from svi_install.storyboard.script.yamlfile import parse, read
 
 FULL = """
 image: pictures/start.png
@@ -58,6 +58,13 @@ def test_everything_a_file_can_say(tmp_path: Path) -> None:
     )
 
 
+def test_how_a_film_ends(tmp_path: Path) -> None:
+    story = parse({"image": "a.png", "end_image": "sub/b.png", "shots": ["a"]}, tmp_path)
+    assert (story.end_image, story.loop) == (tmp_path / "sub/b.png", False)
+    shots = [{"prompt": "a", "end_image": "b.png"}, "b"]
+    assert parse({"image": "a.png", "loop": True, "shots": shots}, tmp_path).loop
+
+
 def test_shots_as_text(tmp_path: Path) -> None:
     story = parse({"image": "a.png", "shots": "[0s: a] [2s: b]", "defaults": {"frames": 20}}, tmp_path)
     assert [(shot.prompt, shot.frames) for shot in story.shots] == [("a", 32), ("b", 20)]
@@ -80,6 +87,11 @@ def test_shots_as_text(tmp_path: Path) -> None:
         ({"image": "a.png", "shots": [{"prompt": "a", "steps": True}]}, "whole number"),
         ({"image": "a.png", "shots": [{"prompt": "a", "new_shot": "yes"}]}, "true or false"),
         ({"image": "a.png", "shots": [{"prompt": "a", "end_image": 3}]}, "file name"),
+        ({"image": "a.png", "shots": ["a"], "loop": "yes"}, "loop: it is 'yes', but it must be true or false"),
+        (
+            {"image": "a.png", "shots": ["a"], "loop": True, "end_image": "b.png"},
+            "loop: the film also has an end image",
+        ),
         ({"image": "a.png", "shots": [{"prompt": "a", "loras": "x"}]}, "a list"),
         ({"image": "a.png", "shots": [{"prompt": "a", "loras": [3]}]}, "not 3"),
         ({"image": "a.png", "shots": ["a"], "defaults": {"resolution": 480}}, "must be text"),

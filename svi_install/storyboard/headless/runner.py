@@ -1,0 +1,271 @@
+"""Runs WanGP headless for a row of segments and says when each of them is done."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import re
+import subprocess
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from ..archive.store import plainly, remove, usable
+from . import failures
+from .driver import MARK
+from .wangp import WanGP
+
+# A notebook names a drawing program here that WanGP's Python lacks.
+FOREIGN = ("MPLBACKEND",)
+# WanGP opens the start image of every task of a batch before it makes the first one.
+BATCH = 16
+PATIENCE = 30.0
+LOG = "wangp.log"
+# Its folder in that of a film.
+OUT = "wangp"
+_STEP = re.compile(r"^\[(\d+)/(\d+)\]")
+_COMPLETED = re.compile(r"^Task \d+ completed")
+_FAILED = re.compile(r"^\[(?:ERROR|SKIP)\]")
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far WanGP is with a segment.
+
+    Args:
+        index: of the task in the row.
+        step: denoising steps that are done.
+        steps: of all.
+    """
+
+    index: int
+    step: int
+    steps: int
+
+
+Report = Callable[[Step], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What WanGP is to do.
+
+    Args:
+        wangp: which WanGP.
+        out: folder for WanGP's own videos and its log.
+        options: further command line options of WanGP.
+        env: environment variables of its process.
+        model: WanGP's model type where it is not the one of the tasks, such as a quantization chosen for this card.
+    """
+
+    wangp: WanGP
+    out: Path
+    options: tuple[str, ...] = ()
+    env: Mapping[str, str] | None = None
+    model: str | None = None
+
+
+def run(
+    job: Job, tasks: Sequence[Mapping[str, Any]], report: Report, *, ahead: bool = True
+) -> Generator[int, None, None]:
+    """Make segments, one after the other, and keep WanGP at work while the caller looks at the last one.
+
+    Args:
+        report: is told how far the current one is.
+        ahead: begin the next one meanwhile; if not, the caller may add to the tasks before it asks for the next index.
+
+    Yields:
+        The index of each task as soon as WanGP is done with it.
+
+    Raises:
+        SviError: WanGP failed; what it said is in the message.
+    """
+    with plainly(job.out / LOG, "write"):
+        job.out.mkdir(parents=True, exist_ok=True)
+        usable(job.out / LOG)
+    if job.wangp.headless == "api":
+        yield from _served(job, tasks, report, ahead=ahead)
+        return
+    start, most = 0, BATCH if ahead else 1
+    while start < len(tasks):
+        batch = tasks[start : start + most]
+        for index in _batch(job, batch, lambda step, at=start: report(_later(step, at))):  # type: ignore[misc]
+            yield start + index
+        start += len(batch)
+
+
+def _check(line: str) -> None:
+    if failures.LOST.match(line):
+        raise failures.lost(line)
+
+
+def said(job: Job, since: int = 0) -> list[str]:
+    """Return the lines that WanGP has said.
+
+    Args:
+        since: size of its log before.
+    """
+    try:
+        usable(job.out / LOG)
+        with (job.out / LOG).open("rb") as file:
+            file.seek(since)
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    return [line.strip() for line in re.split(r"[\r\n]+", text)]
+
+
+def size(job: Job) -> int:
+    """Return the size of WanGP's log, to be given to `said` later."""
+    try:
+        return (job.out / LOG).stat().st_size
+    except OSError:
+        return 0
+
+
+def _later(step: Step, start: int) -> Step:
+    return Step(step.index + start, step.step, step.steps)
+
+
+def _served(job: Job, tasks: Sequence[Mapping[str, Any]], report: Report, *, ahead: bool) -> Iterator[int]:
+    with _process(job, "api", job.options) as wangp:
+        wangp.send(tasks[0])
+        index = 0
+        for line in wangp.lines():
+            if not line.startswith(MARK):
+                _check(line)
+                continue
+            event = json.loads(line.removeprefix(MARK))
+            if event["event"] == "progress":
+                report(Step(index, int(event["step"]), int(event["steps"])))
+            elif event["event"] == "done":
+                if not event["ok"]:
+                    raise failures.explain([*wangp.said, *event["errors"]], None, job.wangp.root)
+                index += 1
+                if ahead and index < len(tasks):
+                    wangp.send(tasks[index])
+                yield index - 1
+                if index == len(tasks):
+                    wangp.send(None)
+                    return
+                if not ahead:
+                    wangp.send(tasks[index])
+        raise failures.explain(wangp.said, wangp.code(), job.wangp.root)
+
+
+def _batch(job: Job, tasks: Sequence[Mapping[str, Any]], report: Report) -> Iterator[int]:
+    file = job.out / "tasks.json"
+    with plainly(file, "write"):
+        remove(file)
+        file.write_text(json.dumps(list(tasks)), "utf-8")
+    with _process(job, "process", ("--process", str(file), *job.options)) as wangp:
+        index = 0
+        for line in wangp.lines():
+            _check(line)
+            step = _STEP.match(line)
+            if step and int(step[2]) > 1:
+                report(Step(index, int(step[1]), int(step[2])))
+            elif _COMPLETED.match(line):
+                index += 1
+                yield index - 1
+            elif _FAILED.search(line):
+                raise failures.explain(wangp.said, None, job.wangp.root)
+        if index < len(tasks):
+            raise failures.explain(wangp.said, wangp.code(), job.wangp.root)
+
+
+class _Process:
+    """A running WanGP with its console."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+        self._process = process
+        self._log = log
+        self._queue: queue.Queue[bytes | None] = queue.Queue()
+        self.said: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def send(self, task: Mapping[str, Any] | None) -> None:
+        """Hand WanGP a task, or None for its end."""
+        pipe = self._process.stdin
+        assert pipe is not None
+        # A WanGP that has died says why on its console, which is read next.
+        with contextlib.suppress(OSError):
+            pipe.write(json.dumps(task).encode() + b"\n")
+            pipe.flush()
+
+    def lines(self) -> Iterator[str]:
+        """The lines of the console until it is closed; progress bars end in a carriage return."""
+        rest = b""
+        while (chunk := self._queue.get()) is not None:
+            *whole, rest = re.split(rb"[\r\n]+", rest + chunk)
+            for raw in whole:
+                line = raw.decode("utf-8", "replace").strip(" \t")
+                if line:
+                    self._remember(line)
+                    yield line
+
+    def code(self) -> int:
+        """The exit code."""
+        return self._process.wait()
+
+    def end(self) -> None:
+        """End WanGP, in the middle of anything: that is what the end of its standard input means to it."""
+        pipe, output = self._process.stdin, self._process.stdout
+        assert pipe is not None
+        assert output is not None
+        with contextlib.suppress(OSError):
+            pipe.close()
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        # A program that WanGP has started may keep the pipe open for a while longer.
+        self._reader.join(PATIENCE)
+        if not self._reader.is_alive():
+            output.close()
+
+    def _remember(self, line: str) -> None:
+        if not line.startswith(MARK):
+            self.said.append(line)
+            del self.said[:-400]
+
+    def _read(self) -> None:
+        pipe = self._process.stdout
+        assert pipe is not None
+        # A thread of its own, so that a full pipe never holds WanGP up.
+        while chunk := os.read(pipe.fileno(), 65536):
+            self._log.write(chunk)
+            self._log.flush()
+            self._queue.put(chunk)
+        self._queue.put(None)
+
+
+@contextlib.contextmanager
+def _process(job: Job, mode: str, options: Sequence[str]) -> Iterator[_Process]:
+    driver = Path(__file__).with_name("driver.py")
+    command = [str(job.wangp.python), str(driver), mode, str(job.wangp.root), str(job.out), *options]
+    given = os.environ if job.env is None else job.env
+    env = {name: value for name, value in given.items() if name not in FOREIGN}
+    env |= {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"}
+    with plainly(job.out / LOG, "write"):
+        log = (job.out / LOG).open("ab")
+    with log:
+        process = subprocess.Popen(
+            command,
+            cwd=job.wangp.root,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        running = _Process(process, log)
+        try:
+            yield running
+        finally:
+            running.end()

@@ -1,0 +1,129 @@
+"""The parts of a farm, one by one: what a worker does, what travels, whom it is trusted to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from svi_install.errors import EXIT_USAGE, SviError
+from svi_install.storyboard.archive.store import Store
+from svi_install.storyboard.farm import cluster, filming, parcel, work
+from svi_install.storyboard.film import film
+from tests.trees import posix
+
+from . import standin
+from .test_farm import CHOICE, Place, Stories, place, scenes
+
+__all__ = ["place"]
+pytestmark = posix
+
+
+@pytest.fixture
+def worker(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """This process as a worker."""
+    for name, value in cluster.environment(place.wangp, tmp_path / "worker", "here").items():
+        monkeypatch.setenv(name, value)
+    yield tmp_path / "worker"
+    work.end()
+
+
+def order(planned: film.Film, number: int, **further: Any) -> parcel.Order:
+    clip = planned.lacking()[number]
+    pictures = {path: ("a.png", Path(path).read_bytes()) for path in planned.images}
+    return parcel.Order(clip, planned.variant, pictures, {}, **further)
+
+
+def test_what_was_made_is_not_made_again_unless_it_changed(place: Place, story: Stories, worker: Path) -> None:
+    planned = place.prepare(scenes(story, 2, 1), "work")
+    said: list[Any] = []
+    first = work.make(order(planned, 0), said.append)
+    assert first.error is None
+    assert [each.get("step") for each in said] == [None, 1, 2, 3]
+    assert work.make(order(planned, 0)) == first
+    assert len(standin.asked(place.root)) == 1
+    folder = Store(worker).folder(planned.lacking()[0].key)
+    (folder / "segment.mp4").write_bytes(b"x")
+    repaired = work.make(order(planned, 0))
+    assert (repaired.files, repaired.hashes) == (first.files, first.hashes)
+    assert len(standin.asked(place.root)) == 2
+
+
+def test_what_goes_wrong_on_a_worker_arrives_in_words(
+    place: Place, story: Stories, worker: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = place.prepare(story("fail_for_a_reason"), "fails")
+    told = work.make(order(failing, 0))
+    assert told.error is not None
+    assert "fail for a reason" in told.error[1]
+    silent = place.prepare(story("silent"), "silent")
+    assert (work.make(order(silent, 0)).error or ("",))[0] == "svi-off"
+    full = place.prepare(story("fine"), "full")
+
+    def no_room(self: Path, data: bytes) -> int:
+        raise OSError(28, "No space left on device", str(self))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", no_room)
+        said = work.make(order(full, 0)).error
+    assert said is not None
+    assert "no space" in said[1].lower() or "full" in said[1].lower()
+    monkeypatch.setattr(work, "_wangp", lambda: 1 / 0)
+    assert "ZeroDivisionError" in (work.make(order(full, 0)).error or ("", ""))[1]
+
+
+def test_a_clip_that_one_worker_cannot_make_goes_to_another(place: Place, story: Stories) -> None:
+    planned = place.prepare(scenes(story, 1, 1), "retried")
+    clip = planned.lacking()[0]
+    crew = filming.Crew(None, place.wangp, place.said.append)  # type: ignore[arg-type]
+    crew.fit = {"a": "A", "b": "B"}
+    row = filming._Row(planned, crew, CHOICE, {clip.key: clip}, lambda progress: None)
+    row.ready.clear()
+    row._again(clip, "A", ("disk", "The disk is full. Finished segments are kept.\nIt said:\n  more", ""))
+    assert [key for _, _, key in row.ready] == [clip.key]
+    assert place.said == ["  segment 1 failed on A: The disk is full. It goes to another one."]
+    with pytest.raises(SviError, match=r"On B: The disk is full\."):
+        row._again(clip, "B", ("disk", "The disk is full.", ""))
+    fresh = filming._Row(planned, crew, CHOICE, {clip.key: clip}, lambda progress: None)
+    with pytest.raises(SviError, match="On A: lost"):
+        fresh._again(clip, "A", ("input-lost", "lost", ""))
+
+
+def test_the_longest_way_goes_first(place: Place, story: Stories) -> None:
+    shots = (*scenes(story, 1, 1).shots, *scenes(story, 1, 3, word="long").shots)
+    planned = place.prepare(story(shots=shots, takes=2), "ways")
+    lacking = {clip.key: clip for clip in planned.lacking()}
+    ways = filming._ways(lacking)
+    assert [ways[clip.key] for clip in lacking.values()] == [1, 1, 3, 1, 2, 1, 1, 1]
+
+
+def test_only_what_was_sent_is_kept(tmp_path: Path) -> None:
+    for files, hashes in (
+        ({"../a": b"x"}, None),
+        ({"a": b"x"}, {"a": "0" * 64}),
+        ({"a": b"x"}, {}),
+    ):
+        with pytest.raises(SviError, match="did not arrive as it was sent"):
+            parcel.unpack(files, tmp_path, hashes)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "keys", "said"),
+    [
+        ("studio", cluster.Keys(), "is not the address of a Dask scheduler"),
+        ("tcp://studio:99999999", cluster.Keys(), "is not the address"),
+        ("http://studio:1", cluster.Keys(), "is not the address"),
+        ("tcp://studio:8786", cluster.Keys(), "leads over a network"),
+        ("tls://studio:8786", cluster.Keys(ca=Path("a")), "all three are needed"),
+        ("tls://studio:8786", cluster.Keys(Path("no"), Path("no"), Path("no")), "There is no file no"),
+    ],
+)
+def test_addresses_and_keys(address: str, keys: cluster.Keys, said: str) -> None:
+    with pytest.raises(SviError, match=said) as refused:
+        cluster.security(address, keys)
+    assert refused.value.exit_code == EXIT_USAGE
+    assert cluster.security("tcp://studio:8786", cluster.Keys(insecure=True)) is None
+    assert cluster.security("tcp://127.0.0.1:8786", cluster.Keys()) is None
