@@ -16,6 +16,7 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; } caption { text-align: left; padding: .5rem 0; }
 th, td { border: 1px solid var(--line); padding: .15rem .5rem; text-align: left; font-variant-numeric: tabular-nums; }
+th[scope=row], td:nth-child(2), td:nth-child(3) { white-space: nowrap; }
 thead th { position: sticky; top: 0; background: Canvas; }
 .exact, .moved { background: var(--ok); } .reduced { background: var(--less); } .refused { background: var(--no); }
 code { font-size: .9em; overflow-wrap: anywhere; } .big { font-size: 1.2rem; }
@@ -34,7 +35,9 @@ def page(verdicts: Sequence[Verdict], *, title: str, headline: str, details: str
     hooks = list(dict.fromkeys(item.hook for verdict in verdicts for file in verdict.files for item in file.places))
     head = "".join(f'<th scope="col">{escape(hook)}</th>' for hook in hooks)
     rows = "\n".join(_row(verdict, hooks) for verdict in reversed(verdicts))
-    bad = "\n".join(_problem(verdict, file) for verdict in reversed(verdicts) for file in verdict.files if _bad(file))
+    judged = [(verdict, file) for verdict in reversed(verdicts) for file in verdict.files]
+    bad = "\n".join(_problem(verdict, file) for verdict, file in judged if file.refusals or file.wrong)
+    broken = "\n".join(_broken(verdict, file) for verdict, file in judged if file.broken)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -48,6 +51,7 @@ def page(verdicts: Sequence[Verdict], *, title: str, headline: str, details: str
 <p class="big">{escape(headline)}</p>
 <p>{escape(details)} {escape(when)}</p>
 {f"<h2>What needs your attention</h2>{bad}" if bad else ""}
+{f"<h2>Broken upstream</h2><p>Published so; no change of SVI mends it.</p><ul>{broken}</ul>" if broken else ""}
 <h2>Every release</h2>
 <table>
 <caption>How each hook was placed, newest release first: at the line of the diff (exact), moved by so many lines, with
@@ -74,15 +78,12 @@ def _row(verdict: Verdict, hooks: Sequence[str]) -> str:
     )
 
 
-def _bad(file: FileVerdict) -> bool:
-    return bool(file.refusals or file.broken or file.wrong)
+def _broken(verdict: Verdict, file: FileVerdict) -> str:
+    return f"<li>WanGP {escape(verdict.version)}, {escape(file.path)} does not compile: {escape(file.broken)}</li>"
 
 
 def _problem(verdict: Verdict, file: FileVerdict) -> str:
-    items = []
-    if file.broken:
-        items.append(f"does not compile upstream: {escape(file.broken)}")
-    items += [f"hook {escape(hook)} would go in the wrong place" for hook in file.wrong]
+    items = [f"hook {escape(hook)} would go in the wrong place" for hook in file.wrong]
     for refusal in file.refusals:
         near = "; ".join(f"line {item.line}: <code>{escape(item.text)}</code>" for item in refusal.candidates)
         since = "; ".join(

@@ -12,6 +12,7 @@ from ..errors import EXIT_DONE, EXIT_FAILED, SviError
 from .output import Output, give_up, paint, printable, spoken
 from .result import SCHEMA, Result
 from .text import plain_lines
+from .wrapping import columns, wrapped
 
 
 def deliver(outcome: Result | SviError | str, command: str, to: Output) -> int:
@@ -45,7 +46,7 @@ def _instead(outcome: Result | SviError | str, command: str, to: Output, failure
         show_error(outcome, command, to)
         return outcome.exit_code
     if isinstance(outcome, Result) and not outcome.only_says:
-        show(outcome._replace(notes=(*outcome.notes, f"{why}; that is why this stands here.")), to)
+        show(outcome._replace(notes=(*outcome.notes, f"{why}, so the message is here instead.")), to)
         return outcome.exit_code
     # A reader that has left has seen enough; a program that wants JSON gets it all the same.
     if to.as_json or not _reader_left(failure):
@@ -79,7 +80,8 @@ def show(result: Result, to: Output) -> None:
 
         to.out.write(rich_text(result, to))
         return
-    print("\n".join(spoken(line, to) for line in plain_lines(result, color=to.color)), file=to.out)
+    lines = (spoken(line, to) for line in plain_lines(result, color=to.color))
+    print("\n".join(wrapped(lines, columns(to.out), to.program)), file=to.out)
 
 
 def show_error(error: SviError, command: str, to: Output) -> None:
@@ -88,9 +90,10 @@ def show_error(error: SviError, command: str, to: Output) -> None:
         print(json.dumps(error_dict(error, command)), file=to.out)
         return
     color = to.color and to.err.isatty()
-    print(f"{paint('svi-install:', 'red', color)} {printable(error.message)}", file=to.err)
+    lines = f"{paint('svi-install:', 'red', color)} {printable(error.message)}".split("\n")
     if error.hint:
-        print(f"{paint('Next:', 'bold', color)} {printable(spoken(error.hint, to))}", file=to.err)
+        lines += f"{paint('Next:', 'bold', color)} {printable(spoken(error.hint, to))}".split("\n")
+    print("\n".join(wrapped(lines, columns(to.err), to.program)), file=to.err)
 
 
 def as_dict(result: Result) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from ..loras.progress import Progress, Report, human_size, no_report
+from ..loras.transfer.progress import Progress, Report, human_size, no_report
 from .output import Output
 
 _STEP = 10

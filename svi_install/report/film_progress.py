@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
+from pathlib import Path
 
-from ..storyboard.film import Progress
-from .output import Output
+from ..storyboard.film.film import Progress
+from .output import Output, takes_ansi
+
+WIDTH = 28
 
 
 def printer(to: Output) -> Callable[[Progress], None]:
@@ -15,6 +20,7 @@ def printer(to: Output) -> Callable[[Progress], None]:
         to: how the command prints; nothing is shown with ``--json`` or ``--quiet``.
     """
     terminal = to.err.isatty()
+    linked = terminal and os.environ.get("TERM") != "dumb" and takes_ansi(os.environ)
     width = 0
 
     def show(progress: Progress) -> None:
@@ -23,7 +29,8 @@ def printer(to: Output) -> Callable[[Progress], None]:
             return
         text = line(progress)
         if progress.finished is not None:
-            print(f"\r{text:<{width}}" if width else text, file=to.err, flush=True)
+            link = f"  {_link(progress.sheet)}" if linked and progress.sheet is not None else ""
+            print(f"\r{text:<{width}}{link}" if width else f"{text}{link}", file=to.err, flush=True)
             width = 0
         elif terminal:
             print(f"\r{text:<{width}}", end="", file=to.err, flush=True)
@@ -32,9 +39,52 @@ def printer(to: Output) -> Callable[[Progress], None]:
     return show
 
 
+def _link(sheet: Path) -> str:
+    """The contact sheet's name as a link that a terminal opens (OSC 8); one that knows no links shows the name."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(force_terminal=True, legacy_windows=False, color_system="standard", no_color=True, width=1000)
+    with console.capture() as captured:
+        console.print(Text("contact sheet", style=f"link {sheet.absolute().as_uri()}"), end="")
+    return captured.get()
+
+
+def publishing(to: Output) -> Callable[[int, int], None]:
+    """Return what shows how many frames of a video are written: a bar on a terminal, tenths in a pipe.
+
+    Args:
+        to: how the command prints; nothing is shown with ``--json`` or ``--quiet``.
+    """
+    terminal, began = to.err.isatty(), time.monotonic()
+    shown = -1
+
+    def show(done: int, total: int) -> None:
+        nonlocal shown, began
+        if to.as_json or to.quiet:
+            return
+        if done == 1:
+            shown, began = -1, time.monotonic()
+        percent = 100 * done // total
+        if percent == shown or (not terminal and percent // 10 == shown // 10):
+            return
+        shown = percent
+        left = (time.monotonic() - began) * (total - done) / max(done - 1, 1)
+        if terminal:
+            full = percent * WIDTH // 100
+            text = f"writing the video [{'#' * full}{'.' * (WIDTH - full)}] {percent:3} %, {span(left)} left"
+            print(f"\r{text:<72}", end="\n" if done == total else "", file=to.err, flush=True)
+        else:
+            print(f"writing the video: {percent} %", file=to.err, flush=True)
+
+    return show
+
+
 def line(progress: Progress) -> str:
     """Return progress in words."""
-    where = f"segment {progress.segment}/{progress.segments}"
+    take = f" take {progress.take}/{progress.takes}" if progress.takes > 1 else ""
+    who = f"{progress.worker}: " if progress.worker else ""
+    where = f"{who}segment {progress.segment}/{progress.segments}{take}"
     left = "" if progress.eta is None else f", {span(progress.eta)} left"
     if progress.finished is not None:
         took = "" if progress.seconds is None else f" in {span(progress.seconds)}"

@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
+from ..errors import quoted
 from .command_names import SUBCOMMANDS
 
 PROGRAM = "svi-install"
 _STYLES = {"bold": "1", "green": "32", "yellow": "33", "red": "31", "cyan": "36", "dim": "2"}
 # Control characters but line ends and tabs, and those that turn the direction of writing.
-_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_OBEYED = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
 
 
 def give_up(stream: IO[str]) -> None:
@@ -118,6 +119,20 @@ def takes_ansi(env: Mapping[str, str]) -> bool:
     return sys.platform != "win32" or any(env.get(name) for name in ("WT_SESSION", "TERM_PROGRAM", "ANSICON", "TERM"))
 
 
+def draws(env: Mapping[str, str]) -> bool:
+    """Tell whether lines that stand on the terminal can be drawn again, and let the Windows console do so."""
+    if env.get("TERM") == "dumb":
+        return False
+    if sys.platform == "win32" and not takes_ansi(env):
+        import ctypes
+
+        kernel = ctypes.windll.kernel32
+        handle, mode = kernel.GetStdHandle(-12), ctypes.c_ulong()
+        # 4: ENABLE_VIRTUAL_TERMINAL_PROCESSING, from Windows 10 on.
+        return bool(kernel.GetConsoleMode(handle, ctypes.byref(mode)) and kernel.SetConsoleMode(handle, mode.value | 4))
+    return True
+
+
 def program(env: Mapping[str, str]) -> str:
     """Say how the person started this program, so that a proposed command works as it stands.
 
@@ -130,13 +145,32 @@ def program(env: Mapping[str, str]) -> str:
     source = env.get("SVI_INSTALL_SOURCE")
     if not source:
         return PROGRAM
-    script = "install.bat" if sys.platform == "win32" else "./install.sh"
+    return _windows_script(source, env) if sys.platform == "win32" else _script(source)
+
+
+def _script(source: str) -> str:
     with contextlib.suppress(OSError):
         # The current folder may have been deleted.
         if Path(source) == Path.cwd():
-            return script
-    path = str(Path(source) / script)
-    return f'"{path}"' if re.search(r"[^\w./\\:-]", path) else path
+            return "./install.sh"
+    return quoted(f"{source}/install.sh")
+
+
+def _windows_script(source: str, env: Mapping[str, str]) -> str:
+    """Say it as the shell wants it that install.bat was started from: ``cmd``, ``powershell``, or a ``window``.
+
+    A window is what a double click opens: it is gone when the command is typed, so nothing there is near.
+    """
+    from ..bootstrap import shell
+
+    started = shell(env)
+    if started != "window":
+        with contextlib.suppress(OSError):
+            if Path(source) == Path.cwd():
+                return r".\install.bat"
+    path = quoted(f"{source}\\install.bat")
+    # PowerShell takes a line that begins with a quote for a text.
+    return f"& {path}" if started == "powershell" and path[0] in "\"'" else path
 
 
 def spoken(text: str, to: Output) -> str:
@@ -163,4 +197,6 @@ def paint(text: str, style: str, color: bool) -> str:
 
 def printable(text: str) -> str:
     """Spell out what a terminal would obey: text of others must not move the cursor or hide lines."""
-    return _OBEYED.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+    if text.isprintable():
+        return text
+    return re.sub(_OBEYED, lambda match: match[0].encode("unicode_escape").decode("ascii"), text)

@@ -14,6 +14,7 @@ from rich.text import Text
 from .output import Output, printable, spoken, takes_ansi
 from .result import Result
 from .text import describe, rows
+from .wrapping import wrapped
 
 
 def rich_text(result: Result, to: Output) -> str:
@@ -34,18 +35,23 @@ def show_rich(result: Result, to: Output, console: Console) -> None:
         console.print(Text.assemble(("  folder  ", "dim"), printable(str(result.checkout.root))), soft_wrap=True)
         console.print(Text.assemble(("  kind    ", "dim"), printable(describe(result.checkout))), soft_wrap=True)
     table = Table(box=box.ROUNDED if _draws(to) else box.ASCII, header_style="bold", border_style="dim")
-    table.add_column("File", overflow="fold")
+    # No word of a file's name is broken; a dry run names more files than fit, so its last column may be.
+    table.add_column("File", no_wrap=True, overflow="fold")
     table.add_column("Change", no_wrap=True)
     table.add_column("Hooks and their lines" if result.hooks else "Files", overflow="fold")
     for row in rows(result):
         table.add_row(Text(printable(row.path)), Text(row.change, style="green"), Text(printable(row.details)))
     console.print(table)
-    for note in result.notes:
-        console.print(Text(printable(spoken(note, to))))
-    for task in result.todo:
-        console.print(Text.assemble(("Left to do: ", "bold yellow"), printable(spoken(task, to))))
-    if result.next_command:
-        console.print(Text.assemble(("Next: ", "bold"), printable(spoken(result.next_command, to))), soft_wrap=True)
+    words = [("", "", note) for note in result.notes]
+    words += [("Left to do: ", "bold yellow", task) for task in result.todo]
+    words += [("Next: ", "bold", result.next_command)] if result.next_command else []
+    for name, style, text in words:
+        for line in wrapped([f"{name}{printable(spoken(text, to))}"], console.width, to.program):
+            shown = Text(line)
+            if line.startswith(name):
+                shown.stylize(style, 0, len(name))
+            # A command that is longer than the terminal is broken by the terminal, and can be copied whole.
+            console.print(shown, soft_wrap=True)
 
 
 def _quiet(to: Output) -> dict[str, Any]:

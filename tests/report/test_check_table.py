@@ -124,3 +124,10 @@ def test_the_page_is_complete_escaped_and_self_contained() -> None:
 def test_a_page_without_problems_has_no_such_heading() -> None:
     html = page([verdict("9.0", "exact", "moved")], title="T", headline="H", details="D", when="W")
     assert "What needs your attention" not in html
+    assert "Broken upstream" not in html
+
+
+def test_what_was_published_broken_needs_nobodys_attention() -> None:
+    html = page([verdict("12.24", "exact", "moved", broken="line 7")], title="T", headline="H", details="D", when="W")
+    assert "What needs your attention" not in html
+    assert html.index("Broken upstream") < html.index("WanGP 12.24, ") < html.index("line 7")

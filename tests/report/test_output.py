@@ -80,7 +80,43 @@ def test_how_the_person_started_this_program(monkeypatch: pytest.MonkeyPatch, tm
     assert program({"SVI_INSTALL_SOURCE": "/opt/svi"}) == "/opt/svi/install.sh"
     assert program({"SVI_INSTALL_SOURCE": "/my apps/svi"}) == '"/my apps/svi/install.sh"'
     monkeypatch.setattr("sys.platform", "win32")
-    assert program({"SVI_INSTALL_SOURCE": str(tmp_path)}) == "install.bat"
+    assert program({"SVI_INSTALL_SOURCE": str(tmp_path)}) == r".\install.bat"
+
+
+POWERSHELL = {
+    "SVI_INSTALL_SHELL": "powershell",
+    "SVI_INSTALL_STARTED": r'C:\windows\system32\cmd.exe /c ""C:\svi\install.bat" C:\WanGP"',
+    "PSModulePath": r"C:\Users\Zoe\Documents\WindowsPowerShell\Modules;C:\Program Files\WindowsPowerShell\Modules",
+    "USERPROFILE": r"C:\Users\Zoe",
+}
+WINDOW = {"SVI_INSTALL_STARTED": "window"}
+
+
+@pytest.mark.parametrize(
+    ("started", "folder", "typed"),
+    [
+        ({}, r"C:\svi", r"C:\svi\install.bat"),
+        ({}, r"C:\a & b (x86)", r'"C:\a & b (x86)\install.bat"'),
+        (POWERSHELL, r"C:\svi", r"C:\svi\install.bat"),
+        (POWERSHELL, r"C:\a & b", r'& "C:\a & b\install.bat"'),
+        (POWERSHELL, r"C:\it's $5", r"& 'C:\it''s $5\install.bat'"),
+        (WINDOW, r"C:\my tools\100% svi!", r'"C:\my tools\100% svi!\install.bat"'),
+        (WINDOW, r"\\server\share\svi", r"\\server\share\svi\install.bat"),
+    ],
+)
+def test_what_is_typed_on_windows(
+    monkeypatch: pytest.MonkeyPatch, started: dict[str, str], folder: str, typed: str
+) -> None:
+    monkeypatch.setattr("sys.platform", "win32")
+    for name, value in started.items():
+        monkeypatch.setenv(name, value)
+    assert program({"SVI_INSTALL_SOURCE": folder, **started}) == typed
+
+
+def test_after_a_double_click_nothing_is_near(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.chdir(tmp_path)
+    assert program({"SVI_INSTALL_SOURCE": str(tmp_path), **WINDOW}).strip('"') == f"{tmp_path}\\install.bat"
 
 
 class Full(io.StringIO):
