@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import SviError
+from ..writing.files import digest
 
 if TYPE_CHECKING:
     from unidiff.patch import PatchedFile
 
-_REASON = re.compile(r"([a-z_]+): (\S.*)")
-_INSERTION = re.compile(r" *(\++) +")
-_GIT_SECTION = re.compile(r"[A-Za-z_$]")
+_REASON = r"([a-z_]+): (\S.*)"
+_INSERTION = r" *(\++) +"
+_GIT_SECTION = r"[A-Za-z_$]"
 
 
 class DiffHunk(NamedTuple):
@@ -56,7 +58,7 @@ def parse(name: str, text: str) -> Diff:
     Raises:
         SviError: it is not exactly the kind of diff that `render` writes.
     """
-    # Imported late: `--version` must not wait for it.
+    # Imported late: what comes with svi-install has been read before.
     from unidiff.errors import UnidiffParseError
     from unidiff.patch import PatchSet
 
@@ -78,10 +80,36 @@ def parse(name: str, text: str) -> Diff:
     return Diff(path, _reasons(header.split("\n")), _hunks(name, read[0]))
 
 
+def read(name: str, data: bytes, listed: Mapping[str, Any]) -> Diff:
+    """Read a diff like `parse`; where a list of what `parse` has read names these very bytes, without reading again.
+
+    Args:
+        listed: by name of the diff what `entry` made of it; whatever is wrong with it, it is left aside.
+    """
+    try:
+        path, reasons, hunks = listed[name]["read"]
+        if listed[name]["sum"] == _sum(data, listed[name]["read"]):
+            made = (DiffHunk(start, section, *map(tuple, lines)) for start, section, *lines in hunks)
+            return Diff(path, tuple((hook, why) for hook, why in reasons), tuple(made))
+    except (LookupError, TypeError, ValueError):
+        pass
+    return parse(name, data.decode("utf-8"))
+
+
+def entry(name: str, data: bytes) -> dict[str, Any]:
+    """Return what a list says of a diff, so that it need not be read every time."""
+    found = parse(name, data.decode("utf-8"))
+    return {"sum": _sum(data, found), "read": found}
+
+
+def _sum(data: bytes, found: Any) -> str:
+    return digest(data + json.dumps(found).encode())
+
+
 def _reasons(header: Sequence[str]) -> tuple[tuple[str, str], ...]:
     found: list[tuple[str, str]] = []
     for line in header:
-        if match := _REASON.fullmatch(line):
+        if match := re.fullmatch(_REASON, line):
             found.append((match[1], match[2]))
         elif found and line.startswith("    "):
             found[-1] = (found[-1][0], f"{found[-1][1]} {line.strip()}")
@@ -93,7 +121,7 @@ def _hunks(name: str, read: PatchedFile) -> tuple[DiffHunk, ...]:
     shift = end = 0
     for hunk in read:
         kinds = "".join(line.line_type or "?" for line in hunk)
-        match = _INSERTION.fullmatch(kinds)
+        match = re.fullmatch(_INSERTION, kinds)
         if match is None:
             raise bad(name, "a hunk must be one insertion with unchanged lines around it and at least one after it")
         if hunk.source_start <= end or hunk.target_start != hunk.source_start + shift:
@@ -120,7 +148,7 @@ def render(path: str, header: str, lines: Sequence[str], hunks: Sequence[tuple[i
     shift = 0
     for at, added, lead, trail in hunks:
         first = at - lead
-        section = next((line[:80].rstrip() for line in reversed(lines[:first]) if _GIT_SECTION.match(line)), "")
+        section = next((line[:80].rstrip() for line in reversed(lines[:first]) if re.match(_GIT_SECTION, line)), "")
         old = lead + trail
         out.append(f"@@ -{first + 1},{old} +{first + 1 + shift},{old + len(added)} @@ {section}".rstrip())
         out += [f" {line}" for line in lines[first:at]]

@@ -8,7 +8,6 @@ changed since or whose result is not, byte for byte, what placing gave when the 
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,9 +15,9 @@ from typing import Any, Literal
 
 from ..checkout.git_index import blob_id
 from ..package_data import data_folder
-from ..writing.change import Place
+from ..writing.change import Place, Placement
+from ..writing.files import digest
 from .patchset import Variant
-from .placement import Placement
 
 NAME = "contents.json"
 SCHEMA = 2
@@ -49,6 +48,20 @@ def place(variants: tuple[Variant, ...], path: str, data: bytes) -> Placement | 
     if checksum(placed.after) != wanted:
         return None
     return placed if text == data else placed._replace(after=placed.after.replace(b"\n", b"\r\n"))
+
+
+def settle(variants: tuple[Variant, ...], path: str, data: bytes) -> Placement:
+    """Put every hook of a file in its place, by the list where it knows the content, else by looking for the places.
+
+    Raises:
+        PlacementError: a hook has no safe place.
+    """
+    placed = place(variants, path, data)
+    if placed is None:
+        from . import placement  # late: a published content need not be searched
+
+        placed = placement.place(variants, path, data, blocks(path))
+    return placed
 
 
 def blocks(path: str) -> frozenset[str]:
@@ -89,7 +102,7 @@ def key(variants: tuple[Variant, ...]) -> str:
 
 def checksum(data: bytes) -> str:
     """Return the first half of a sha256, in hex."""
-    return hashlib.sha256(data).hexdigest()[:32]
+    return digest(data)[:32]
 
 
 def _entry(path: str, data: bytes) -> str | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
@@ -16,6 +17,7 @@ from .diffs import bad
 
 SCHEMA = 1
 TABLE = "table.json"
+READ = "diffs.json"  # made by `python -m svi_install.history.contents`
 
 
 class Hunk(NamedTuple):
@@ -76,10 +78,11 @@ def load(folder: Path | None = None) -> PatchSet:
     folder = data_folder("patches") if folder is None else folder
     table = _read_table(folder)
     digest = hashlib.sha256()
+    read = functools.partial(_diff, folder, _read_before(folder), digest)
     variants: dict[str, tuple[Variant, ...]] = {}
     try:
         for path, entry in table["files"].items():
-            variants[_safe(path)] = tuple(_variant(folder, path, entry, item, digest) for item in entry["variants"])
+            variants[_safe(path)] = tuple(_variant(path, entry, item, read) for item in entry["variants"])
         commits = {str(name): str(commit) for name, commit in table["releases"].items()}
         since = {n: str(v) for e in table["files"].values() for h in e["hooks"] for n, v in h["functions"].items()}
         named = {release for items in variants.values() for item in items for release in item.releases}
@@ -106,6 +109,15 @@ def _read_table(folder: Path) -> dict[str, Any]:
     return table
 
 
+def _read_before(folder: Path) -> Mapping[str, Any]:
+    """Return what is known of reading the diffs; see `diffs.read`, which takes nothing of it on trust."""
+    try:
+        listed = json.loads((folder / READ).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return listed if isinstance(listed, dict) else {}
+
+
 def _safe(path: str) -> str:
     parts = path.split("/")
     if not path.endswith(".py") or "\\" in path or ":" in path or not all(p and p.strip(". ") for p in parts):
@@ -113,17 +125,21 @@ def _safe(path: str) -> str:
     return path
 
 
-def _variant(folder: Path, path: str, entry: Any, item: Any, digest: Any) -> Variant:
-    name, file = str(item["name"]), str(item["diff"])
+def _diff(folder: Path, listed: Mapping[str, Any], digest: Any, file: str) -> diffs.Diff:
     if "/" in file or "\\" in file or not file.endswith(".diff"):
         raise bad(TABLE, f"{file!r} is not the name of a diff")
     try:
         data = (folder / file).read_bytes()
-        text = data.decode("utf-8")
+        diff = diffs.read(file, data, listed)
     except (OSError, ValueError) as error:
         raise bad(file, str(error)) from error
     digest.update(data)
-    diff = diffs.parse(file, text)
+    return diff
+
+
+def _variant(path: str, entry: Any, item: Any, read: Callable[[str], diffs.Diff]) -> Variant:
+    name, file = str(item["name"]), str(item["diff"])
+    diff = read(file)
     reasons, hooks = dict(diff.reasons), entry["hooks"]
     if diff.path != path or len(diff.hunks) != len(hooks) or [hook["name"] for hook in hooks] != list(reasons):
         raise bad(file, "its file, hooks or reasons are not those of the table")

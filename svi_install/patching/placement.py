@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from ..errors import EXIT_UNSUPPORTED, SviError
-from ..writing.change import Place
+from ..writing.change import Place, Placement
 from . import syntax
 from .candidates import Candidate, nearest
 from .hooks import Found, conflict_line, edited_lines, find_hooks, foreign, remove_hooks
@@ -41,15 +41,6 @@ class Refusal(NamedTuple):
     why: str
     looked_for: str
     candidates: tuple[Candidate, ...]
-
-
-class Placement(NamedTuple):
-    """All hooks of a file in place; ``broken`` says why the file did not compile before, empty when it did."""
-
-    path: str
-    places: tuple[Place, ...]
-    after: bytes
-    broken: str = ""
 
 
 class PlacementError(SviError):
@@ -163,7 +154,7 @@ def _choose(variants: tuple[Variant, ...], path: str, hook: str, data: bytes) ->
         return Refusal(
             path,
             hook,
-            f"its anchor stands in {len(lines)} places",
+            f"its anchor is found in {len(lines)} places",
             looked_for,
             tuple(Candidate(line, looked_for, 1.0) for line in lines),
         )

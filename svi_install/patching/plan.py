@@ -13,18 +13,26 @@ from ..checkout.inspection import version_in
 from ..errors import EXIT_UNSUPPORTED, SviError, counted
 from ..package_data import RUNTIME_FOLDER
 from ..writing import receipt
-from ..writing.change import Change, Plan
+from ..writing.change import Change, Placement, Plan
 from ..writing.files import digest
 from ..writing.journal import pack
 from ..writing.receipt import Patched, Receipt
+from . import known
 from .pristine import Pristine, hook_lines, take_out
 from .reader import Reader
 
 if TYPE_CHECKING:
     from .patchset import PatchSet, Variant
-    from .placement import Placement
 
 CACHE = f"{RUNTIME_FOLDER}/__pycache__"
+
+
+class Cleared(NamedTuple):
+    """A file as it is, as it is to count, and where a copy of it is to be kept, empty where none is needed."""
+
+    before: bytes
+    after: bytes
+    copy: str = ""
 
 
 class _Removal(NamedTuple):
@@ -54,12 +62,14 @@ def plan_install(
     patchset: PatchSet,
     runtime: Mapping[str, bytes],
     profiles: Mapping[str, bytes],
+    cleared: Mapping[str, Cleared] = MappingProxyType({}),
 ) -> Plan:
     """Plan an install, an upgrade, a downgrade or a repair; which of them follows from the files.
 
     Args:
         runtime: bytes by path of the module that the hooks call, in write order.
         profiles: bytes by path of the profiles; a file of a person's own under such a name is kept.
+        cleared: by path what a file is to count as, where somebody else's lines are to go.
 
     Returns:
         The plan, without changes when everything is in place already.
@@ -75,8 +85,9 @@ def plan_install(
             f"{root / receipt.PATH} is a link or no file at all, so nothing can be noted there. Nothing was changed.",
             "Delete it, then run the same command again.",
         )
-    patched = tuple(_patched(path, patchset.variants[path], reader, old) for path in patchset.paths)
-    ours = old is not None or any(file.data != file.clean.data for file in patched) or _any_there(reader, runtime)
+    patched = tuple(_patched(path, patchset.variants[path], reader, old, cleared) for path in patchset.paths)
+    hooked_before = any(file.data != file.clean.data for file in patched if file.path not in cleared)
+    ours = old is not None or hooked_before or _any_there(reader, runtime)
     added, notes = _additions(reader, old, runtime, profiles, ours)
     notes = (*_broken(patched), *notes)
     stale = _stale(reader, old, {**runtime, **profiles})
@@ -97,7 +108,8 @@ def plan_install(
     if old is not None and not written and new._replace(time=old.time, patched=old.patched, found=old.found) == old:
         return Plan("install", root, (), places, notes)
     record = Change(receipt.PATH, stored, new.to_bytes())
-    changes = (record, *written)
+    copies = [Change(c.copy, reader.read(c.copy), c.before) for c in cleared.values() if c.copy]
+    changes = (record, *copies, *written)
     return Plan("install", root, changes, places, (*notes, *stale.notes), relies=_relies(reader, changes))
 
 
@@ -136,7 +148,7 @@ def plan_revert(
         clean = take_out(patchset.variants[path], path, data, recorded)
         if clean.data == data:
             continue
-        if recorded is not None and not clean.recorded:
+        if recorded is not None and not clean.recorded and reader.proof(path, clean.data) == "hooks":
             notes.append(f"{path} was changed since the install: only svi-install's lines go, the changes stay.")
         mtime = recorded.mtime_ns if recorded is not None and clean.recorded else None
         changes.append(Change(path, data, clean.data, mtime))
@@ -177,7 +189,7 @@ def _stored(reader: Reader) -> tuple[bytes | None, Receipt | None]:
 
 def _strange_receipt(reader: Reader, stored: bytes | None) -> tuple[str, ...]:
     if stored is None and (reader.exists(receipt.PATH) or not reader.removable(receipt.PATH)):
-        return (f"{receipt.PATH} is no plain file and was left alone; delete it by hand.",)
+        return (f"{receipt.PATH} is not an ordinary file and was left alone; delete it by hand.",)
     return ()
 
 
@@ -191,9 +203,9 @@ def _broken(patched: tuple[_File, ...]) -> tuple[str, ...]:
     )
 
 
-def _patched(path: str, variants: tuple[Variant, ...], reader: Reader, old: Receipt | None) -> _File:
-    from . import known, placement
-
+def _patched(
+    path: str, variants: tuple[Variant, ...], reader: Reader, old: Receipt | None, cleared: Mapping[str, Cleared]
+) -> _File:
     data = reader.read(path)
     if data is None:
         raise SviError(
@@ -204,11 +216,13 @@ def _patched(path: str, variants: tuple[Variant, ...], reader: Reader, old: Rece
         )
     recorded = None if old is None else old.of(path)
     # An edited line is refused by placing, which names it and says what to do; foreign patches too.
-    clean = take_out(variants, path, data, recorded, strict=False)
-    placed = known.place(variants, path, clean.data)
-    if placed is None:
-        placed = placement.place(variants, path, clean.data, known.blocks(path))
-    return _File(path, data, clean, placed)
+    agreed = cleared.get(path)
+    if agreed is not None and agreed.before == data:
+        recorded_so = recorded is not None and digest(agreed.after) == recorded.before
+        clean = Pristine(agreed.after, recorded=recorded_so)
+    else:
+        clean = take_out(variants, path, data, recorded, strict=False)
+    return _File(path, data, clean, known.settle(variants, path, clean.data))
 
 
 def _entry(file: _File, patchset: PatchSet, reader: Reader, old: Receipt | None) -> Patched:

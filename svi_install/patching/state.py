@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from .. import __version__
-from ..errors import counted, quoted
+from ..checkout import git_index
+from ..errors import SviError, counted, quoted
 from ..package_data import runtime_files
 from ..writing import files, receipt
 from ..writing.receipt import Patched, Receipt
@@ -39,6 +40,7 @@ class State(NamedTuple):
         next_command: the one command to run next.
         found: per patched file what is there of each hook.
         receipt: the receipt, None when there is none that can be read.
+        kept: git has brought another WanGP since the install and kept SVI in it.
     """
 
     name: Name
@@ -46,18 +48,21 @@ class State(NamedTuple):
     next_command: str
     found: Mapping[str, tuple[Found, ...]]
     receipt: Receipt | None
+    kept: bool = False
 
 
 class _Seen(NamedTuple):
     """One patched file: its hooks and whether they are all of this svi-install, all of another one, or none.
 
     ``as_written``: an install with these hooks wrote it just so, and looked for everything else in it before.
+    ``kept``: without the hooks it is what git has checked out, and that is not what the install found.
     """
 
     found: tuple[Found, ...]
     kind: Literal["current", "other", "none", "some", "edited"]
     details: tuple[str, ...] = ()
     as_written: bool = False
+    kept: bool = False
 
 
 def read(root: Path, patchset: PatchSet, runtime: Mapping[str, bytes] | None = None) -> State:
@@ -74,7 +79,7 @@ def read(root: Path, patchset: PatchSet, runtime: Mapping[str, bytes] | None = N
     old = receipt.load(root)
     data = {path: files.read(root / path) for path in patchset.paths}
     seen = {
-        path: _look(patchset.variants[path], path, content, None if old is None else old.of(path))
+        path: _look(root, patchset.variants[path], path, content, None if old is None else old.of(path))
         for path, content in data.items()
         if content is not None
     }
@@ -83,10 +88,23 @@ def read(root: Path, patchset: PatchSet, runtime: Mapping[str, bytes] | None = N
     name, details = unfit or _judge(root, patchset, seen, old, runtime)
     if name == "absent" and (reasons := _unplaceable(patchset, data)):
         name, details = "unsupported", reasons
-    return State(name, details, _NEXT[name].format(quoted(root)), found, old)
+    kept = name == "installed" and any(item.kept for item in seen.values())
+    following = _NEXT[name]
+    if name == "foreign" and _can_go(data):
+        details = (*details, "svi-install can take them out, line by line as they went in.")
+        following = _NEXT["absent"]
+    return State(name, details, following.format(quoted(root)), found, old, kept)
 
 
-def _look(variants: tuple[Variant, ...], path: str, data: bytes, recorded: Patched | None) -> _Seen:
+def _can_go(data: Mapping[str, bytes | None]) -> bool:
+    """Tell whether what another patch set put in is known word for word in every file."""
+    from . import others
+
+    theirs = [(path, content) for path, content in data.items() if content and hooks.foreign(content, path)]
+    return all(others.take_out(path, content) is not None for path, content in theirs)
+
+
+def _look(root: Path, variants: tuple[Variant, ...], path: str, data: bytes, recorded: Patched | None) -> _Seen:
     found = hooks.find_hooks(variants, path, data)
     ours = all(item.state == "ours" for item in found)
     changed = recorded is not None and files.digest(data) != recorded.after
@@ -100,11 +118,14 @@ def _look(variants: tuple[Variant, ...], path: str, data: bytes, recorded: Patch
             "edited",
             tuple(f"{path}, line {number}: somebody changed this line: {text}" for number, text in strange),
         )
+    clean = hooks.remove_hooks(known, path, data)
     if ours:
+        if changed and git_index.is_committed(root, path, clean):
+            return _Seen(found, "current", kept=True)
         return _Seen(
             found, "current", (f"{path} has other changes since the install; they are kept.",) if changed else ()
         )
-    if hooks.remove_hooks(known, path, data) == data:
+    if clean == data:
         return _Seen(found, "none")
     # Without a receipt the lines of the first svi-install are known from the patch set.
     lines = variants[0].retired if recorded is None else recorded.lines
@@ -156,7 +177,7 @@ def _judge(
         return "wiped", ("WanGP's files were reset, by its updater or by hand: no hook is left.",)
     if strange := [path for path, state in ours.items() if state == "changed"]:
         return "edited", (*details, *(f"{path} is not the file that svi-install put there." for path in strange))
-    bare = tuple(f"{path} was reset: no hook is left." for path, item in seen.items() if item.kind == "none")
+    bare = tuple(_why_bare(root, patchset, path) for path, item in seen.items() if item.kind == "none")
     lost = tuple(f"{path} is missing." for path, state in ours.items() if state == "missing")
     if bare or "some" in kinds or lost:
         return "partial", (*details, *bare, *lost)
@@ -170,6 +191,17 @@ def _judge(
     if old.damaged:
         return "installed", (*details, "Its receipt is damaged; the next svi-install writes a new one.")
     return "installed", details
+
+
+def _why_bare(root: Path, patchset: PatchSet, path: str) -> str:
+    """Say why a file has no hooks while others do: somebody put it back, or this WanGP has no place for them."""
+    from . import placement
+
+    try:
+        placement.place(patchset.variants[path], path, files.read(root / path) or b"")
+    except SviError as error:
+        return f"{path} has no hooks: {error.message}"
+    return f"{path} was reset: no hook is left."
 
 
 def _runtime(root: Path, old: Receipt | None, runtime: Mapping[str, bytes]) -> tuple[dict[str, str], bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 
 CONTEXT = 3
@@ -15,9 +16,6 @@ def unified(path: str, before: bytes | None, after: bytes | None) -> bytes:
         before: present bytes, None when there is no file.
         after: future bytes, None when the file goes.
     """
-    # Imported late: most commands show no diff.
-    import difflib
-
     if before == after:
         return b""
     name = path.encode()

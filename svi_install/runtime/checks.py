@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from . import form, length, loras, options, windows
+from . import details, form, length, loras, options, windows
 
 # Wan makes 16 frames a second.
 FPS = 16.0
@@ -55,9 +55,6 @@ def lengths(
         RefusalError: SVI cannot make that video; the message says what to change.
     """
     start(arguments)
-    kinds = str(arguments.get("image_prompt_type") or "")
-    if "E" in kinds and _given(arguments.get("image_end")):
-        raise RefusalError(f"SVI cannot end on an image. Remove the End Image, or set {form.LABEL} to Off.")
     if in_the_vae(namespace, arguments.get("spatial_upsampling")):
         raise RefusalError(
             "SVI chains frames of the video's own size. Choose a Spatial Upsampling that does not use the VAE."
@@ -82,6 +79,57 @@ def lengths(
         return length.plan(*asked, continues_video(arguments), arithmetic)
     except ValueError as error:
         raise RefusalError(f"{error}.") from None
+
+
+def arrivals(
+    chosen: options.Options, planned: length.Lengths, architecture: str, arguments: Mapping[str, Any]
+) -> tuple[int, ...]:
+    """The clips that arrive at an image, in the order of the End Images.
+
+    Args:
+        chosen: the choice of SVI.
+        planned: the clips.
+        architecture: WanGP's name of the model's architecture.
+        arguments: settings of the generation.
+
+    Raises:
+        RefusalError: this model was not trained to arrive at an image, or there is no clip for an image.
+    """
+    images = end_images(arguments)
+    if not images:
+        if chosen.end_clips and planned.clips > 0:
+            raise RefusalError(
+                'SVI details name clips for End Images, but there is none. Tick "End Image(s)" and add the images, or '
+                'remove "end images" from SVI details.'
+            )
+        return ()
+    if architecture not in options.ARRIVING:
+        raise RefusalError(
+            'SVI on Wan 2.1 cannot end on an image, its model was not trained for that. Untick "End Image(s)", choose '
+            f"Wan 2.2 Image2video with SVI-2.0, or set {form.LABEL} to Off."
+        )
+    wanted = tuple(planned.clips if clip == details.LAST else clip for clip in chosen.end_clips)
+    clips = wanted or tuple(range(1, len(images) + 1))
+    if len(clips) != len(images):
+        raise RefusalError(
+            f"There {_are(len(images), 'End Image')}, but SVI details name {_clips(len(clips))} for them. "
+            'Name one clip for each, such as "end images 2 4".'
+        )
+    late = [clip for clip in clips if clip > planned.clips]
+    if late or len(set(clips)) != len(clips):
+        what = f"clip {late[0]}" if late else f"clip {clips[-1]} a second time"
+        raise RefusalError(
+            f"An End Image is for {what}, but the video has {_clips(planned.clips)}. Remove an End Image, raise the "
+            "Number of Frames, or change SVI details."
+        )
+    return clips
+
+
+def end_images(arguments: Mapping[str, Any]) -> list[Any]:
+    """The End Images that settings bring; without "E" in the kinds WanGP leaves them out."""
+    given = arguments.get("image_end")
+    images = list(given) if isinstance(given, list | tuple) else [given]
+    return [one for one in images if one is not None] if "E" in str(arguments.get("image_prompt_type") or "") else []
 
 
 def advice(
@@ -156,6 +204,10 @@ def frame_rate(namespace: Mapping[str, Any], arguments: Mapping[str, Any]) -> fl
         return float(ask(asked[0] or "", *asked[1:])) if callable(ask) else FPS
     except Exception:  # noqa: BLE001  (only for a line of text)
         return FPS
+
+
+def _are(number: int, what: str) -> str:
+    return f"is 1 {what}" if number == 1 else f"are {number} {what}s"
 
 
 def _clips(number: int) -> str:

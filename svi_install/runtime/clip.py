@@ -21,7 +21,8 @@ class Clip:
         options: the person's choice.
         reference: start image at the video's size, (3, 1, height, width), float, -1..1.
         motion_frames: frames that are known in this clip; 1 in the first clip of a start image.
-        arguments: what WanGP's method gets for this clip: ``seed``, ``sample_solver``, ``shift``.
+        arguments: what WanGP's method gets for this clip: ``seed``, ``sample_solver``, ``shift``, and ``image_end``
+            where the clip arrives at an image.
     """
 
     def __init__(self, options: Options, reference: Tensor, motion_frames: int, arguments: Mapping[str, Any]) -> None:
@@ -29,6 +30,7 @@ class Clip:
         self._reference = reference
         self._motion_frames = motion_frames
         self._seed = int(arguments["seed"])
+        self._arrives = arguments.get("image_end") is not None
         self._solver, self._shift = arguments["sample_solver"], float(arguments["shift"])
         self.conditioned = self.masked = False
 
@@ -36,13 +38,14 @@ class Clip:
         """Puts the reference behind the motion frames, before the VAE encodes them.
 
         Args:
-            frames: (3, F, height, width), -1..1: motion frames, then zeros (mid grey). Changed in place.
+            frames: (3, F, height, width), -1..1: motion frames, then zeros (mid grey), and the image that the clip
+                arrives at as its last frame. Changed in place.
 
         Returns:
             The frame that CLIP sees: the first motion frame, (3, height, width). The official pipeline encodes
             ``first_frames[0]``.
         """
-        room = frames.shape[1] - self._motion_frames
+        room = frames.shape[1] - self._motion_frames - self._arrives
         padded = room if self._options.padding < 0 else min(self._options.padding, room)
         if padded > 0:
             frames[:, self._motion_frames : self._motion_frames + padded] = self._reference.to(frames)
@@ -50,7 +53,7 @@ class Clip:
         return frames[:, 0]
 
     def first_frame_only(self, y: Tensor) -> int:
-        """Marks only pixel frame 0 as known, however many motion frames there are.
+        """Marks only pixel frame 0 as known, however many motion frames there are, and the image of the end.
 
         Args:
             y: conditioning, (4 + latent channels, latent frames, height / 8, width / 8); the first four channels are
@@ -62,6 +65,8 @@ class Clip:
         """
         if not self._options.mask_all:
             y[:4, 1:] = 0
+            if self._arrives:  # the last of the four pixel frames behind the last latent frame
+                y[3, -1] = 1
         self.masked = True
         return 0
 

@@ -27,7 +27,10 @@ HELP = (
     "Makes a video of any length from clips of about 5 seconds, with one line of prompt for each. Choose a profile "
     "that begins with SVI in the settings menu above, and this is set for you, along with the LoRA that it needs."
 )
-DETAILS_HELP = f"For people who know SVI. Leave it empty to use its authors' numbers. For example: {details.EXAMPLE}"
+DETAILS_HELP = (
+    f"For people who know SVI. Leave it empty to use its authors' numbers. For example: {details.EXAMPLE}. On Wan 2.2, "
+    '"end images 2 4" gives your End Images to clips 2 and 4.'
+)
 
 
 def declare(model_def: MutableMapping[str, Any] | None, dropdowns: bool, room: int) -> None:

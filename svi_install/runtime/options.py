@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import details
-from .details import MASK_ALL, MOTION_FRAMES, PADDING, SIGMAS
+from .details import END_CLIPS, MASK_ALL, MOTION_FRAMES, PADDING, SIGMAS
 
 # Wan 2.1 and Wan 2.2 image-to-video; every other architecture is left alone.
 ARCHITECTURES = ("i2v", "i2v_2_2")
+# Trained for a last frame too; for Wan 2.1 that is a model of its own, which SVI's LoRAs are not for.
+ARRIVING = ("i2v_2_2",)
 # WanGP's own SVI 2 Pro keeps its algorithm and gains only a seed for each clip.
 PRO_ARCHITECTURE = "i2v_2_2_svi2pro"
 
@@ -28,7 +30,7 @@ PROOF = "svi"
 SEGMENT_BEFORE = "svi_segment_before"
 SEGMENT_OUT = "svi_segment_out"
 
-KEYS = (MODE, VARIANT, MOTION_FRAMES, PADDING, MASK_ALL, SIGMAS, CLIP_SEEDS)
+KEYS = (MODE, VARIANT, MOTION_FRAMES, PADDING, MASK_ALL, SIGMAS, CLIP_SEEDS, END_CLIPS)
 # What may stand in custom_settings: the fields of today, and those of 0.1.0 in older files.
 FIELDS = (VARIANT, DETAILS, CLIP_SEEDS, SIGMAS, MOTION_FRAMES, PADDING)
 # Folders of a film that svi-install renders: in a task, but never in a form or in a video's metadata.
@@ -71,6 +73,7 @@ class Options:
         padding: reference frames behind them: -1 all, 0 none, k the first k.
         mask_all: mark all motion frames as known, not only the first (the authors' ``ref_pad_cfg``).
         official_sigmas: use the authors' noise schedule where the solver is ``euler``.
+        end_clips: the clips that the End Images are for, in their order, -1 the last; empty: the n-th for the n-th.
     """
 
     variant: str
@@ -78,6 +81,7 @@ class Options:
     padding: int
     mask_all: bool = False
     official_sigmas: bool = False
+    end_clips: tuple[int, ...] = ()
 
     @property
     def label(self) -> str:
@@ -93,6 +97,7 @@ class Options:
             PADDING: self.padding,
             MASK_ALL: self.mask_all,
             SIGMAS: self.official_sigmas,
+            **({END_CLIPS: list(self.end_clips)} if self.end_clips else {}),
         }
 
     def fields(self, architecture: str) -> dict[str, Any]:
@@ -106,6 +111,7 @@ class Options:
             PADDING: (self.padding, padding),
             SIGMAS: (self.official_sigmas, False),
             MASK_ALL: (self.mask_all, False),
+            END_CLIPS: (self.end_clips, ()),
         }
         line = details.write({key: value for key, (value, usual) in own.items() if value != usual})
         return {VARIANT: self.variant, **({DETAILS: line} if line else {})}
@@ -152,7 +158,9 @@ def resolve(keys: Mapping[str, Any], fields: Mapping[str, Any] | None, architect
     written = {name: value for name, value in (fields or {}).items() if name in FIELDS and not _empty(value)}
     if VARIANT in written and _variant(written[VARIANT]) != OFF:
         line = details.read(str(written.pop(DETAILS, "")))
-        merged = {MODE: True, **({MASK_ALL: merged[MASK_ALL]} if MASK_ALL in merged else {}), **written, **line}
+        # What no field of the form holds, keys say.
+        beside = {key: merged[key] for key in (MASK_ALL, END_CLIPS) if key in merged}
+        merged = {MODE: True, **beside, **written, **line}
     variant = _variant(merged[VARIANT]) if VARIANT in merged else None
     if variant == OFF or not flag(merged.get(MODE, variant is not None), MODE):
         return None
@@ -168,6 +176,7 @@ def resolve(keys: Mapping[str, Any], fields: Mapping[str, Any] | None, architect
         padding,
         flag(merged.get(MASK_ALL, False), MASK_ALL),
         flag(merged.get(SIGMAS, False), SIGMAS),
+        details.clips(merged[END_CLIPS]) if END_CLIPS in merged else (),
     )
 
 
@@ -222,4 +231,4 @@ def _whole(value: Any, name: str, least: int) -> int:
 
 
 def _empty(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
+    return value is None or value == [] or (isinstance(value, str) and not value.strip())

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import length, options
+from . import home, length, options
 from .clip import GRID, Clip, official_frames
 from .console import say
 from .precision import exact
@@ -115,11 +115,13 @@ class Run:
         *,
         segment: Segment | None = None,
         keeps_head: bool = True,
+        arrivals: Sequence[int] = (),
     ) -> None:
         self.options = chosen
         self.motion_frames = chosen.motion_frames
         self.keeps_head = keeps_head
         self._segment = segment
+        self._arrivals = tuple(sorted(arrivals))
         self.lengths = lengths
         self._loras = loras
         self._version = version
@@ -135,6 +137,8 @@ class Run:
             f"on: {self.options.label}, {_count(self.options.motion_frames, 'motion frame')}, "
             f"reference padding {padding}, {self.lengths.describe()}"
         )
+        if self._arrivals:
+            say(f"arriving at an End Image: clip {', '.join(map(str, self._arrivals))}")
 
     def proof(self) -> dict[str, Any]:
         """What was done, for the metadata of the video."""
@@ -146,6 +150,7 @@ class Run:
             "official_sigmas": self.options.official_sigmas,
             "seeds": list(self._seeds),
             "loras": self._loras,
+            **({"end_images": list(self._arrivals)} if self._arrivals else {}),
         }
 
     def clip(
@@ -162,6 +167,9 @@ class Run:
         Returns:
             What WanGP's method returns, its head made as long as the overlap that WanGP counts.
         """
+        if arguments["window_no"] not in self._arrivals and "image_end" in arguments:
+            # WanGP hands the n-th image to the n-th window; those of other clips only keep the places.
+            arguments["image_end"] = None
         if self.broken:
             return generate(**arguments)
         try:
@@ -183,7 +191,7 @@ class Run:
         if result is None:  # aborted
             return result
         if not (clip.conditioned and clip.masked):
-            self._step_aside("models/wan/any2video.py has lost a line of svi-install; run svi-install again")
+            self._step_aside(f"models/wan/any2video.py has lost a line of svi-install; {home.remedy()}")
         if self._segment is not None:
             if not self.broken:
                 frames = _frames_of(result)
@@ -222,6 +230,8 @@ class Run:
             seed=seed,
             color_correction_strength=0,
         )
+        if (goal := arguments.get("image_end")) is not None:
+            arguments["image_end"] = official_frames(_signed(goal))
         arguments["svi_wangp"] = Clip(self.options, self._reference, motion, arguments)
         self._seeds.append(seed)
         total = max(self.lengths.clips, number)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
-from . import checks, form, length, loras, metadata, notice, options, segment, settings, tab
+from . import checks, form, home, length, loras, metadata, notice, options, segment, settings, tab
 from .checks import RefusalError
 from .console import say
 from .run import ProRun, Run, begin
@@ -47,7 +47,7 @@ def install(namespace: Namespace) -> None:
     name = next((name for name in GENERATE if callable(namespace.get(name))), None)
     missing = [needed for needed in NEEDED if not callable(namespace.get(needed))]
     if name is None or missing:
-        say(f"off: this WanGP has no function {', '.join(missing) or ' or '.join(GENERATE)}; run svi-install again")
+        say(f"off: this WanGP has no function {', '.join(missing) or ' or '.join(GENERATE)}; {home.remedy()}")
         return
     namespace[MARK] = True
     original = namespace[name]
@@ -142,9 +142,10 @@ def _prepare(
     if chosen is None:
         return None
     lengths = checks.lengths(namespace, generate, chosen, arguments)
-    lost = missing_hooks(ROOT)
+    arrivals = checks.arrivals(chosen, lengths, str(architecture), arguments)
+    lost = home.lost(lambda: missing_hooks(ROOT))
     if lost is not None:
-        say(f"off; WanGP carries on without it: {lost} has lost a line of svi-install; run svi-install again")
+        say(f"off; WanGP carries on without it: {lost} has lost a line of svi-install; {home.remedy()}")
         return None
     changed = {
         "video_length": lengths.wangp_frames,
@@ -161,11 +162,17 @@ def _prepare(
         # WanGP up to 9.92 leaves out the chosen LoRAs while this list is empty, as it is in its headless mode.
         state["loras"] = list(active or [])
     names, keeps_head = loras.file_names(active), options.keeps_head(str(architecture))
-    run = Run(chosen, lengths, names, __version__, segment=part, keeps_head=keeps_head)
+    run = Run(chosen, lengths, names, __version__, segment=part, keeps_head=keeps_head, arrivals=arrivals)
     run.announce()
     # How many prompts there are for the clips, the first clip knows.
     for sentence in checks.advice(chosen, lengths, str(architecture), active, ()):
         say(sentence)
+    images = dict(zip(arrivals, checks.end_images(arguments), strict=True))
+    if images:
+        # WanGP's window n takes the n-th; the run takes away what only fills a place. Last here: an error behind it
+        # would leave the fillers to a video without SVI.
+        filler = next(iter(images.values()))
+        arguments["image_end"] = [images.get(clip, filler) for clip in range(1, max(images) + 1)]
     return run
 
 
@@ -245,6 +252,7 @@ def _wrap_validate(
         settled = {**inputs, **accepted, "model_type": model_type}
         try:
             lengths = checks.lengths(namespace, generate, chosen, settled)
+            checks.arrivals(chosen, lengths, str(namespace["get_base_model_type"](model_type)), settled)
             if not silent:
                 _tell(namespace, chosen, lengths, settled, result[1])
         except RefusalError as refusal:
@@ -262,10 +270,11 @@ def _look_for_hooks(silent: bool) -> None:
     Raises:
         RefusalError: a file has lost a line of svi-install.
     """
-    lost = missing_hooks(ROOT) if notice.in_form() and not silent else None
+    lost = home.lost(lambda: missing_hooks(ROOT)) if notice.in_form() and not silent else None
     if lost is not None:
+        remedy = home.remedy()
         raise RefusalError(
-            f"{lost} has lost a line of svi-install, probably through an update. Run svi-install again and "
+            f"{lost} has lost a line of svi-install, probably through an update. {remedy[0].upper()}{remedy[1:]} and "
             f"restart WanGP, or set {form.LABEL} to Off."
         )
 

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import unidiff
 
 from svi_install.errors import SviError
-from svi_install.patching import diffs
+from svi_install.history import contents
+from svi_install.package_data import data_folder
+from svi_install.patching import diffs, patchset
 
 LINES = [f"line {number}" for number in range(1, 21)]
 HEADER = "patch for a.py\n\none: The first reason,\n    on two lines.\ntwo: The second reason.\n"
@@ -77,3 +81,42 @@ def test_anything_but_one_diff_is_refused(text: str) -> None:
     with pytest.raises(SviError, match=r"a\.diff") as caught:
         diffs.parse("a.diff", text)
     assert caught.value.code == "bad-patch-set"
+
+
+class TestWhatWasReadBefore:
+    DATA = TEXT.encode()
+
+    @pytest.fixture
+    def listed(self) -> dict[str, Any]:
+        stored: dict[str, Any] = json.loads(json.dumps({"a.diff": diffs.entry("a.diff", self.DATA)}))
+        return stored
+
+    def test_is_not_read_again(self, listed: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        wanted = diffs.parse("a.diff", TEXT)
+        monkeypatch.setattr(diffs, "parse", lambda *_: pytest.fail("it was read again"))
+        assert diffs.read("a.diff", self.DATA, listed) == wanted
+
+    def test_of_another_text_is_not_believed(self, listed: dict[str, Any]) -> None:
+        data = self.DATA.replace(b"new 2", b"new 3")
+        assert diffs.read("a.diff", data, listed).hunks[1].added == ("new 3",)
+        with pytest.raises(SviError, match=r"a\.diff"):
+            diffs.read("a.diff", self.DATA.replace(b"@@ -3,5", b"@@ -3,4"), listed)
+
+    def test_of_other_hunks_is_not_believed(self, listed: dict[str, Any]) -> None:
+        listed["a.diff"]["read"][2][1][3] = ["evil()"]
+        assert diffs.read("a.diff", self.DATA, listed) == diffs.parse("a.diff", TEXT)
+
+    @pytest.mark.parametrize("entry", [None, 1, [], {}, {"sum": 1}, {"read": 1}, {"read": [1, 2]}, {"read": [1, 2, 3]}])
+    def test_of_another_kind_is_left_aside(self, entry: Any) -> None:
+        assert diffs.read("a.diff", self.DATA, {"a.diff": entry}) == diffs.parse("a.diff", TEXT)
+
+    @pytest.mark.parametrize("hunks", [[1], [[1]], [[1, "", 2]], [["1", "", [], [], [], []]]])
+    def test_of_a_right_sum_over_something_else(self, hunks: Any) -> None:
+        found = ["a.py", [], hunks]
+        entry = {"sum": diffs._sum(self.DATA, found), "read": found}
+        assert diffs.read("a.diff", self.DATA, {"a.diff": entry}) == diffs.parse("a.diff", TEXT)
+
+
+def test_the_list_of_the_patch_set_is_that_of_its_diffs() -> None:
+    folder = data_folder("patches")
+    assert (folder / patchset.READ).read_bytes() == contents.reading(folder), "python -m svi_install.history.contents"

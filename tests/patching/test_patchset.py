@@ -151,6 +151,15 @@ def test_a_table_that_is_no_table_is_refused(folder: Path, text: str) -> None:
         patchset.load(folder)
 
 
+@pytest.mark.parametrize("text", ["", "[]", "{", "\x00", None])
+def test_a_list_of_what_was_read_is_not_needed(folder: Path, text: str | None) -> None:
+    wanted = patchset.load(folder)
+    (folder / patchset.READ).unlink()
+    if text is not None:
+        (folder / patchset.READ).write_text(text, "utf-8")
+    assert patchset.load(folder) == wanted
+
+
 def test_a_missing_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SviError, match=r"table\.json"):
         patchset.load(tmp_path)

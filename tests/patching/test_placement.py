@@ -167,9 +167,9 @@ def test_a_hook_never_lands_in_a_text() -> None:
         ("if one:\n    x = 1\n    call()\n", "the place found lies in the top level, not in one"),
         ("def one():\n  def two():\n    x = 1\n    call()\n", "the place found lies in two, not in one"),
         ("def two():\n    x = 1\n    call()\ndef one(: pass\n", "the place found lies in two, not in one"),
-        ("def one():\n    call()\n    call()\n", "its anchor stands in 2 places"),
-        ("def one():\n    x = 1\n    call()\n    x = 1\n    call()\n", "its anchor stands in 2 places"),
-        ("def one():\n  call()\ndef two():\n   call()\n", "its anchor stands in 2 places"),
+        ("def one():\n    call()\n    call()\n", "its anchor is found in 2 places"),
+        ("def one():\n    x = 1\n    call()\n    x = 1\n    call()\n", "its anchor is found in 2 places"),
+        ("def one():\n  call()\ndef two():\n   call()\n", "its anchor is found in 2 places"),
         ("def one():\n    x = 1\n    calls()\n", "its anchor is not there"),
         ("def one():\n    x = 1\n    call() \n", "its anchor is not there"),
         ("", "its anchor is not there"),
@@ -215,7 +215,7 @@ def test_the_variant_with_most_context_wins_and_a_tie_in_two_places_is_refused()
     text = "def one():\n    x = 2\n    call()\n    y = 3\n    call()\n"
     (item,) = place(both, "a.py", text.encode()).places
     assert (item.line, item.variant) == (3, "w")
-    with pytest.raises(PlacementError, match="its anchor stands in 2 places"):
+    with pytest.raises(PlacementError, match="its anchor is found in 2 places"):
         place(both, "a.py", text.replace("y = 3", "x = 1").encode())
 
 
@@ -317,7 +317,7 @@ def test_a_copy_of_a_function_makes_its_anchors_ambiguous() -> None:
     start = data.index(b"    def preprocess_loras")
     copy = data[start:].replace(b"preprocess_loras", b"preprocess_loras_old")
     (refusal,) = refused(MODEL, data + copy)
-    assert refusal.why == "its anchor stands in 2 places"
+    assert refusal.why == "its anchor is found in 2 places"
     assert [item.score for item in refusal.candidates] == [1.0, 1.0]
 
 

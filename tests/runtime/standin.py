@@ -137,9 +137,9 @@ class WanAny2V:
 
     @decorated(NEWER)
     def generate(self, *, input_video, window_no, seed, input_prompt, frame_num, shift=5.0, sampling_steps=2, sample_solver="euler",
-                 prefix_frames_count=0, color_correction_strength=1, **bbargs):
+                 prefix_frames_count=0, color_correction_strength=1, image_end=None, **bbargs):
         self.calls.append(dict(seed=seed, window_no=window_no, prompt=input_prompt, known=input_video.clone(), svi=bbargs.get("svi_wangp"),
-                               prefix_frames_count=prefix_frames_count))
+                               prefix_frames_count=prefix_frames_count, image_end=image_end))
         if self.interrupt_at == window_no:
             return None
         count = input_video.shape[1]
@@ -147,6 +147,7 @@ class WanAny2V:
         sample_scheduler = None
         if "svi_wangp" in bbargs: timesteps = original_timesteps = bbargs["svi_wangp"].schedule(timesteps, sample_scheduler)
         enc = torch.cat([input_video, torch.zeros(3, frame_num - count, *input_video.shape[2:])], dim=1)
+        if image_end is not None: enc[:, -1] = image_end
         clip_image_start = input_video[:, -1]
         if "svi_wangp" in bbargs and not self.skip_hooks: clip_image_start = bbargs["svi_wangp"].condition(enc)
         y = torch.ones(20, (frame_num - 1) // 4 + 1, 1, 1)
@@ -193,9 +194,11 @@ def {generate}(task, send_cmd, model_type, prompt, seed, video_length, sliding_w
             left = requested + extra * (sliding_window_size - reuse_frames) - generated
             frame_num = counts[window_no - 1] if NEWER else min(sliding_window_size, (left + (reuse_frames if window_no > 1 else 0)) // 4 * 4 + 1)
             shared_overlap = pre_video_guide.shape[1]
+            ends = image_end if isinstance(image_end, list) else [] if image_end is None else [image_end]
+            image_end_tensor = ends[window_no - 1] if "E" in image_prompt_type and len(ends) >= window_no else None
             if globals().get("svi_wangp"): svi_wangp.attach(wan_model, prompts, prefix_video)
             samples = {call}input_prompt=prompts[min(window_no, len(prompts)) - 1], input_video=pre_video_guide, window_no=window_no, seed=seed,
-                frame_num=frame_num, sampling_steps=num_inference_steps, shift=5.0, sample_solver=sample_solver)
+                frame_num=frame_num, sampling_steps=num_inference_steps, shift=5.0, sample_solver=sample_solver, image_end=image_end_tensor)
             if samples is None:
                 break
             sample = samples["x"][:, samples.get("post_decode_pre_trim", 0):]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import types
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,6 @@ def test_a_video_to_continue_is_enough(kinds: str) -> None:
     ("changes", "names", "said"),
     [
         ({"image_start": None}, {}, "Start Image"),
-        ({"image_prompt_type": "SE", "image_end": [object()]}, {}, "Remove the End Image"),
         ({"spatial_upsampling": "vae2"}, {}, "Spatial Upsampling"),
         (
             {"prompt": "walk [/duration=5s]"},
@@ -92,6 +92,48 @@ def test_refusals_name_the_controls(changes: dict[str, Any], names: dict[str, An
     with pytest.raises(checks.RefusalError, match=said) as caught:
         checks.lengths(names, None, TWO, settings(**changes))
     assert "svi_" not in str(caught.value)
+
+
+END = "the end"
+
+
+@pytest.mark.parametrize(
+    ("images", "named", "clips"),
+    [
+        (END, (), (1,)),
+        ([END, END], (), (1, 2)),
+        ([END], (2,), (2,)),
+        ([END], (-1,), (3,)),
+        ([END, END], (3, 1), (3, 1)),
+        (None, (), ()),
+        ([None], (), ()),
+    ],
+)
+def test_which_clip_an_end_image_is_for(images: Any, named: tuple[int, ...], clips: tuple[int, ...]) -> None:
+    chosen = options.Options("2.0", 1, -1, end_clips=named)
+    asked = settings(image_prompt_type="SE", image_end=images)
+    assert checks.arrivals(chosen, planned(), "i2v_2_2", asked) == clips
+    # WanGP itself leaves the images out without an "E".
+    unasked = settings(image_end=images)
+    assert checks.arrivals(dataclasses.replace(chosen, end_clips=()), planned(), "i2v_2_2", unasked) == ()
+
+
+@pytest.mark.parametrize(
+    ("images", "named", "architecture", "said"),
+    [
+        ([END], (), "i2v", "SVI on Wan 2.1 cannot end on an image"),
+        ([END] * 4, (), "i2v_2_2", "An End Image is for clip 4, but the video has 3 clips"),
+        ([END], (5,), "i2v_2_2", "An End Image is for clip 5, but the video has 3 clips"),
+        ([END, END], (3, -1), "i2v_2_2", "An End Image is for clip 3 a second time"),
+        ([END], (1, 2), "i2v_2_2", "There is 1 End Image, but SVI details name 2 clips"),
+        ([END, END], (2,), "i2v_2_2", "There are 2 End Images, but SVI details name 1 clip"),
+        ([], (2,), "i2v_2_2", "SVI details name clips for End Images, but there is none"),
+    ],
+)
+def test_end_images_that_no_clip_can_take(images: Any, named: tuple[int, ...], architecture: str, said: str) -> None:
+    chosen = options.Options("2.0", 1, -1, end_clips=named)
+    with pytest.raises(checks.RefusalError, match=said):
+        checks.arrivals(chosen, planned(), architecture, settings(image_prompt_type="SE", image_end=images))
 
 
 def test_a_lora_that_cannot_load(tmp_path: Path) -> None:

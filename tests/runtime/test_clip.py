@@ -41,3 +41,18 @@ def test_noise_on_the_cpu_is_left_as_wangp_drew_it():
     latents = torch.ones(2, 2)
     assert made(49).noise(latents) is latents
     assert torch.equal(latents, torch.ones(2, 2))
+
+
+def test_the_image_that_a_clip_arrives_at_stays_its_last_frame_and_is_marked():
+    chosen = options.resolve({options.VARIANT: "2.0"}, None, "i2v_2_2")
+    arguments = {"seed": 7, "sample_solver": "euler", "shift": 5.0, "image_end": torch.ones(3, 8, 8)}
+    one = clip.Clip(chosen, torch.full((3, 1, 8, 8), 0.25), 1, arguments)
+    frames = torch.zeros(3, 9, 8, 8)
+    frames[:, 0], frames[:, -1] = -1, 1
+    one.condition(frames)
+    assert [float(frame.mean()) for frame in frames.unbind(1)] == [-1, *[0.25] * 7, 1]
+    y = torch.ones(20, 3, 1, 1)
+    one.first_frame_only(y)
+    # Three latent frames of four pixel frames each; the first stands for frame 0 alone.
+    assert y[:4, :, 0, 0].T.tolist() == [[1, 1, 1, 1], [0, 0, 0, 0], [0, 0, 0, 1]]
+    assert torch.equal(y[4:], torch.ones(16, 3, 1, 1))
