@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
 
 def main() -> int:
     """Run the command line with the arguments of the process."""
+    # Nothing to be collected comes up while a command starts; where it goes on for longer, `gc.enable` follows.
+    gc.disable()
     stopped = False
     while True:
         # Ctrl-C in these few milliseconds is kept for what can answer it in words or in JSON.

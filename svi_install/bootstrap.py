@@ -26,6 +26,9 @@ STAMP = "svi-install.stamp"
 INGREDIENTS = ("pyproject.toml", "requirements.lock", "LICENSE", "svi_install", "patches", "profiles")
 # The one version of each package that is installed, with the sha256 of its files.
 LOCK = "requirements.lock"
+# What measuring videos needs beside that, some hundred MB: it comes when it is first asked for.
+EXTRA_LOCK, EXTRA_STAMP = "drift.lock", "svi-install.drift.stamp"
+EXTRA_COMMAND, EXTRA_OPTIONS = "drift", ("--watch", "--anchor-colour")
 _SKIPPED = {".pyc", ".pyo"}
 
 
@@ -34,10 +37,7 @@ class BootstrapError(Exception):
 
 
 def data_folder(platform: str, env: Mapping[str, str], home: Path) -> Path:
-    """Return the folder for svi-install's own data, where this platform keeps such things.
-
-    Args:
-        platform: a value of ``sys.platform``.
+    """Return the folder for svi-install's own data, where this platform (``sys.platform``) keeps such things.
 
     Returns:
         ``%LOCALAPPDATA%\\svi-install`` on Windows, ``~/Library/Application Support/svi-install`` on macOS, else
@@ -71,14 +71,7 @@ def interpreter(venv: Path) -> Path:
 
 
 def fingerprint(source: Path) -> str:
-    """Hash the sources that an installation is made from.
-
-    Args:
-        source: the folder that holds ``pyproject.toml``.
-
-    Returns:
-        A hexadecimal digest that changes when any of them changes.
-    """
+    """Hash the sources that an installation is made from; ``source`` holds ``pyproject.toml``."""
     digest = hashlib.sha256()
     for name in INGREDIENTS:
         top = source / name
@@ -124,12 +117,28 @@ def pip_trouble(output: str) -> str:
     return "The lines above say what went wrong in pip."
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Prepare the environment if needed, then run svi-install in it.
+def shell(env: Mapping[str, str]) -> str:
+    """Tell what started install.bat: ``cmd``, ``powershell``, or a ``window`` that closes when this is over."""
+    line, home = env.get("SVI_INSTALL_STARTED", ""), env.get("USERPROFILE", "")
+    # Explorer and PowerShell both start cmd /c ""C:\...\install.bat" C:\folder"
+    if line != "window" and '/c ""' not in line.lower():
+        return "cmd"
+    # Only PowerShell puts a folder of the person's own into this.
+    return "powershell" if home and home.lower() in env.get("PSModulePath", "").lower() else "window"
 
-    Returns:
-        The exit code of svi-install, or 1 when the environment cannot be made.
-    """
+
+def main(arguments: Sequence[str]) -> int:
+    """Prepare the environment if needed, then run svi-install in it; 1 when the environment cannot be made."""
+    code = _main(arguments)
+    if len(arguments) == 1 and shell(os.environ) == "window":
+        # A folder was dropped on install.bat.
+        _print("\nPress Enter to close this window. ", end="")
+        with contextlib.suppress(OSError, KeyboardInterrupt):
+            sys.stdin and sys.stdin.readline()
+    return code
+
+
+def _main(arguments: Sequence[str]) -> int:
     try:
         if sys.version_info < OLDEST:
             raise BootstrapError(
@@ -141,6 +150,8 @@ def main(arguments: Sequence[str]) -> int:
         wanted = fingerprint(SOURCE)
         if not is_ready(venv, wanted):
             prepare(venv, wanted)
+        if measures(arguments):
+            add_extra(venv)
     except BootstrapError as error:
         _fail(arguments, "no-environment", f"{error}\nNothing was changed in WanGP.")
         return 1
@@ -154,6 +165,7 @@ def main(arguments: Sequence[str]) -> int:
         return 130
     command = [str(interpreter(venv)), "-I", "-m", "svi_install", *arguments]
     os.environ["SVI_INSTALL_SOURCE"] = str(SOURCE)
+    os.environ["SVI_INSTALL_SHELL"] = shell(os.environ)
     if replaces_itself():
         os.execv(command[0], command)
     with subprocess.Popen(command) as process:
@@ -215,9 +227,6 @@ def _print(text: str, end: str = "\n") -> None:
 def own_folder(folder: Path) -> Path:
     """Make the folder for svi-install's own data.
 
-    Args:
-        folder: where it is to be.
-
     Returns:
         Where it really is: the Python of the Microsoft Store redirects it, and an environment works only there.
 
@@ -272,15 +281,45 @@ def prepare(venv: Path, wanted: str) -> None:
         if code or not interpreter(venv).exists():
             shutil.rmtree(venv, ignore_errors=True)
             raise BootstrapError(venv_trouble(output))
-    pip = [str(interpreter(venv)), "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     # What builds the package is in the lock too: pip would fetch that without looking at any hash.
     from_lock = ["--require-hashes", "-r", str(SOURCE / LOCK)]
     from_here = ["--no-deps", "--no-build-isolation", "--no-index", str(SOURCE)]
     for what, words in (("downloading and installing packages", from_lock), ("installing svi-install", from_here)):
-        code, output = run_with_progress([*pip, *words], what)
-        if code:
-            raise BootstrapError(f"its packages could not be installed.\n{_tail(output)}\n{pip_trouble(output)}")
+        _pip(venv, words, what)
     (venv / STAMP).write_text(wanted, "utf-8")
+
+
+def measures(arguments: Sequence[str]) -> bool:
+    """Tell whether a command line measures videos."""
+    words = list(arguments[: list(arguments).index("--")] if "--" in arguments else arguments)
+    if {"-h", "--help"} & set(words):
+        return False
+    first = next((word for word in words if not word.startswith("-")), "")
+    return first == EXTRA_COMMAND or any(option in words for option in EXTRA_OPTIONS)
+
+
+def add_extra(venv: Path) -> None:
+    """Install what measuring videos needs, once; without it everything else works on.
+
+    Raises:
+        BootstrapError: pip failed.
+    """
+    wanted = hashlib.sha256((SOURCE / EXTRA_LOCK).read_bytes()).hexdigest()
+    stamp = venv / EXTRA_STAMP
+    if stamp.exists() and stamp.read_text("utf-8", "replace") == wanted:
+        return
+    _print("svi-install: getting what measuring videos needs, about 120 MB (once, about a minute)")
+    # Only wheels: nobody who wants to look at a video has the compilers for these.
+    words = ["--only-binary", ":all:", "--require-hashes", "-r", str(SOURCE / EXTRA_LOCK)]
+    _pip(venv, words, "downloading and installing packages")
+    stamp.write_text(wanted, "utf-8")
+
+
+def _pip(venv: Path, words: Sequence[str], what: str) -> None:
+    pip = [str(interpreter(venv)), "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    code, output = run_with_progress([*pip, *words], what)
+    if code:
+        raise BootstrapError(f"its packages could not be installed.\n{_tail(output)}\n{pip_trouble(output)}")
 
 
 def runs(venv: Path) -> bool:
@@ -307,11 +346,7 @@ def venv_trouble(output: str) -> str:
 
 
 def run_with_progress(command: Sequence[str], what: str) -> tuple[int, str]:
-    """Run a command silently, showing on a terminal that time passes.
-
-    Returns:
-        Exit code and everything the command printed.
-    """
+    """Run a command silently, showing on a terminal that time passes; return its exit code and all it printed."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     start = time.monotonic()
     with subprocess.Popen(

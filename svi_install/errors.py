@@ -32,8 +32,8 @@ class SviError(Exception):
         self.exit_code = exit_code
 
 
-def quoted(root: Path) -> str:
-    """Return a path as a person types it on a command line."""
+def quoted(root: Path | str) -> str:
+    """Return a path, or a text such as a prompt, as a person types it on a command line."""
     text = str(root)
     if all(sign.isalnum() or sign in "/\\:._-" for sign in text):
         return text
@@ -42,7 +42,16 @@ def quoted(root: Path) -> str:
         import shlex
 
         return shlex.quote(text)
+    if sys.platform == "win32" and any(sign in text for sign in "$`\u201c\u201d\u201e") and _in_powershell():
+        # Within double quotes PowerShell would still act on these.
+        return "'" + text.replace("'", "''") + "'"
     return f'"{text}"'
+
+
+def _in_powershell() -> bool:
+    import os
+
+    return os.environ.get("SVI_INSTALL_SHELL") == "powershell"  # set by bootstrap.py
 
 
 def counted(number: int, thing: str) -> str:

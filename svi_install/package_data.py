@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +29,24 @@ def state_folder(environ: Mapping[str, str]) -> Path:
     else:
         base = Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     return base / "svi-install"
+
+
+def page_address(environ: Mapping[str, str]) -> str:
+    """Return the address of the page that the scheduled workflow publishes, empty where this build does not know it.
+
+    Args:
+        environ: its SVI_INSTALL_PAGE goes before the address in the package's own metadata.
+    """
+    if named := environ.get("SVI_INSTALL_PAGE"):
+        return named
+    from importlib.metadata import PackageNotFoundError, metadata
+
+    try:
+        addresses = metadata("svi-install").get_all("Project-URL") or []
+    except PackageNotFoundError:
+        return ""
+    named_so = (row.partition(",")[2].strip() for row in addresses if row.startswith("Compatibility,"))
+    return next(named_so, "")
 
 
 def data_folder(name: str) -> Path:
@@ -60,5 +79,6 @@ def runtime_files() -> dict[str, bytes]:
         comes last.
     """
     folder = _PACKAGE / "runtime"
-    names = sorted((path.name for path in folder.glob("*.py")), key=lambda name: (name == "__init__.py", name))
+    found = (name for name in os.listdir(folder) if name.endswith(".py"))  # noqa: PTH208 - names are enough
+    names = sorted(found, key=lambda name: (name == "__init__.py", name))
     return {f"{RUNTIME_FOLDER}/{name}": (folder / name).read_bytes() for name in names}

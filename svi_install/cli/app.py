@@ -17,6 +17,7 @@ from ..report.command_names import ELSEWHERE, SUBCOMMANDS
 from ..report.output import Output
 from ..report.result import Result
 from . import dispatch
+from .spelling import closest
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,6 +34,7 @@ Exit codes:
 \b
 PATH is WanGP's folder or anything inside it. Without PATH: WANGP_HOME, the current
 folder and its parents, folders beside it, then the usual places.
+With nothing at all, in a terminal: a menu.
 For a folder with the name of a command, write ./status
 """
 
@@ -43,14 +45,35 @@ class DefaultGroup(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the command first: options may stand before it, and without a command ``install`` is meant."""
         before = args[: args.index("--")] if "--" in args else args
-        word = next((arg for arg in before if not arg.startswith("-")), None)
-        if word in SUBCOMMANDS and "--version" not in before:
-            args = [word, *args[: args.index(word)], *args[args.index(word) + 1 :]]
+        at = self._place_of_command(ctx, before)
+        if at is not None and "--version" not in before:
+            args = [args[at], *args[:at], *args[at + 1 :]]
         elif "--version" in before:
             args = ["--version"]
         elif not (before and before[0] in {"--help", "-h"}):
             args = ["install", *args]
         return super().parse_args(ctx, args)
+
+    def _place_of_command(self, ctx: click.Context, args: list[str]) -> int | None:
+        """Say where the command stands: the first word that is no option and no value of one that stands before it."""
+        words = [number for number, arg in enumerate(args) if not arg.startswith("-")]
+        for position, number in enumerate(words):
+            if args[number] not in SUBCOMMANDS:
+                if number and args[number - 1].startswith("-"):
+                    continue  # perhaps a value; the command that follows knows
+                return None
+            earlier = words[:position]
+            if not earlier:
+                return number
+            command = self.get_command(ctx, args[number])
+            taking = {
+                name
+                for option in (command.params if command else ())
+                if isinstance(option, click.Option) and not option.is_flag
+                for name in option.opts
+            }
+            return number if all(args[value - 1] in taking for value in earlier) else None
+        return None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
@@ -110,6 +133,7 @@ dry_run_option = click.option(
 loras_option = click.option(
     "--loras", is_flag=True, help="With --revert: delete SVI's LoRAs too, which are kept otherwise."
 )
+online_option = click.option("--online", is_flag=True, help="Read what the project's page says of this WanGP, too.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Answer every question with yes.")
 
 
@@ -120,20 +144,26 @@ yes_option = click.option("--yes", "-y", is_flag=True, help="Answer every questi
 @dry_run_option
 @click.option("--no-lora", is_flag=True, help="Do not download SVI's LoRA; WanGP fetches it on first use.")
 @loras_option
+@click.option("--plugin", is_flag=True, help="Add SVI as a plugin; none of WanGP's own files is changed.")
 @yes_option
 @output_options
-def install(path: Path | None, *, mode: str | None, dry_run: bool, no_lora: bool, loras: bool, yes: bool) -> Result:
+def install(path: Path | None, *, mode: str | None, plugin: bool, loras: bool, **options: bool) -> Result:
     """Add SVI to WanGP."""
+    dry_run, no_lora, yes = (options[name] for name in ("dry_run", "no_lora", "yes"))
+    if plugin and mode:
+        raise click.UsageError(f"--plugin cannot be combined with --{mode}, which is about both ways.")
     if loras and mode != "revert":
         raise click.UsageError("--loras can only be used with --revert.")
     if mode == "status":
         if dry_run or no_lora:
             raise click.UsageError("--status cannot be combined with --dry-run or --no-lora.")
-        return dispatch.status(path, _output())
+        return dispatch.status(path, _output(), online=False)
     if mode == "revert":
         if no_lora:
             raise click.UsageError("--revert cannot be combined with --no-lora.")
         return dispatch.revert(path, dry_run, _output(), loras=loras)
+    if plugin:
+        return dispatch.install(path, dry_run, _output(), lora=not no_lora, yes=yes, plugin=True)
     return dispatch.install(path, dry_run, _output(), lora=not no_lora, yes=yes)
 
 
@@ -150,13 +180,14 @@ def revert(path: Path | None, *, dry_run: bool, loras: bool, yes: bool) -> Resul
 
 @commands.command()
 @path_argument
+@online_option
 @output_options
-def status(path: Path | None) -> Result:
+def status(path: Path | None, *, online: bool) -> Result:
     """Say what is installed and what to do next.
 
     PATH may be a video made with SVI: its settings are shown then.
     """
-    return dispatch.status(path, _output())
+    return dispatch.status(path, _output(), online=online)
 
 
 def _output() -> Output:
@@ -188,6 +219,9 @@ def run(arguments: Sequence[str], to: Output) -> Result | str:
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx is not None else "svi-install"
         hint = f"{command.removesuffix(' install')} --help"
+        first = next((word for word in arguments if not word.startswith("-")), "")
+        if first and first not in SUBCOMMANDS and not Path(first).exists() and (named := closest(first)):
+            hint = f"Did you mean the command? svi-install {named}"
         raise SviError("usage", error.format_message(), hint, EXIT_USAGE) from error
     except click.Abort as error:
         raise KeyboardInterrupt from error

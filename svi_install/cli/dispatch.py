@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 
@@ -10,17 +11,19 @@ from ..errors import SviError
 from ..report.output import Output, say
 from ..report.result import Result
 from .prompts import choose, confirmed, interactive
+from .spelling import closest
 
 VIDEOS = {".mp4", ".mov", ".m4v"}
 
 
-def install(path: Path | None, dry_run: bool, to: Output, *, lora: bool, yes: bool) -> Result:
+def install(path: Path | None, dry_run: bool, to: Output, *, lora: bool, yes: bool, plugin: bool = False) -> Result:
     """Add SVI to the checkout, then offer the LoRA.
 
     Args:
         path: what the person gave, if anything.
         to: how to print and whom to ask.
         yes: take every answer for yes.
+        plugin: add SVI as a plugin instead of putting hooks into files.
 
     Returns:
         What was done; whatever stops this after the files were changed is told in it.
@@ -28,15 +31,22 @@ def install(path: Path | None, dry_run: bool, to: Output, *, lora: bool, yes: bo
     Raises:
         SviError: nothing was changed.
     """
-    from ..commands.install import install as run
-
     root = checkout_root(path, to)
     done: list[Result] = []
     try:
-        result = run(root, dry_run=dry_run, committed=done.append)
+        if plugin:
+            from ..commands import in_plugin
+
+            result = in_plugin.install(root, dry_run=dry_run, committed=done.append)
+        else:
+            from ..commands.install import install as run
+
+            agree = lambda question: yes or confirmed(question, to)  # noqa: E731
+            result = run(root, dry_run=dry_run, committed=done.append, agree=agree)
         if dry_run or not lora:
             return result
         done.append(result)
+        gc.enable()
         return _with_loras(result, root, to, yes)
     except (Exception, KeyboardInterrupt) as error:
         if not done:
@@ -73,7 +83,7 @@ def revert(path: Path | None, dry_run: bool, to: Output, *, loras: bool) -> Resu
     from ..commands.lora_files import keep_or_remove
     from ..commands.revert import revert as run
 
-    root = checkout_root(path, to)
+    root = checkout_root(path, to, "svi-install revert PATH")
     done: list[Result] = []
     try:
         result = run(root, dry_run=dry_run, committed=done.append)
@@ -97,7 +107,7 @@ def _ended_after(result: Result, error: Exception | KeyboardInterrupt) -> Result
     return result._replace(notes=(*result.notes, *note.splitlines()))
 
 
-def status(path: Path | None, to: Output) -> Result:
+def status(path: Path | None, to: Output, *, online: bool = False) -> Result:
     """Say what the checkout is, or how a video was made; arguments, result and errors as for `install`."""
     if path is not None and path.suffix.lower() in VIDEOS and path.is_file():
         from ..commands.video import video_status
@@ -105,15 +115,16 @@ def status(path: Path | None, to: Output) -> Result:
         return video_status(path)._replace(answer=True)
     from ..commands.status import status as run
 
-    return run(checkout_root(path, to))._replace(answer=True)
+    return run(checkout_root(path, to, "svi-install status PATH"), online=online)._replace(answer=True)
 
 
-def checkout_root(path: Path | None, to: Output) -> Path:
+def checkout_root(path: Path | None, to: Output, naming: str = "svi-install PATH") -> Path:
     """Find the one checkout that a command is about, asking when there are several.
 
     Args:
         path: what the person gave, if anything.
         to: how to print and whom to ask.
+        naming: how this command is told which one, such as ``svi-install status PATH``.
 
     Returns:
         The folder that holds ``wgp.py``.
@@ -121,9 +132,16 @@ def checkout_root(path: Path | None, to: Output) -> Path:
     Raises:
         SviError: none, or several and nobody to ask.
     """
-    folders = locate(path, surroundings(path))
-    if len(folders) > 1:
-        return choose(folders, to)
+    try:
+        folders = locate(path, surroundings(path))
+        if len(folders) > 1:
+            return choose(folders, to)
+    except SviError as error:
+        if path is not None and naming == "svi-install PATH" and (named := closest(str(path))):
+            error.hint = f"Did you mean the command? svi-install {named}"
+        else:
+            error.hint = error.hint.replace("svi-install PATH", naming)
+        raise
     if path is None:
         say(f"Found WanGP in {folders[0]}", to)
     return folders[0]

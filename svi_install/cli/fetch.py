@@ -38,7 +38,7 @@ def fetch(
     if mode == "pin":
         return run.pin(names, mirror=mirror, say=lambda line: say(line, to))
     chosen = run.wanted(names, everything)
-    root = checkout_root(path, to)
+    root = checkout_root(path, to, "svi-install fetch PATH")
     if mode == "list":
         return run.listing(root, chosen, precision=precision)._replace(answer=True)
     from ..report.download_progress import download_progress

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from ..history.git_environment import Progress
-from ..report.output import Output, say
 from ..report.result import Result
 from .app import output_options
+from .progress import progress
 
 source_argument = click.argument("source", required=False, metavar="[GIT_URL|DIR]")
 patches_option = click.option(
@@ -30,6 +27,9 @@ patches_option = click.option(
     "--frozen-at", metavar="VERSION", help="Use only what was known at this release, on everything that came later."
 )
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write a web page to this file.")
+@click.option(
+    "--compat", type=click.Path(dir_okay=False, path_type=Path), help="Also write the compat file for --online."
+)
 @patches_option
 @output_options
 def check(
@@ -40,6 +40,7 @@ def check(
     all_commits: bool,
     frozen_at: str | None,
     html: Path | None,
+    compat: Path | None,
     patches: Path | None,
 ) -> Result:
     """Say for every release of WanGP whether it can be patched, and how.
@@ -52,7 +53,7 @@ def check(
         raise click.UsageError("--rev cannot be combined with --since, --all-commits or --frozen-at.")
     if frozen_at and since:
         raise click.UsageError("--frozen-at starts at its own release; leave --since out.")
-    with _progress() as progress:
+    with progress() as told:
         return run(
             source,
             since=since,
@@ -60,35 +61,10 @@ def check(
             all_commits=all_commits,
             frozen_at=frozen_at,
             html=html,
+            compat=compat,
             patches=patches,
-            progress=progress,
-        )._replace(answer=html is None)
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Progress]:
-    """Show how far a command has come: a bar in a terminal, a line per step in a log, nothing for a program."""
-    to = click.get_current_context().find_object(Output)
-    if to is None or to.as_json or to.quiet:
-        yield lambda what, done, total: None
-    elif not to.err.isatty():
-        told: list[str] = []
-
-        def tell(what: str, done: int, total: int) -> None:
-            if what not in told:
-                told.append(what)
-                say(f"{what} ...", to)
-
-        yield tell
-    else:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Bar(*columns, console=Console(file=to.err, no_color=not to.color), transient=True) as bar:
-            task = bar.add_task("Reading", total=None)
-            yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total or None)
+            progress=told,
+        )._replace(answer=html is None and compat is None)
 
 
 @click.command("repair-patches")
@@ -109,6 +85,6 @@ def repair_patches(
     """
     from ..commands.repair_patches import repair_patches as run
 
-    with _progress() as progress:
-        result = run(source, rev, output=output, patches=patches, smoke=not no_smoke, progress=progress)
+    with progress() as told:
+        result = run(source, rev, output=output, patches=patches, smoke=not no_smoke, progress=told)
     return result._replace(answer=output is None)

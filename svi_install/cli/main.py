@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import gc
 import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,10 @@ from ..report import deliver, output
 from ..report.command_names import SUBCOMMANDS
 from ..report.result import Result
 
-_STATUS_OPTIONS = {"--status", "--json", "--quiet", "-q"}
+# Plain command lines of the three main commands; `app` has all others, the help, and what is said of a mistake.
+_PRINTING = {"--json", "--quiet", "-q"}
+_CHANGING = {*_PRINTING, "--yes", "-y", "--dry-run"}
+_PLAIN = {"status": _PRINTING, "revert": {*_CHANGING, "--loras"}, "install": {*_CHANGING, "--no-lora"}}
 
 
 def main(arguments: Sequence[str], *, stopped: bool = False) -> int:
@@ -31,9 +34,14 @@ def main(arguments: Sequence[str], *, stopped: bool = False) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     options = arguments[: list(arguments).index("--")] if "--" in arguments else arguments
-    quiet = "--quiet" in options or any(re.fullmatch("-[hy]*q[hqy]*", word) for word in options)
+    quiet = "--quiet" in options or any(
+        word[:1] == "-" and "q" in word and set(word[1:]) <= set("hqy") for word in options
+    )
     to = output.of_process(as_json="--json" in options, quiet=quiet)
     outcome = _outcome(arguments, to, stopped)
+    if isinstance(outcome, int):
+        signals.decided(outcome)
+        return outcome
     code = EXIT_DONE if isinstance(outcome, str) else outcome.exit_code
     signals.decided(code)
     if isinstance(outcome, SviError) and os.environ.get("SVI_INSTALL_DEBUG"):
@@ -49,8 +57,12 @@ def main(arguments: Sequence[str], *, stopped: bool = False) -> int:
         return code if isinstance(outcome, Result) and not outcome.only_says else code or failed
 
 
-def _outcome(arguments: Sequence[str], to: output.Output, stopped: bool) -> Result | SviError | str:
+def _outcome(arguments: Sequence[str], to: output.Output, stopped: bool) -> Result | SviError | str | int:
     try:
+        if not (arguments or stopped) and _sits_there(to):
+            from . import menu
+
+            return menu.run(to, main)
         with signals.heard():
             if stopped:
                 raise KeyboardInterrupt
@@ -67,31 +79,49 @@ def _outcome(arguments: Sequence[str], to: output.Output, stopped: bool) -> Resu
         return explain(unknown, list(arguments))
 
 
+def _sits_there(to: output.Output) -> bool:
+    """Tell whether somebody sits at a terminal: then nothing given means the menu."""
+    from .prompts import interactive
+
+    return interactive(to) and to.out.isatty()
+
+
 def _run(arguments: Sequence[str], to: output.Output) -> Result | str:
-    paths = plain_status(arguments)
-    if paths is None:
+    plain = plain_command(arguments)
+    if plain is None:
         from .app import run
 
+        gc.enable()
         return run(arguments, to)
-    from .dispatch import status
+    from . import dispatch
 
-    return status(Path(paths[0]) if paths else None, to)
+    command, path, options = plain
+    dry_run = "--dry-run" in options
+    if command == "status":
+        return dispatch.status(path, to, online=False)
+    if command == "revert":
+        return dispatch.revert(path, dry_run, to, loras="--loras" in options)
+    return dispatch.install(path, dry_run, to, lora="--no-lora" not in options, yes=bool({"--yes", "-y"} & options))
 
 
-def plain_status(arguments: Sequence[str]) -> list[str] | None:
-    """Recognise a plain question for the status, which scripts and prompts ask often: it need not wait for click.
+def plain_command(arguments: Sequence[str]) -> tuple[str, Path | None, set[str]] | None:
+    """Recognise a plain command line, which need not wait for click: scripts and prompts ask often.
 
     Returns:
-        The path, if any, in a list; None when click has to read the command line.
+        Which of the three main commands, its path and its options; None when click has to read the command line.
     """
+    options = {word for word in arguments if word.startswith("-")}
     words = [word for word in arguments if not word.startswith("-")]
-    if not {word for word in arguments if word.startswith("-")} <= _STATUS_OPTIONS:
+    command = words.pop(0) if words and words[0] in SUBCOMMANDS else "install"
+    if command == "install":
+        for mode in ("status", "revert"):
+            if f"--{mode}" in options:
+                command = mode
+                options.remove(f"--{mode}")
+                break
+    if len(words) > 1 or command not in _PLAIN or not options <= _PLAIN[command]:
         return None
-    if words[:1] == ["status"] and "--status" not in arguments:
-        words = words[1:]
-    elif "--status" not in arguments or (words[:1] and words[0] in SUBCOMMANDS):
-        return None
-    return words if len(words) <= 1 else None
+    return command, Path(words[0]) if words else None, options
 
 
 def _name(options: Sequence[str]) -> str:

@@ -28,9 +28,9 @@ def confirmed(question: str, to: Output, *, usual: bool = True) -> bool:
     if not interactive(to):
         return False
     prompt = f"{question} {'[Y/n]' if usual else '[y/N]'} "
-    while (answer := _answer(prompt, to).lower()) not in {"", "y", "yes", "n", "no"}:
+    while (said := answer(prompt, to).lower()) not in {"", "y", "yes", "n", "no"}:
         print("Please answer y or n.", file=to.err)
-    return answer in {"y", "yes"} or (not answer and usual)
+    return said in {"y", "yes"} or (not said and usual)
 
 
 def choose(folders: Sequence[Path], to: Output) -> Path:
@@ -49,12 +49,17 @@ def choose(folders: Sequence[Path], to: Output) -> Path:
         )
     print(f"There are several WanGP folders:\n{listing}", file=to.err)
     numbers = [str(number) for number in range(1, len(folders) + 1)]
-    while (answer := _answer(f"Which one? (1-{len(folders)}) ", to)) not in numbers:
+    while (said := answer(f"Which one? (1-{len(folders)}) ", to)) not in numbers:
         print(f"Please answer with a number from 1 to {len(folders)}.", file=to.err)
-    return folders[int(answer) - 1]
+    return folders[int(said) - 1]
 
 
-def _answer(prompt: str, to: Output) -> str:
+def answer(prompt: str, to: Output) -> str:
+    """Ask for a line and return it without the spaces around it.
+
+    Raises:
+        KeyboardInterrupt: nobody can answer any more.
+    """
     print(prompt, end="", file=to.err, flush=True)
     try:
         line = sys.stdin.readline()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Callable, Sequence
 
 from ..errors import SviError
-from ..patching.unified import unified
 from ..report.result import FileChange, HookPlace, Result
 from ..writing import files, transaction
 from ..writing.change import Plan
@@ -36,6 +34,8 @@ def diff_of(plan: Plan, paths: Sequence[str]) -> str:
     Args:
         paths: WanGP's own files; the others come and go whole, and nobody reads a receipt as a diff.
     """
+    from ..patching.unified import unified  # late: only a dry run shows a diff
+
     parts = (unified(change.path, change.before, change.after) for change in plan.changes if change.path in paths)
     return b"".join(parts).decode("utf-8", "surrogateescape")
 
@@ -76,4 +76,4 @@ def _is_there(plan: Plan) -> bool:
 
 
 def _digest(data: bytes | None) -> str | None:
-    return None if data is None else hashlib.sha256(data).hexdigest()
+    return None if data is None else files.digest(data)

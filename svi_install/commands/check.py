@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import EXIT_DONE, EXIT_UNSUPPORTED, SviError
 from ..history import repository
+from ..history.compat import to_bytes
 from ..history.git_environment import Progress
 from ..history.judge import FileVerdict
 from ..history.releases import Verdict, releases
@@ -29,6 +30,7 @@ def check(
     all_commits: bool = False,
     frozen_at: str | None = None,
     html: Path | None = None,
+    compat: Path | None = None,
     patches: Path | None = None,
     progress: Progress = repository.silent,
 ) -> Result:
@@ -39,6 +41,7 @@ def check(
         all_commits: judge every commit of the main line.
         frozen_at: use only what was known at this release, on what came after it.
         html: write a page to this file.
+        compat: write what `status --online` reads to this file.
         patches: another folder with a patch set.
         progress: told how far the transfer and the judging have come.
 
@@ -62,7 +65,9 @@ def check(
         life = survival(frozen_at, start, verdicts)
     headline = summary(verdicts, all_commits)
     if html is not None:
-        _write_page(html, verdicts, headline, f"Patch set {used.version}.")
+        _write(html, _page(verdicts, headline, f"Patch set {used.version}."))
+    if compat is not None:
+        _write(compat, to_bytes(verdicts, used))
     lines = [*matrix(verdicts), *refusals(verdicts)]
     if life:
         lines += [(), ((lifetime(life), "bold"),)]
@@ -87,11 +92,15 @@ def summary(verdicts: Sequence[Verdict], all_commits: bool) -> str:
     return f"{placed} of {len(verdicts)} {kind} can be patched ({', '.join([*parts, f'{wrong} wrong'])})."
 
 
-def _write_page(target: Path, verdicts: Sequence[Verdict], headline: str, details: str) -> None:
+def _page(verdicts: Sequence[Verdict], headline: str, details: str) -> bytes:
     when = datetime.now(timezone.utc).strftime("Checked on %Y-%m-%d at %H:%M UTC.")
     text = page(verdicts, title="svi-install on every WanGP", headline=headline, details=details, when=when)
+    return text.encode("utf-8", "replace")
+
+
+def _write(target: Path, data: bytes) -> None:
     try:
-        target.write_bytes(text.encode("utf-8", "replace"))
+        target.write_bytes(data)
     except OSError as error:
         raise SviError("page", f"The page {target} could not be written: {error.strerror}.") from error
 

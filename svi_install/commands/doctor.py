@@ -17,6 +17,8 @@ from ..checkout.inspection import Checkout, inspect
 from ..checkout.locate import home_folder
 from ..checkout.profiles import profile_files
 from ..errors import EXIT_DONE, EXIT_FAILED, SviError, counted, quoted
+from ..gitfilter.outlook import ways
+from ..gitfilter.plan import is_set
 from ..loras.inventory import seen
 from ..package_data import runtime_files
 from ..patching import hooks, patchset, state
@@ -25,8 +27,9 @@ from ..patching.pristine import extended
 from ..patching.state import State
 from ..patching.tested import caution, newest_run
 from ..report.result import Line, Result
-from ..storyboard.wangp import python_of
+from ..storyboard.headless.wangp import python_of
 from ..writing.files import FOLDER, digest
+from .exchange import way_out
 from .interrupted import recover
 
 _WINDOWS = sys.platform == "win32"
@@ -67,11 +70,12 @@ class _Patient:
         return f"svi-install {quoted(self.root)}"
 
 
-def doctor(root: Path, *, report: bool = False, env: Mapping[str, str] = os.environ) -> Result:
+def doctor(root: Path, *, report: bool = False, updates: bool = False, env: Mapping[str, str] = os.environ) -> Result:
     """Look at everything that SVI needs in a checkout.
 
     Args:
         root: the folder that holds ``wgp.py``.
+        updates: try the ways to update on a copy.
         report: show a text that can be pasted into a report instead, without private paths and names.
 
     Returns:
@@ -87,6 +91,7 @@ def doctor(root: Path, *, report: bool = False, env: Mapping[str, str] = os.envi
     checks = (
         Check("interrupted", "ok", " ".join(recovered) or "No command was interrupted."),
         *(check for examine in _EXAMINATIONS for check in examine(patient)),
+        *(_tried(patient) if updates else ()),
     )
     bad = [check for check in checks if check.level == "problem"]
     open_ends = [check for check in checks if check.level == "warning"]
@@ -123,7 +128,7 @@ def _state(patient: _Patient) -> Iterator[Check]:
         "wiped": ("problem", "SVI was removed, most likely by WanGP's updater.", patient.install),
         "partial": ("problem", "SVI is only partly in.", patient.install),
         "edited": ("problem", "Lines or files of SVI were changed by hand.", ""),
-        "foreign": ("problem", "Another SVI patch is in.", f"{_fresh(patient)}, then: {patient.install}"),
+        "foreign": ("problem", "Another SVI patch is in.", _exchanged(patient)),
         "unsupported": ("problem", "This WanGP cannot be patched.", "Update WanGP and svi-install"),
     }
     level, text, mend = texts[name]
@@ -136,6 +141,11 @@ def _release(patient: _Patient) -> Iterator[Check]:
     yield Check("release", "ok", newer or covered)
 
 
+def _exchanged(patient: _Patient) -> str:
+    way = way_out(patient.root, patient.patches, patient.now)
+    return patient.install if way else f"{_fresh(patient)}, then: {patient.install}"
+
+
 def _fresh(patient: _Patient) -> str:
     if patient.checkout.kind == "zip":
         return f"put {', '.join(patient.patches.paths)} back from WanGP's zip"
@@ -145,10 +155,11 @@ def _fresh(patient: _Patient) -> str:
 def _edited(patient: _Patient) -> Iterator[Check]:
     """Name each changed line and each changed file, and how to come out of it."""
     old = patient.now.receipt
+    back = way_out(patient.root, patient.patches, patient.now)
     for path in patient.patches.paths:
         variants = extended(patient.patches.variants[path], None if old is None else old.of(path))
         for number, text in hooks.edited_lines(variants, (patient.root / path).read_bytes()):
-            mend = f"delete line {number} of {path}, then: {patient.install}"
+            mend = patient.install if back else f"delete line {number} of {path}, then: {patient.install}"
             yield Check("changed-line", "problem", f"{path}, line {number}, was changed: {text}", mend)
     for path, data in runtime_files().items():
         try:
@@ -179,6 +190,33 @@ def _receipt(patient: _Patient) -> Iterator[Check]:
     proofs = {"published": "its known content", "git": "git", "hooks": "svi-install's own lines"}
     how = ", ".join(f"{entry.path} by {proofs.get(entry.proof, entry.proof)}" for entry in old.patched)
     yield Check("receipt", "ok", f"Written {old.time} by svi-install {old.version}; pristine files proven: {how}.")
+
+
+def _updates(patient: _Patient) -> Iterator[Check]:
+    """Say what each way to update will do."""
+    if patient.now.name != "installed":
+        return
+    fixable = (patient.root / ".git").exists() and not is_set(patient.root)
+    for way in ways(patient.checkout):
+        level: Literal["ok", "warning"] = "warning" if fixable and not way.stays else "ok"
+        yield Check("updates", level, f"{way.name}: {way.text}", patient.install if level == "warning" else "")
+
+
+def _tried(patient: _Patient) -> Iterator[Check]:
+    """Do it on a copy and say what came of it."""
+    if not (patient.root / ".git").exists():
+        yield Check("tried", "ok", "There is no git in this WanGP, so there is nothing to try.")
+        return
+    from .rehearsal import rehearse
+
+    try:
+        for tried in rehearse(patient.checkout):
+            text = f"{tried.name}: tried on a copy; SVI is {'in the new WanGP' if tried.stays else 'not in it'}."
+            yield Check(
+                "tried", "ok" if tried.stays else "warning", f"{text} {'' if tried.stays else tried.said}".strip()
+            )
+    except SviError as error:
+        yield Check("tried", "warning", f"The ways to update could not be tried: {error.message}", error.hint)
 
 
 def _profiles(patient: _Patient) -> Iterator[Check]:
@@ -237,6 +275,7 @@ _EXAMINATIONS: tuple[Callable[[_Patient], Iterator[Check]], ...] = (
     _release,
     _edited,
     _receipt,
+    _updates,
     _profiles,
     _loras,
     _writable,

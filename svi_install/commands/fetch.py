@@ -10,7 +10,7 @@ from ..errors import EXIT_FAILED, EXIT_USAGE, SviError
 from ..loras import Fetched, Need, Problem, catalogue, check, needs, prefetch
 from ..loras.catalogue import used_by
 from ..loras.inventory import look
-from ..loras.progress import Report, human_size, no_report
+from ..loras.transfer.progress import Report, human_size, no_report
 from ..report.result import Result
 
 # More than that is asked about before it is downloaded.

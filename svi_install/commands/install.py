@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from ..checkout.inspection import inspect
+from ..checkout import plugin
+from ..checkout.inspection import Checkout, inspect
 from ..checkout.profiles import profile_files
 from ..errors import quoted
+from ..gitfilter.plan import with_filter
+from ..gitfilter.refresh import refresh
 from ..package_data import runtime_files
 from ..patching import patchset, state
 from ..patching.plan import plan_install
 from ..patching.tested import caution
+from ..plugin.planning import BESIDE
 from ..report.result import Result
 from ..writing import transaction
+from ..writing.change import Plan
+from . import exchange
 from .changes import Committed, carry_out, diff_of, file_changes, hook_places
 from .interrupted import recover
 
@@ -23,13 +30,32 @@ _DONE = {
 }
 
 
-def install(root: Path, *, dry_run: bool = False, committed: Committed = lambda _result: None) -> Result:
+def _about_plugin(checkout: Checkout) -> str:
+    """Say what the plugin has to do with it, where it is enabled or would spare a person trouble."""
+    if plugin.look(checkout.root).enabled:
+        return BESIDE.format(quoted(checkout.root))
+    if checkout.kind != "zip" and plugin.can_load(checkout.root):
+        return (
+            "SVI can also be a plugin, which edits no file of WanGP: svi-install install --plugin "
+            f"{quoted(checkout.root)}"
+        )
+    return ""
+
+
+def install(
+    root: Path,
+    *,
+    dry_run: bool = False,
+    committed: Committed = lambda _result: None,
+    agree: Callable[[str], bool] = lambda _question: False,
+) -> Result:
     """Add SVI to a checkout, or bring what is there to the present state.
 
     Args:
         root: the folder that holds ``wgp.py``.
         dry_run: plan everything and write nothing.
         committed: is told the result as soon as the files are changed.
+        agree: answers whether lines of others go, or changed lines of ours are put back.
 
     Returns:
         What was done or would be done.
@@ -42,12 +68,27 @@ def install(root: Path, *, dry_run: bool = False, committed: Committed = lambda 
     patches = patchset.load()
     before = state.read(checkout.root, patches)
     profiles = profile_files(checkout.root)
-    plan = transaction.planned(checkout.root, lambda: plan_install(checkout.root, patches, runtime_files(), profiles))
+    way = exchange.way_out(checkout.root, patches, before) if before.name in ("foreign", "edited") else None
+    if way is not None and not (dry_run or agree(way.question)):
+        raise exchange.refusal(checkout.root, before, way)
+    cleared = {} if way is None else way.cleared
+
+    def make() -> Plan:
+        plan = plan_install(checkout.root, patches, runtime_files(), profiles, cleared)
+        return with_filter(plan, tuple(profiles))
+
+    plan = transaction.planned(checkout.root, make)
     changes = file_changes(plan)
     hooks = hook_places(plan)
     version = checkout.version
-    notes = (*notes, *plan.notes, *filter(None, [caution(version, patches)]))
+    notes = (
+        *notes,
+        *(way.notes if way else ()),
+        *plan.notes,
+        *filter(None, [caution(version, patches), _about_plugin(checkout)]),
+    )
     if not changes:
+        notes = (*notes, *filter(None, [] if dry_run else [refresh(checkout.root)]))
         headline = f"SVI is already in WanGP {version}; nothing to do."
         return Result("install", "unchanged", headline, checkout, before.name, hooks=hooks, notes=notes)
     if dry_run:
@@ -68,4 +109,5 @@ def install(root: Path, *, dry_run: bool = False, committed: Committed = lambda 
     back = f"To take SVI out again: svi-install --revert {quoted(checkout.root)}"
     result = Result("install", "done", headline, checkout, "installed", changes, hooks, (*notes, use, back))
     result = carry_out(plan, result, committed)
-    return result._replace(state=state.read(checkout.root, patches).name)
+    notes = (*result.notes, *filter(None, [refresh(checkout.root)]))
+    return result._replace(notes=notes, state=state.read(checkout.root, patches).name)

@@ -13,7 +13,7 @@ from ..checkout.inspection import inspect
 from ..errors import SviError
 from ..patching import patchset, state
 from ..report.result import Result
-from ..storyboard.wangp import python_of
+from ..storyboard.headless.wangp import python_of
 from .install import install
 from .interrupted import recover
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from ..errors import EXIT_FAILED, quoted
 from ..loras import catalogue, local_files, needs
 from ..loras.inventory import Need
-from ..loras.progress import human_size
-from ..loras.settings import ledger_path
+from ..loras.transfer.progress import human_size
+from ..loras.transfer.settings import ledger_path
 from ..report.result import Result
 
 _ACCELERATOR = "accelerator"

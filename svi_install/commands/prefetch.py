@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import SviError, quoted
 from ..loras import Need, needs, prefetch
 from ..loras.inventory import seen
-from ..loras.progress import Report, human_size, no_report
+from ..loras.transfer.progress import Report, human_size, no_report
 from ..report.result import Result
 
 

@@ -3,39 +3,53 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..checkout.inspection import inspect
-from ..errors import EXIT_FAILED, EXIT_INTERRUPTED, SviError
-from ..loras.progress import Report as DownloadReport
-from ..loras.progress import human_size, no_report
+from ..drift import needs
+from ..errors import EXIT_FAILED, EXIT_INTERRUPTED, SviError, counted
+from ..loras.transfer.progress import Report as DownloadReport
+from ..loras.transfer.progress import human_size, no_report
 from ..report.film_progress import span
 from ..report.result import Line, Result
-from ..storyboard import damage, delivery, ffmpeg, film, model_choice, runner, store, task
-from ..storyboard.lint import Finding, lint
-from ..storyboard.model_choice import ModelChoice, RenderOptions
-from ..storyboard.request import Request, story_of, target_of
-from ..storyboard.segments import Segment, film_frames, seconds
-from ..storyboard.story import Story, usage
-from ..storyboard.variants import Variant, variant_of
-from ..storyboard.wangp import WanGP, find, has_fields
+from ..storyboard.archive import decided, store
+from ..storyboard.archive.store import Takes
+from ..storyboard.farm import cluster, filming
+from ..storyboard.film import budget, damage, film, making, model_choice, picking, watch
+from ..storyboard.film.lint import Finding, lint
+from ..storyboard.film.model_choice import ModelChoice, RenderOptions
+from ..storyboard.film.request import Request, story_of, target_of
+from ..storyboard.film.shrinking import Shrinking
+from ..storyboard.finish import continuation, delivery, finishing, preview, publish
+from ..storyboard.headless import task
+from ..storyboard.headless.wangp import WanGP, find, has_fields
+from ..storyboard.media import ffmpeg
+from ..storyboard.script.segments import Segment, film_frames, seconds
+from ..storyboard.script.story import Story, usage
+from ..storyboard.script.variants import Variant, variant_of
+from ..storyboard.sheet import sheet
+from . import render_cost, rendering
 
 Agree = Callable[[str], bool]
 CREDIT = "The clips are made by WanGP (github.com/deepbeepmeep/Wan2GP)."
 DOUBT = (
-    "WanGP once failed to find a file while this film was being made, and an "
-    "earlier svi-install kept such clips. Check that "
-    "its image is in all of them; --from 1 makes them again."
+    "WanGP once failed to find a file while this film was being made, and an earlier svi-install kept such clips. "
+    "Check that its image is in all of them; --from 1 makes them again."
 )
 _STYLES = {"error": "red", "warning": "yellow", "note": ""}
 
 
-def check(root: Path, request: Request) -> Result:
+def check(root: Path, request: Request, how: RenderOptions | None = None) -> Result:
     """Look at a story without rendering anything.
+
+    Args:
+        how: as it is to be rendered, which decides how long that takes.
 
     Returns:
         The shots with their lengths and what was found; exit code 1 when it cannot be rendered.
@@ -43,10 +57,18 @@ def check(root: Path, request: Request) -> Result:
     Raises:
         SviError: the story cannot be read.
     """
-    story, _, planned = _planned(request)
-    found = lint(story, planned, root)
+    wanted = _wanted(request, root, how)
+    story, planned, beginning = wanted.story, wanted.film, wanted.beginning
+    needed = render_cost.disk(planned, root)
+    found = (*lint(story, planned, root, needed), *(Finding("note", each) for each in wanted.decisions))
     try:
         delivery.look(planned.target, planned.store)
+    except SviError as error:
+        found = (Finding("error", error.message), *found)
+    try:
+        wish = publish.wish_of(story)
+        if wish:
+            publish.look(planned, wish, rendering.shown_size(beginning))
     except SviError as error:
         found = (Finding("error", error.message), *found)
     errors = sum(finding.level == "error" for finding in found)
@@ -59,7 +81,7 @@ def check(root: Path, request: Request) -> Result:
         else f"{head}.",
         body=(*_shots(story, planned), *_lines(found)),
         checkout=inspect(root),
-        notes=_estimate(planned),
+        notes=(*render_cost.words(planned, needed), *(() if beginning is None else (beginning.sentence(),))),
         extra=_facts(planned, findings=[{"level": each.level, "text": each.text} for each in found]),
         exit_code=EXIT_FAILED if errors else 0,
     )
@@ -74,7 +96,13 @@ def dry_run(root: Path, request: Request, agree: Agree = lambda question: False)
     Raises:
         SviError: the story cannot be read or rendered.
     """
-    story, variant, planned = _planned(request)
+    story, variant, planned, _, beginning = _wanted(request, root)
+    if beginning is not None:
+        raise usage(
+            "--dry-run writes settings for films that begin at an image, not for one that goes on from a video. "
+            "Nothing was started.",
+            "--lint",
+        )
     _refuse(lint(story, planned, root))
     delivery.look(planned.target, planned.store)
     path = planned.target.with_suffix(".json")
@@ -93,7 +121,7 @@ def dry_run(root: Path, request: Request, agree: Agree = lambda question: False)
         "done",
         f"{_summary(planned)}. Wrote {path}; nothing was rendered.",
         body=_shots(story, planned),
-        notes=tuple(notes),
+        notes=(*notes, *task.left_out(settings, planned.segments)),
         extra=_facts(planned, settings=str(path), tasks=tasks),
     )
 
@@ -105,72 +133,125 @@ def render(
     *,
     report: film.Report = lambda progress: None,
     downloads: Callable[[], AbstractContextManager[DownloadReport]] = lambda: nullcontext(no_report),
+    publishing: publish.Report = lambda done, total: None,
     say: Callable[[str], None] = lambda text: None,
     agree: Agree = lambda question: False,
+    wish: cluster.Wish | None = None,
 ) -> Result:
     """Render a film, or go on with one.
 
     Args:
         report: is told how far it is.
         downloads: gives what takes the progress of downloads while they run.
+        publishing: is told how far the file to publish is.
         say: prints a line before the work begins.
         agree: asks a person whether a file that is not the film's own may be replaced.
+        wish: on which cards or cluster, None for the one card that WanGP takes.
 
     Raises:
         SviError: it could not be rendered; finished segments stay.
     """
+    if how.watch or how.anchor:
+        needs.check()
     wangp = find(root, how.python)
     program = ffmpeg.find(wangp.root, wangp.python)
-    story, variant, planned = _planned(request)
-    target = delivery.look(planned.target, planned.store)
-    if not target.own and not agree(f"{target.path} already exists and is not part of this film. Replace it?"):
-        raise delivery.refusal(target.path)
+    story, variant, planned, decisions, beginning = _wanted(request, root, how)
+    publishes = publish.wish_of(story)
+    target = _free(delivery.look(planned.target, planned.store), agree)
+    further = _free(publish.look(planned, publishes, rendering.shown_size(beginning)), agree) if publishes else None
     with planned.store.locked():
-        chosen = model_choice.choose(wangp, variant, how)
-        planned = film.plan(story, variant, planned.target, chosen.model)
-        found = lint(story, planned, wangp.root)
+        chosen = model_choice.choose(wangp, variant, how, planned.store)
+        chosen = replace(chosen, notes=(*decisions, *chosen.notes))
+
+        def anew(takes: Mapping[str, Takes] | None = None) -> film.Film:
+            model = model_choice.key_model(how, variant)
+            return film.plan(story, variant, planned.target, model, takes, anchored=how.anchor)
+
+        planned = anew()
+        found = lint(story, planned, wangp.root, budget.disk(planned, program))
         _refuse(found)
-        _check_numbers(planned, (*how.redo, *(() if how.start is None else (how.start,))))
-        if how.redo:
-            _again(planned, how.redo)
-            planned = film.plan(story, variant, planned.target, chosen.model)
+        picked = [number for number, _ in how.picks]
+        rendering.check_numbers(planned, (*how.redo, *picked, *(() if how.start is None else (how.start,))))
+        if film.take_over(planned):
+            planned = anew()
+        planned = picking.choose(planned, how.picks, how.redo, anew, say)
         if how.start is not None:
             film.forget(planned, range(how.start, len(planned.segments) + 1))
-        job = runner.Job(wangp, planned.store.root / film.OUT, chosen.options)
-        if damage.doubtful(planned, job):
-            chosen = replace(chosen, notes=(*chosen.notes, DOUBT))
+        shrinking = Shrinking(wangp, chosen, how.quality, downloads, say)
+        if making.doubtful(planned, shrinking.job(planned)):
+            shrinking.choice = chosen = replace(chosen, notes=(*chosen.notes, DOUBT))
         mended = damage.damaged(planned, program)
         film.forget(planned, [segment.number for segment, _ in mended])
         model_choice.fetch_missing(wangp, planned, chosen, downloads)
-        missing = planned.missing()
-        say(f"{_summary(planned)}. {len(missing)} of {len(planned.segments)} segments still to make.")
-        for finding in found:
-            say(f"  {finding.level}: {finding.text}")
-        for segment, why in mended:
-            say(f"  segment {segment.number} is damaged and will be made again: {why}.")
-        made = _made(planned, job, program, chosen, report, preview=how.preview)
-        joined = planned.store.root / film.JOINED
-        film.join(planned, program, joined)
-        delivery.put(joined, target, planned.store)
+        _announce(planned, (*found, *(Finding("note", each) for each in chosen.notes)), mended, say)
+        page = sheet.Sheet(planned, program)
+        show = rendering.showing(page, preview.Preview(planned, program) if how.preview else None)
+
+        def tell(progress: film.Progress) -> None:
+            report(replace(progress, sheet=sheet.path_of(planned.store)))
+
+        decided.remember(planned.store, story, str(planned.tasks[1]["resolution"]))
+        steer = rendering.steering(watch.Watch(planned, how.watch, anew, say), page) if how.watch else None
+        make = shrinking.make if wish is None else filming.maker(wish, wangp, chosen, say)
+        made = _made(planned, partial(make, planned, program, tell, after=show, **({"steer": steer} if steer else {})))
+        planned = anew() if steer else planned
+        whole = finishing.finish(planned, target, program, wangp, beginning=beginning, report=publishing)
+        planned.store.write("joined", segments=len(planned.segments))
         with contextlib.suppress(OSError):
             # It may be open in a player, and is of no more use beside the film.
-            film.preview_of(planned.store).unlink(missing_ok=True)
-    return _result(planned, wangp, chosen, [segment.number for segment in made], mended)
+            preview.path_of(planned.store).unlink(missing_ok=True)
+        page.complete()
+        published = publish.bring(planned, publishes, further, program, wangp, report=publishing) if further else None
+    result = _result(planned, wangp, shrinking.choice, sorted({clip.segment.number for clip in made}), mended)
+    result = result if whole is None else _told(result, whole.sentence(), key="video", facts=whole.facts())
+    if published is None:
+        return result
+    return _told(result, *published.sentences(publishes), key="published", facts=published.facts(publishes))
 
 
-def _planned(request: Request) -> tuple[Story, Variant, film.Film]:
-    story = story_of(request)
+def _free(target: delivery.Target, agree: Agree) -> delivery.Target:
+    if not target.own and not agree(f"{target.path} already exists and is not part of this film. Replace it?"):
+        raise delivery.refusal(target.path)
+    return target
+
+
+def _told(result: Result, *notes: str, key: str, facts: Mapping[str, Any]) -> Result:
+    extra = {**result.extra, "film": {**result.extra["film"], key: facts}}
+    return result._replace(notes=(*notes, *result.notes), extra=extra)
+
+
+class _Wanted(NamedTuple):
+    """What is to be made, what was decided for the person on the way, and the video that it goes on from."""
+
+    story: Story
+    variant: Variant
+    film: film.Film
+    decisions: tuple[str, ...]
+    beginning: continuation.Beginning | None
+
+
+def _wanted(request: Request, root: Path, how: RenderOptions | None = None) -> _Wanted:
+    how = how or RenderOptions()
+    story, target = story_of(request), target_of(request)
+    begun = decided.begun_with(film.store_of(target))
+    fits = model_choice.fitting(how, two_experts=variant_of(story.variant).architecture != "i2v")
+    story, decisions = decided.decide(story, begun, None if fits is None else fits.resolution)
     variant = variant_of(story.variant)
-    return story, variant, film.plan(story, variant, target_of(request))
+    beginning = None
+    if story.video is not None:
+        # Before anything is put into the film's folder.
+        delivery.look(target, film.store_of(target))
+        program = ffmpeg.find(root, Path(sys.executable))
+        beginning = continuation.begin(program, story, variant, target, film.store_of(target))
+        story = beginning.told(story)
+    rendering.check_anchor(how.anchor, variant)
+    planned = film.plan(story, variant, target, model_choice.key_model(how, variant), anchored=how.anchor)
+    return _Wanted(story, variant, planned, decisions, beginning)
 
 
-def _made(
-    planned: film.Film, job: runner.Job, program: Path, chosen: ModelChoice, report: film.Report, *, preview: bool
-) -> tuple[Any, ...]:
-    from ..storyboard import failures
-
+def _made(planned: film.Film, make: Callable[[], tuple[film.Clip, ...]]) -> tuple[film.Clip, ...]:
     try:
-        return film.make(planned, job, program, report, preview)
+        return make()
     except KeyboardInterrupt as stop:
         left = len(planned.missing())
         raise SviError(
@@ -179,26 +260,16 @@ def _made(
             "Run the same command again to continue with the first missing one.",
             EXIT_INTERRUPTED,
         ) from stop
-    except SviError as error:
-        if error.code not in {"card-full", "ram-full"}:
-            raise
-        failed = next(iter(planned.missing()), planned.segments[0])
-        hint = failures.smaller(planned.tasks[failed.number], chosen.quality, chosen.profile)
-        raise SviError(error.code, error.message, hint, error.exit_code) from error
 
 
-def _again(planned: film.Film, redo: Iterable[int]) -> None:
-    """Reject takes. One that is not finished is made anyway, so that the same command can go on after a crash."""
-    for number in sorted(set(redo)):
-        if planned.finished(planned.segments[number - 1]):
-            planned.store.write("redo", segment=number)
-
-
-def _check_numbers(planned: film.Film, numbers: Iterable[int]) -> None:
-    last = len(planned.segments)
-    for number in numbers:
-        if not 1 <= number <= last:
-            raise usage(f"There is no segment {number}; this film has {last} segments. Nothing was started.")
+def _announce(
+    planned: film.Film, found: Iterable[Finding], mended: Iterable[tuple[Segment, str]], say: Callable[[str], None]
+) -> None:
+    say(f"{_summary(planned)}. {_left(planned)} still to make.")
+    for finding in found:
+        say(f"  {finding.level}: {finding.text}")
+    for segment, why in mended:
+        say(f"  segment {segment.number} is damaged and will be made again: {why}.")
 
 
 def _refuse(found: Iterable[Finding]) -> None:
@@ -217,29 +288,27 @@ def _summary(planned: film.Film) -> str:
     return f"{count} segment{'s' if count > 1 else ''}, {frames} frames, {span(seconds(frames))}"
 
 
+def _left(planned: film.Film) -> str:
+    missing, clips = len(planned.missing()), len(planned.lacking())
+    further = f" ({clips} clips with their takes)" if clips > missing else ""
+    return f"{missing} of {len(planned.segments)} segments{further}"
+
+
 def _shots(story: Story, planned: film.Film) -> tuple[Line, ...]:
     lines: list[Line] = []
     for number, shot in enumerate(story.shots, 1):
         own = tuple(segment for segment in planned.segments if segment.shot == number)
         frames = film_frames(own, planned.variant.overlap)
         cut = "cut, " if own[0].begins and number > 1 else ""
-        size = f"{cut}{len(own)} x {own[0].frames} = {frames} frames, {seconds(frames):.1f} s, seed {own[0].seed}"
+        # Clips share frames, so the film has fewer than they have together.
+        made = f"{counted(len(own), 'clip')} of {own[0].frames} frames, {frames} in the film"
+        size = f"{cut}{made}, {seconds(frames):.1f} s, seed {own[0].seed}"
         lines.append(((f"{number:4}  ", ""), (size, "cyan"), (f"  {shot.prompt}", "")))
     return tuple(lines)
 
 
 def _lines(found: Iterable[Finding]) -> tuple[Line, ...]:
     return tuple(((f"{each.level}: ", _STYLES[each.level]), (each.text, "")) for each in found)
-
-
-def _estimate(planned: film.Film) -> tuple[str, ...]:
-    known, missing = film.known_seconds(planned), len(planned.missing())
-    if not missing:
-        return ("Every segment is finished; only the joining is left.",)
-    left = "1 segment" if missing == 1 else f"{missing} segments"
-    if known is None:
-        return (f"{left} to make; the time it takes will be known after the first.",)
-    return (f"{left} to make, about {span(known * missing)} at {span(known)} each.",)
 
 
 def _facts(planned: film.Film, **further: Any) -> dict[str, Any]:
@@ -259,6 +328,17 @@ def _facts(planned: film.Film, **further: Any) -> dict[str, Any]:
                     "frames": segment.frames,
                     "finished": planned.finished(segment),
                     "path": str(planned.folder(segment) / film.PART),
+                    "take": planned.takes[segment.number].picked,
+                    "takes": [
+                        {
+                            "take": clip.take,
+                            "seed": clip.segment.seed,
+                            "key": clip.key,
+                            "finished": planned.store.finished(clip.key),
+                            "path": str(planned.store.folder(clip.key) / film.PART),
+                        }
+                        for clip in planned.clips(segment)
+                    ],
                 }
                 for segment in planned.segments
             ],
@@ -270,13 +350,15 @@ def _facts(planned: film.Film, **further: Any) -> dict[str, Any]:
 def _result(
     planned: film.Film, wangp: WanGP, chosen: ModelChoice, made: list[int], mended: tuple[tuple[Segment, str], ...]
 ) -> Result:
-    unused = planned.store.unused(planned.keys)
+    unused = planned.store.unused(planned.keys.values())
     size = sum(store.regular(file) or 0 for folder in unused for file in folder.rglob("*"))
     notes = [*chosen.notes, CREDIT]
     if unused:
-        old = f"{len(unused)} folders of earlier takes ({human_size(size)})"
-        notes.append(f"{planned.store.root} also holds {old}, which are used again if you undo a change.")
+        old = f"{len(unused)} folders of other and earlier takes ({human_size(size)})"
+        notes.append(f"{planned.store.root} also holds {old}, which are used when you pick them or undo a change.")
     notes += [f"Segment {segment.number} was damaged ({why}) and was made again." for segment, why in mended]
+    held = film.taken_out(planned, planned.segments)
+    notes += rendering.held(planned, held)
     for number in damage.unfit(planned):
         notes.append(
             f"Segment {number - 1} ends a little differently than it did when segment {number} went on from it. "
@@ -292,6 +374,9 @@ def _result(
         extra=_facts(
             planned,
             made=made,
+            sheet=str(sheet.path_of(planned.store)),
+            watched=watch.facts(planned),
+            anchored=held,
             headless=wangp.headless,
             damaged=[{"number": segment.number, "why": why} for segment, why in mended],
         ),

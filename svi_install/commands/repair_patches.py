@@ -125,7 +125,7 @@ def prove_candidate(git: Path, folder: Path, commit: str) -> list[str]:
             (data,) = repository.read_blobs(git, [job.blob])
             verdict = judge_text(candidate.variants, job, data)
             if verdict.refusals:
-                raise SviError("bad-candidate", f"The candidate is no good: {job.path}: {verdict.refusals[0].why}.")
+                raise SviError("bad-candidate", f"The candidate does not work: {job.path}: {verdict.refusals[0].why}.")
             target = Path(scratch, job.path)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)

@@ -7,11 +7,15 @@ from pathlib import Path
 from ..checkout.inspection import inspect
 from ..checkout.profiles import profile_files
 from ..errors import counted
+from ..gitfilter.plan import without_filter
+from ..gitfilter.refresh import refresh
 from ..package_data import runtime_files
 from ..patching import patchset, state
 from ..patching.plan import plan_revert
+from ..plugin import planning
 from ..report.result import Result
 from ..writing import transaction
+from ..writing.change import Plan
 from .changes import Committed, carry_out, diff_of, file_changes
 from .interrupted import recover
 
@@ -36,9 +40,12 @@ def revert(root: Path, *, dry_run: bool = False, committed: Committed = lambda _
     before = state.read(checkout.root, patches)
     profiles = profile_files(checkout.root)
     models = _models(checkout.root)
-    plan = transaction.planned(
-        checkout.root, lambda: plan_revert(checkout.root, patches, runtime_files(), profiles, written=models)
-    )
+
+    def make() -> Plan:
+        out_of_files = without_filter(plan_revert(checkout.root, patches, runtime_files(), profiles, written=models))
+        return planning.both(out_of_files, planning.plan_out(checkout.root))
+
+    plan = transaction.planned(checkout.root, make)
     changes = file_changes(plan)
     notes = (*notes, *plan.notes)
     version = checkout.version
@@ -66,7 +73,8 @@ def revert(root: Path, *, dry_run: bool = False, committed: Committed = lambda _
         headline = f"SVI was taken out of WanGP {version}, except for {away}."
     result = Result("revert", "done", headline, checkout, "absent", changes, notes=notes)
     result = carry_out(plan, result, committed)
-    return result._replace(state=state.read(checkout.root, patches).name)
+    notes = (*result.notes, *filter(None, [refresh(checkout.root)]))
+    return result._replace(notes=notes, state=state.read(checkout.root, patches).name)
 
 
 def _models(root: Path) -> dict[str, bytes]:
@@ -74,6 +82,6 @@ def _models(root: Path) -> dict[str, bytes]:
     # Nearly always there are none, and then taking SVI out is to depend on as little as possible.
     if not any((root / "finetunes").glob("svi_*.json")):
         return {}
-    from ..storyboard.quality import definitions
+    from ..storyboard.headless.quality import definitions
 
     return definitions(root)

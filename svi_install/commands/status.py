@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..checkout import plugin
 from ..checkout.inspection import inspect
 from ..errors import quoted
 from ..loras.inventory import Seen, seen
 from ..patching import patchset, state
 from ..patching.tested import caution
+from ..plugin.planning import BESIDE
 from ..report.result import HookPlace, Result
 from .interrupted import recover
 
@@ -27,17 +29,18 @@ _HEADLINES: dict[state.Name, str] = {
 _WITHOUT_SVI = {"absent", "foreign", "unsupported"}
 
 
-def status(root: Path) -> Result:
+def status(root: Path, *, online: bool = False) -> Result:
     """Say what a checkout is.
 
     Args:
         root: the folder that holds ``wgp.py``.
+        online: also read what the project's page says of this WanGP.
 
     Returns:
         Its state, where the hooks are, whether the LoRAs are there, and the next command.
 
     Raises:
-        SviError: it is no checkout, or a file cannot be read.
+        SviError: it is no checkout, or a file or the page cannot be read.
     """
     checkout = inspect(root)
     notes = recover(checkout.root)
@@ -50,11 +53,23 @@ def status(root: Path) -> Result:
         if found.state == "ours"
     )
     headline = _HEADLINES[now.name].format(version=checkout.version)
+    if now.kept:
+        headline = f"SVI is in WanGP {checkout.version}, kept through an update of WanGP."
+    found = plugin.look(checkout.root)
+    as_plugin = now.name == "absent" and found.enabled
+    if as_plugin:
+        headline = f"SVI is in WanGP {checkout.version}, as the plugin {plugin.NAME} {found.version}."
+    notes = (*notes, *_of_plugin(found, now.name, checkout.root))
     if now.name not in _WITHOUT_SVI and (newer := caution(checkout.version, patches)):
         notes = (*notes, newer)
     if now.name == "installed":
         notes = (*notes, f"To take SVI out again: {now.next_command}")
+    if online:
+        from .online import fetch, told
+
+        notes = (*notes, *told(fetch(), checkout, patches))
     loras = seen(checkout.root)
+    wanted = as_plugin or now.name not in _WITHOUT_SVI
     return Result(
         "status",
         "done",
@@ -62,10 +77,23 @@ def status(root: Path) -> Result:
         checkout,
         now.name,
         hooks=hooks,
-        notes=(*now.details, *notes, *_said(loras, checkout.root, wanted=now.name not in _WITHOUT_SVI)),
-        next_command="" if now.name == "installed" else now.next_command,
-        extra={"loras": [_facts(one) for one in loras]},
+        notes=(*now.details, *notes, *_said(loras, checkout.root, wanted=wanted)),
+        next_command="" if as_plugin or now.name == "installed" else now.next_command,
+        extra={"loras": [_facts(one) for one in loras], "plugin": found._asdict()},
     )
+
+
+def _of_plugin(found: plugin.Seen, name: state.Name, root: Path) -> tuple[str, ...]:
+    """Say what a person should know about the plugin."""
+    if not found.there:
+        return ()
+    if not found.enabled:
+        return (f"The plugin {plugin.NAME} is there, but not enabled: svi-install install --plugin {quoted(root)}",)
+    if name != "absent":
+        return (BESIDE.format(quoted(root)),)
+    if found.cloned:
+        return ("WanGP's Plugins tab updates the plugin and removes it.",)
+    return (f"To take SVI out again: svi-install --revert {quoted(root)}",)
 
 
 def _said(loras: Sequence[Seen], root: Path, *, wanted: bool) -> tuple[str, ...]:

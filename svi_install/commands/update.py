@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from ..checkout.inspection import Checkout, inspect
 from ..checkout.profiles import profile_files
 from ..errors import EXIT_INTERRUPTED, EXIT_UNSUPPORTED, SviError, quoted
+from ..gitfilter.refresh import refresh
 from ..history.gitcall import git, line, names
 from ..history.repository import read_blobs
 from ..package_data import runtime_files
@@ -18,7 +19,7 @@ from ..patching import patchset, placement, state
 from ..patching.patchset import PatchSet
 from ..patching.plan import plan_revert
 from ..report.result import Result
-from ..writing import transaction
+from ..writing import files, receipt, transaction
 from ..writing.change import Change, Plan
 from .install import install
 from .interrupted import recover
@@ -26,7 +27,7 @@ from .interrupted import recover
 _WITH_SVI = ("installed", "outdated", "wiped", "partial", "edited")
 
 
-def update(root: Path, say: Callable[[str], None] = lambda _line: None) -> Result:
+def update(root: Path, say: Callable[[str], None] = lambda _line: None, *, online: bool = False) -> Result:
     """Take the hooks out, pull WanGP, and put the hooks in again.
 
     The new WanGP is looked at before anything is touched: when SVI cannot go into it, nothing happens. Only the lines
@@ -36,6 +37,7 @@ def update(root: Path, say: Callable[[str], None] = lambda _line: None) -> Resul
     Args:
         root: the folder that holds ``wgp.py``.
         say: told what is going on, line by line.
+        online: read first what the project's page says of this WanGP and of the newest.
 
     Raises:
         SviError: git could not pull, or the new WanGP cannot be patched; the checkout is as it was.
@@ -43,6 +45,10 @@ def update(root: Path, say: Callable[[str], None] = lambda _line: None) -> Resul
     checkout = inspect(root)
     notes = recover(checkout.root)
     patches = patchset.load()
+    if online:
+        from .online import fetch, told
+
+        notes = (*notes, *told(fetch(), checkout, patches))
     before = state.read(checkout.root, patches)
     wanted = before.name in _WITH_SVI
     old, new = _ends(checkout, say)
@@ -128,7 +134,7 @@ def _ends(checkout: Checkout, say: Callable[[str], None]) -> tuple[str, str]:
     if base != old:
         raise SviError(
             "diverged",
-            f"WanGP in {root} has commits of its own, so it cannot just be brought forward. Nothing was changed.",
+            f"WanGP in {root} has commits of its own, so git cannot simply move it forward. Nothing was changed.",
             f"git -C {quoted(root)} pull --rebase, then: svi-install {quoted(root)}",
         )
     return old, new
@@ -176,10 +182,12 @@ def _pull(checkout: Checkout, patches: PatchSet, old: str, new: str, wanted: boo
     undo = _unhooked(root, patches) if wanted else Plan("update", root, (), {})
     times = {change.path: (root / change.path).stat().st_mtime_ns for change in undo.changes}
     transaction.run(undo)
+    # Git goes by the sizes that it knows, and those may be the ones with hooks.
+    refresh(root)
     difference: _Difference | None = None
     try:
         found = _difference(root, old, new)
-        _refuse_losses(root, found)
+        _refuse_losses(root, found, _ours(root))
         difference = found
         git(root, "merge", "--quiet", "--ff-only", new)
     except BaseException as error:
@@ -188,6 +196,7 @@ def _pull(checkout: Checkout, patches: PatchSet, old: str, new: str, wanted: boo
                 _reset_half_done(root, difference)
         finally:
             transaction.run(_hooked_again(undo, times))
+            refresh(root)
         if isinstance(error, SviError) and error.code == "git-failed":
             raise SviError(error.code, f"{error.message}. The checkout is as it was.") from error
         raise
@@ -225,11 +234,20 @@ def _difference(root: Path, old: str, new: str) -> _Difference:
     return _Difference(old, tuple(path for path in changed if path in there), added, tuple(folders))
 
 
-def _refuse_losses(root: Path, difference: _Difference) -> None:
+def _ours(root: Path) -> frozenset[str]:
+    """Return the files that are as an install put them there: where WanGP ships one of that name, its own wins."""
+    old = receipt.load(root)
+    added = {} if old is None else old.added
+    return frozenset(
+        path for path, recorded in added.items() if files.digest(files.read(root / path) or b"") == recorded
+    )
+
+
+def _refuse_losses(root: Path, difference: _Difference, ours: frozenset[str]) -> None:
     """Stop before git does, and say it in plain words, when the pull would run over files of a person's own."""
     edited = set(names(root, "diff", "--name-only", "--no-renames", "-z", difference.old))
     blocked = [path for path in difference.known if path in edited]
-    blocked += [path for path in difference.added if os.path.lexists(root / path)]
+    blocked += [path for path in difference.added if path not in ours and os.path.lexists(root / path)]
     if blocked:
         more = f" and {len(blocked) - 5} more" if len(blocked) > 5 else ""
         raise SviError(

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ..checkout.mp4 import comment
-from ..errors import SviError
-from ..report.result import Result
+from ..errors import SviError, quoted
+from ..report.result import Line, Result
 
 KEY = "svi"
+# What `render` leaves: the story that a film was made of, as a story file has it.
+STORY = "story"
 # A WanGP that refuses unknown settings (13.14 and later) gets the values among those of its form's fields.
 FIELDS = "custom_settings"
 
@@ -36,20 +38,33 @@ def video_status(path: Path) -> Result:
             f"{path} was not made with SVI, or its settings were removed by another program.",
             "Choose a video as WanGP saved it, not one that was cut or converted since.",
         )
-    notes = tuple(f"{name.replace('_', ' ')}: {_text(value)}" for name, value in values.items())
+    notes = tuple(
+        f"{name.replace('_', ' ')}: {_text(value)}" for name, value in values.items() if name not in (STORY, "images")
+    )
+    story = values.get(STORY)
     return Result(
         "status",
         "done",
         f"{path} was made with SVI.",
         notes=notes,
+        body=_story(story) if isinstance(story, dict) else (),
+        next_command=f"svi-install render {quoted(path)} -o again.mp4" if isinstance(story, dict) else "",
         extra={"video": {"path": str(path), KEY: values}},
     )
+
+
+def _story(story: dict[str, Any]) -> tuple[Line, ...]:
+    """The story as a story file has it."""
+    import yaml
+
+    text = yaml.safe_dump(story, sort_keys=False, allow_unicode=True, width=100)
+    return tuple(((line, ""),) for line in text.splitlines())
 
 
 def _settings(path: Path) -> dict[str, Any]:
     try:
         settings = json.loads(comment(path) or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return settings if isinstance(settings, dict) else {}
 

@@ -1,8 +1,8 @@
-"""Makes the list of published contents: ``python -m svi_install.history.contents GIT`` writes it anew.
+"""Makes the lists that save reading and searching: ``python -m svi_install.history.contents [GIT]`` writes them anew.
 
-The list holds every content that a patched file had in a release or a commit of the main line, and where placing puts
-the hooks in it; of the newest also which blocks compile. It is due when a diff changes; new releases are only slower
-without.
+``diffs.json`` holds what unidiff reads in each diff. ``contents.json`` holds every content that a patched file had in a
+release or a commit of the main line, and where placing puts the hooks in it; of the newest also which blocks compile.
+Both are due when a diff changes; new releases are only slower without.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from ..package_data import data_folder
-from ..patching import known, patchset, syntax
+from ..patching import diffs, known, patchset, syntax
 from ..patching.patchset import PatchSet, Variant
 from ..patching.placement import PlacementError, place
 from . import repository
@@ -63,9 +63,18 @@ def compiling(text: bytes) -> str:
     return " ".join(syntax.block_id(block) for block in syntax.blocks(text) if syntax.compiles_alone(block))
 
 
+def reading(folder: Path) -> bytes:
+    """Return what to store of reading the diffs, so that a command need not read them again."""
+    found = {path.name: diffs.entry(path.name, path.read_bytes()) for path in sorted(folder.glob("*.diff"))}
+    return json.dumps(found, indent=0).encode() + b"\n"
+
+
 def main() -> None:
-    """Write the list of the source tree anew."""
-    (data_folder("patches") / known.NAME).write_bytes(collect(Path(sys.argv[1]), patchset.load()))
+    """Write the lists of the source tree anew; without GIT only that of the diffs."""
+    folder = data_folder("patches")
+    (folder / patchset.READ).write_bytes(reading(folder))
+    if sys.argv[1:]:
+        (folder / known.NAME).write_bytes(collect(Path(sys.argv[1]), patchset.load()))
 
 
 if __name__ == "__main__":

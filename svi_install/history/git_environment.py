@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from ..errors import SviError
+from . import git_program
 
 # Told what is being done, in words, how much of it is done, and how much there is.
 Progress = Callable[[str, int, int], None]
@@ -40,6 +41,8 @@ def environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
         kept["GIT_CONFIG_COUNT"] = str(len(settings))
     for number, (key, value) in enumerate(settings):
         kept[f"GIT_CONFIG_KEY_{number}"], kept[f"GIT_CONFIG_VALUE_{number}"] = key, value
+    if beside := git_program.folder(environ):
+        kept["PATH"] = os.pathsep.join(filter(None, (environ.get("PATH"), beside)))
     return {**kept, **_FIXED}
 
 

@@ -196,7 +196,7 @@ def test_the_lora_is_offered_after_an_install_only(monkeypatch: pytest.MonkeyPat
         return result
 
     one = wangp(Path.cwd() / "one")
-    monkeypatch.setattr("svi_install.commands.install.install", lambda root, dry_run, committed: ECHO)
+    monkeypatch.setattr("svi_install.commands.install.install", lambda root, **_: ECHO)
     monkeypatch.setattr("svi_install.commands.prefetch.add_loras", add)
     to = person(monkeypatch, "n\n")
     dispatch.install(one, True, to, lora=True, yes=True)
@@ -222,11 +222,11 @@ def test_the_lora_is_offered_after_an_install_only(monkeypatch: pytest.MonkeyPat
 def test_what_was_done_is_told_whatever_ends_the_command_after_it(
     monkeypatch: pytest.MonkeyPatch, command: str, error: BaseException, said: str
 ) -> None:
-    def change(root: Path, *, dry_run: bool, committed: Callable[[Result], None]) -> Result:
+    def change(root: Path, *, dry_run: bool, committed: Callable[[Result], None], **_: object) -> Result:
         committed(ECHO)
         raise error
 
-    def refuse(root: Path, *, dry_run: bool, committed: Callable[[Result], None]) -> Result:
+    def refuse(root: Path, *, dry_run: bool, committed: Callable[[Result], None], **_: object) -> Result:
         raise error
 
     one = wangp(Path.cwd() / "one")
@@ -269,3 +269,47 @@ def test_nobody_is_there_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", Gone())
     with pytest.raises(KeyboardInterrupt):
         confirmed("Download?", Output(Terminal(), Terminal()))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("stauts", "svi-install status"),
+        ("uninstall", "svi-install revert"),
+        ("rendr start.png words", "svi-install render"),
+        ("rever --dry-run", "svi-install revert"),
+        ("help", "svi-install --help"),
+    ],
+)
+def test_a_mistyped_command_is_recognised(capsys: pytest.CaptureFixture[str], line: str, said: str) -> None:
+    assert main(line.split()) in (EXIT_NO_CHECKOUT, EXIT_USAGE)
+    assert f"Next: Did you mean the command? {said}\n" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_not_there_is_no_mistyped_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "/nowhere/Wan2GP"]) == main(["Films2025"]) == EXIT_NO_CHECKOUT
+    assert "Did you mean" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", ["render {image} --lint --wangp {root}", "--wangp {root} --lint render {image}"])
+def test_options_with_a_value_may_stand_before_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    image = tmp_path / "start.png"
+    image.write_bytes(b"")
+    main(line.format(image=image, root=wangp(tmp_path / "WanGP")).split())
+    assert "There are no prompts. Nothing was started." in capsys.readouterr().err
+
+
+def test_render_says_how_one_of_several_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("one", "two"):
+        wangp(Path.cwd() / name)
+    image = tmp_path / "start.png"
+    image.write_bytes(b"")
+    assert main(["render", str(image), "words"]) == EXIT_NO_CHECKOUT
+    error = capsys.readouterr().err
+    assert "several WanGP folders" in error
+    assert error.endswith("Next: Name the one you mean: svi-install render IMAGE --wangp PATH\n")
+    assert main(["status"]) == EXIT_NO_CHECKOUT
+    # Without the command it would be an install.
+    assert capsys.readouterr().err.endswith("Next: Name the one you mean: svi-install status PATH\n")

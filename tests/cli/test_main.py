@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -7,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from svi_install.cli import crash_report, dispatch
-from svi_install.cli.main import main, plain_status
+from svi_install.cli import app, crash_report, dispatch
+from svi_install.cli import main as main_module
+from svi_install.cli.main import main, plain_command
 from svi_install.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NO_CHECKOUT, SviError
+from svi_install.report import output
 from svi_install.report.result import Result
-from tests.cli.conftest import wangp
+from tests import miniature
+from tests.cli.conftest import ECHO
 
 pytestmark = pytest.mark.usefixtures("nowhere")
 
@@ -116,27 +120,47 @@ def test_no_console_makes_it_crash(encoding: str) -> None:
     assert b"Traceback" not in result.stderr
 
 
+WORDS = (
+    *("status", "revert", "install", "fetch", "/x", "", "-", "--", "--status", "--revert", "--install", "--dry-run"),
+    *("--no-lora", "--loras", "--yes", "-y", "--quiet", "-q", "-yq", "--json", "--help", "--version"),
+)
+
+
+def test_a_plain_command_line_means_what_click_makes_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    for name in ("install", "revert", "status"):
+
+        def stand_in(*given: object, called: str = name, **options: object) -> Result:
+            made.append((called, given, options))
+            return ECHO
+
+        monkeypatch.setattr(dispatch, name, stand_in)
+    to = output.of_process(as_json=False, quiet=False)
+    plain = [words for many in range(4) for words in itertools.product(WORDS, repeat=many) if plain_command(words)]
+    for words in plain:
+        assert main_module._run(words, to) is app.run(words, to) is ECHO
+        ours, clicks = made[-2:]
+        assert ours == clicks, words
+    assert len(plain) > 700
+
+
 @pytest.mark.parametrize(
-    ("arguments", "paths"),
+    "arguments",
+    ["", "/x", "status", "--status --json", "/x --status -q", "status status", "--revert /x", "revert -y --loras /x"],
+)
+def test_plain_command_lines(arguments: str) -> None:
+    assert plain_command(arguments.split()) is not None
+
+
+@pytest.mark.parametrize(
+    "arguments",
     [
-        ("status", []),
-        ("--status", []),
-        ("status --json /x", ["/x"]),
-        ("/x --status -q", ["/x"]),
-        ("--status /x /y", None),
-        ("status status", ["status"]),
-        ("--status status", None),
-        ("status --status", None),
-        ("/x status", None),
-        ("status --dry-run", None),
-        ("--status -- /x", None),
-        ("status --help", None),
-        ("/x", None),
-        ("", None),
+        *("--status /x /y", "--status status", "status --status", "/x status", "status --dry-run", "--status -- /x"),
+        *("status --help", "--install", "--loras", "--status --revert", "fetch", "-yq", "--version"),
     ],
 )
-def test_only_a_plain_question_for_the_status_goes_past_click(arguments: str, paths: list[str] | None) -> None:
-    assert plain_status(arguments.split()) == paths
+def test_whatever_else_a_command_line_says_is_read_by_click(arguments: str) -> None:
+    assert plain_command(arguments.split()) is None
 
 
 LATE = ("rich", "git", "gitdb", "unidiff", "huggingface_hub", "http.client", "urllib.request", "asyncio", "subprocess")
@@ -144,11 +168,14 @@ LATE = ("rich", "git", "gitdb", "unidiff", "huggingface_hub", "http.client", "ur
 
 def imported(*arguments: str) -> set[str]:
     script = (
-        "import sys, svi_install.__main__ as m; sys.argv[1:] = {!r}; m.main(); print(*sys.modules, file=sys.stderr)"
+        "import sys, svi_install.__main__ as m; sys.argv[1:] = {!r}\n"
+        "if m.main(): sys.exit('it failed')\n"
+        "print(*sys.modules, file=sys.stderr)"
     )
     result = subprocess.run(
         [sys.executable, "-c", script.format(list(arguments))], capture_output=True, text=True, check=False
     )
+    assert result.returncode == 0, result.stderr
     return set(result.stderr.split())
 
 
@@ -158,17 +185,15 @@ def test_version_imports_next_to_nothing() -> None:
     assert not {"click", "pathlib", "dataclasses", "json", *LATE} & modules
 
 
-def test_status_imports_nothing_that_is_slow() -> None:
-    wangp(Path.cwd() / "one")
-    modules = imported("status")
-    assert "svi_install.commands.status" in modules
-    assert not {"click", "dataclasses", "inspect", *LATE} & modules
-
-
-def test_an_install_without_download_imports_nothing_of_the_download() -> None:
-    wangp(Path.cwd() / "one")
-    modules = imported("--no-lora")
-    assert "svi_install.writing.transaction" in modules
-    # In Python 3.10 click brings subprocess.
-    late = {"dataclasses", "svi_install.loras.store", "svi_install.loras.download", *LATE} - {"subprocess"}
-    assert not late & modules
+def test_what_is_done_often_imports_nothing_that_is_slow() -> None:
+    miniature.write(Path.cwd() / "one")
+    late = {"click", "dataclasses", "inspect", "platform", "difflib", "tempfile", "random", *LATE}
+    late |= {"svi_install.loras.fetching", "svi_install.loras.transfer.download"}
+    for arguments in (["--no-lora"], ["status"], ["--status", "--json"]):
+        modules = imported(*arguments)
+        assert not late & modules, arguments
+        writes = arguments == ["--no-lora"]
+        assert ("svi_install.writing.transaction" in modules) is writes
+        assert ("threading" in modules) is writes
+    # A revert asks, besides, which LoRAs stay.
+    assert not {"click", "rich", "git", "unidiff"} & imported("--revert")

@@ -158,7 +158,7 @@ def test_repair_without_a_sure_place_ends_with_4(told: Story, capsys: pytest.Cap
 
 
 def test_a_candidate_that_does_not_do_its_work_is_refused(told: Story) -> None:
-    with pytest.raises(SviError, match="candidate is no good"):
+    with pytest.raises(SviError, match="candidate does not work"):
         prove_candidate(told.git, told.patches, told.commits["rework"])
 
 

@@ -127,4 +127,4 @@ def test_who_asks_for_no_lora_does_not_import_what_asks_the_hub(root: Path, word
     ran = subprocess.run([sys.executable, "-c", script, *words, str(root)], capture_output=True, text=True, check=False)
     modules = set(ran.stderr.split())
     assert "svi_install.cli.main" in modules
-    assert not {"huggingface_hub", "httpx2", "svi_install.loras.transport"} & modules
+    assert not {"huggingface_hub", "httpx2", "svi_install.loras.transfer.transport"} & modules

@@ -9,7 +9,7 @@ import pytest
 from svi_install import loras
 from svi_install.commands import prefetch
 from svi_install.errors import EXIT_DOWNLOAD, EXIT_INTERRUPTED, EXIT_UNSUPPORTED, SviError
-from svi_install.loras.progress import Progress, Report, no_report
+from svi_install.loras.transfer.progress import Progress, Report, no_report
 from svi_install.report.download_progress import amount, download_progress, lines, speed
 from svi_install.report.output import Output
 from svi_install.report.result import Result

@@ -74,7 +74,7 @@ def test_looking_at_loras_imports_nothing_that_is_slow(root: Path, shot: Path) -
         "import sys; from pathlib import Path; from svi_install.commands.status import status; "
         "assert 'LoRAs in place:  svi-shot (fp32)' in status(Path(sys.argv[1])).notes; "
         "late = {'dataclasses', 'inspect', 'tempfile', 'ssl', 'urllib.request', 'http.client', 'subprocess', "
-        "'svi_install.runtime', 'svi_install.loras.store', 'svi_install.loras.transport'}; "
+        "'svi_install.runtime', 'svi_install.loras.fetching', 'svi_install.loras.transfer.transport'}; "
         "print(late & set(sys.modules))"
     )
     ran = subprocess.run([sys.executable, "-c", script, str(root)], capture_output=True, text=True, check=True)

@@ -83,9 +83,9 @@ class TestUpdate:
     def test_pulls_and_keeps_svi_in(self, upstream: Path, root: Path, first: str) -> None:
         install(root)
         if first == "wiped":
-            git(root, "checkout", "--", ".")
+            git(root, "-c", "filter.svi-install.smudge=", "checkout", "--", ".")
         elif first == "partial":
-            git(root, "checkout", "--", WGP)
+            git(root, "-c", "filter.svi-install.smudge=", "checkout", "--", WGP)
         elif first == "outdated":
             from tests.older import install_other
 
@@ -117,7 +117,7 @@ class TestUpdate:
 
     def test_nothing_new_but_wiped(self, root: Path) -> None:
         install(root)
-        git(root, "checkout", "--", ".")
+        git(root, "-c", "filter.svi-install.smudge=", "checkout", "--", ".")
         assert update(root).headline == "WanGP 12.60 is up to date; SVI is in it again."
         assert state.read(root, PATCHES).name == "installed"
 
