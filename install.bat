@@ -8,20 +8,30 @@ set "svi_check=import sys; sys.exit(sys.version_info < (3, 10))"
 set "svi_code=1"
 
 rem The window stays open after a double click: Explorer starts that as cmd /c ""C:\...\install.bat" "
-rem For a shortcut or a file dropped on this one, set SVI_INSTALL_HOLD=1.
+rem For a shortcut, set SVI_INSTALL_HOLD=1. What else the command line says, bootstrap.py reads.
 set "svi_hold=%SVI_INSTALL_HOLD%"
+set "svi_menu="
+set "SVI_INSTALL_STARTED="
 setlocal EnableDelayedExpansion
 set svi_mark=" "
 set svi_tail=!CMDCMDLINE:~-3!
-if !svi_tail!==!svi_mark! goto held
+if !svi_tail!==!svi_mark! goto clicked
+if not defined CMDCMDLINE goto typed
+for /f "delims=" %%a in ("!CMDCMDLINE!") do endlocal& set "SVI_INSTALL_STARTED=%%a"
+goto search
+
+:typed
 endlocal
 goto search
 
-:held
+:clicked
 endlocal
 set "svi_hold=1"
+set "svi_menu=1"
+set "SVI_INSTALL_STARTED=window"
 
 :search
+if not exist "%svi_here%svi_install\bootstrap.py" goto unpacked
 if not defined SVI_INSTALL_PYTHON goto launcher
 "%SVI_INSTALL_PYTHON%" -I -c "%svi_check%" >nul 2>&1
 if errorlevel 1 goto launcher
@@ -46,15 +56,27 @@ if errorlevel 1 goto nothing
 python3 -I "%svi_here%svi_install\bootstrap.py" %*
 goto finish
 
+:unpacked
+echo svi-install: its other files are not beside install.bat. Nothing was changed in WanGP. 1>&2
+echo Inside a ZIP file? Right-click it, choose "Extract All...", then start install.bat in the new folder. 1>&2
+echo Is this folder's path longer than 230 characters? Move it nearer to the drive, such as C:\svi-install. 1>&2
+if not "%~1"=="" if "%~2"=="" if exist "%~1" set "svi_hold=1"
+goto end
+
 :nothing
 echo svi-install: no Python 3.10 or newer was found. Nothing was changed in WanGP. 1>&2
-echo Install Python from https://www.python.org/downloads/ (tick "Add python.exe to PATH"), then run this again, 1>&2
-echo or set SVI_INSTALL_PYTHON to the full path of a python.exe. 1>&2
+echo 1. Get one from https://www.python.org/downloads/ (tick "Add python.exe to PATH"), or type: 1>&2
+echo        winget install -e --id Python.Python.3.12 1>&2
+echo 2. Close this window and start install.bat again. 1>&2
+echo If you have one elsewhere, set SVI_INSTALL_PYTHON to the full path of its python.exe. 1>&2
+if not "%~1"=="" if "%~2"=="" if exist "%~1" set "svi_hold=1"
 goto end
 
 :finish
 set "svi_code=%ERRORLEVEL%"
 
 :end
+rem The menu waits by itself.
+if defined svi_menu if "%svi_code%"=="0" set "svi_hold="
 if defined svi_hold pause
 exit /b %svi_code%

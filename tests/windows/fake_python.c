@@ -17,5 +17,7 @@ int wmain(int argc, wchar_t **argv) {
         WideCharToMultiByte(CP_UTF8, 0, argv[i], -1, text, sizeof text, NULL, NULL);
         printf("<%s>\n", text);
     }
+    const char *shown = getenv("FAKE_SHOW");
+    if (shown) printf("<%s=%s>\n", shown, getenv(shown) ? getenv(shown) : "");
     return number("FAKE_CODE");
 }
