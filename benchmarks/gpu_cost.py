@@ -59,7 +59,11 @@ class Clip:
 
 @dataclass
 class Side:
-    """One way to make a video, clip after clip; ``run`` is the runtime's state where SVI is on."""
+    """One way to make a video, clip after clip.
+
+    ``run`` is the runtime's state where SVI is on; ``short`` are clips of one step, and only of such a side: against
+    ``clips`` they tell what a step takes and what all the rest.
+    """
 
     name: str
     pipeline: Any
@@ -68,6 +72,7 @@ class Side:
     known: Any = None
     done: list[Any] = field(default_factory=list)
     clips: list[Clip] = field(default_factory=list)
+    short: list[Clip] = field(default_factory=list)
 
     @property
     def seconds(self) -> float:
@@ -106,12 +111,12 @@ class Numbers:
     Attributes:
         sides: with their clips.
         own: by side, seconds of the runtime's own work in each of three clips, by function.
-        tf32: seconds of a VAE of 32 bit for one clip, "with" TF32 and "without".
+        vae: seconds of the VAE for one clip, by its bits.
     """
 
     sides: list[Side]
     own: dict[str, list[dict[str, float]]]
-    tf32: dict[str, float] = field(default_factory=dict)
+    vae: dict[str, float] = field(default_factory=dict)
 
     def own_ms(self, name: str) -> float:
         """The runtime's own work in one clip of a side, the median, in milliseconds."""
@@ -287,7 +292,7 @@ def measure(options: argparse.Namespace) -> Numbers:
     for number in (2, 3, 4):
         for side in ours:
             with own_work({}) as spent:
-                make_clip(side, number, short)
+                side.short.append(make_clip(side, number, short))
             measured.own.setdefault(side.name, []).append(spent)
     if options.own_work:
         return measured
@@ -296,20 +301,20 @@ def measure(options: argparse.Namespace) -> Numbers:
         for side in sides if number % 2 else sides[::-1]:
             side.clips.append(make_clip(side, number, arguments))
             print(f"clip {number} of {side.name}: {side.clips[-1].seconds:.2f} s", flush=True)
-    measured.tf32 = without_tf32(sides[0], arguments)
+    measured.vae = vae_of(sides[0], arguments)
     return measured
 
 
-def without_tf32(side: Side, arguments: dict[str, Any]) -> dict[str, float]:
-    """Seconds in which a VAE of 32 bit encodes and decodes one clip with TF32 and without; the second time counts."""
+def vae_of(side: Side, arguments: dict[str, Any]) -> dict[str, float]:
+    """Seconds in which the VAE encodes and decodes one clip, by its bits; the second time counts."""
     import torch
 
-    vae = type(side.pipeline.vae)(vae_pth="random", dtype=torch.float32, device="cpu")
-    vae.device = side.pipeline.device
     frames = noise(3, arguments["frame_num"], arguments["height"], arguments["width"]).clamp_(-1, 1).cuda()
     seconds = {}
-    for allowed, name in ((True, "with"), (False, "without")):
-        torch.backends.cudnn.allow_tf32 = allowed
+    for name, dtype in (("16", torch.float16), ("32", torch.float32), ("32 without TF32", torch.float32)):
+        torch.backends.cudnn.allow_tf32 = name != "32 without TF32"
+        vae = type(side.pipeline.vae)(vae_pth="random", dtype=dtype, device="cpu")
+        vae.device = side.pipeline.device
         for _ in range(2):
             torch.cuda.synchronize()
             began = time.perf_counter()
@@ -348,9 +353,17 @@ def show_sides(rounds: int, measured: Numbers) -> list[Pair]:
         each = "".join(f"{f'{100 * ratio - 100:+.1f} %':<9}" for ratio in pair.ratios)
         verdict = "" if pair.kept else f"  OVER THE LIMITS {100 * RATIO - 100:.0f} % and {100 * MEMORY - 100:.1f} %"
         print(f"{pair.name:<32}{each} {100 * pair.ratio - 100:+4.1f} %  {100 * pair.memory - 100:+.2f} %{verdict}")
-    seconds = " s and without TF32 ".join(f"{measured.tf32[name]:.1f}" for name in ("with", "without"))
-    print(f"\na VAE of 32 bit encodes and decodes a clip with TF32 in {seconds} s")
+    seconds = ", ".join(f"{seconds:.1f} s with {bits}" for bits, seconds in measured.vae.items())
+    print(f"\nthe VAE encodes and decodes a clip, by its bits: {seconds}")
     return pairs
+
+
+def setting(options: argparse.Namespace) -> dict[str, Any]:
+    """What was measured on which card, for `benchmarks/clip_times.py`."""
+    import torch
+
+    chosen = {name: getattr(options, name) for name in ("size", "frames", "steps", "guidance", "vae", "own_work")}
+    return {"card": torch.cuda.get_device_name(), "torch": str(torch.__version__), **chosen}
 
 
 def main() -> int:
@@ -370,9 +383,13 @@ def main() -> int:
     pairs = show(options, measured)
     if options.json:
         numbers = {
-            "sides": [{"name": side.name, "clips": [asdict(clip) for clip in side.clips]} for side in measured.sides],
+            "setting": setting(options),
+            "sides": [
+                {"name": side.name, "clips": [*map(asdict, side.clips)], "short": [*map(asdict, side.short)]}
+                for side in measured.sides
+            ],
             "pairs": [{**asdict(pair), "ratio": pair.ratio, "kept": pair.kept} for pair in pairs],
-            **{"own_work": measured.own, "tf32": measured.tf32},
+            **{"own_work": measured.own, "vae": measured.vae},
         }
         options.json.write_text(json.dumps(numbers, indent=1), "utf-8")
     return 0 if measured.kept and all(pair.kept for pair in pairs) else 1

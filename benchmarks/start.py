@@ -7,7 +7,8 @@ PATH; where WanGP's history is (WANGP_GIT), on the real 12.60 and on one that no
 best of each counts.
 
 All of it runs in an environment that is made for it as ``install.sh`` makes one, with the newest pip. The start script
-of older ones imports `re` before anything of ours; it is measured, too.
+of older ones imports `re` before anything of ours; it is measured, too, and so is what it takes without anything of
+ours. Nobody meets it who starts by ``install.sh`` or ``install.bat``: they run the module.
 """
 
 from __future__ import annotations
@@ -143,11 +144,17 @@ def patch_package(folder: Path) -> Path | None:
     return folder / "node_modules" / ".bin" / ("patch-package.cmd" if sys.platform == "win32" else "patch-package")
 
 
-def old_script(programs: Path) -> Path:
-    """Write the start script that pip made until version 25: it imports `re` before anything of ours."""
-    script = programs / "svi-install-old.py"
+def old_script(programs: Path, entry: str = "svi_install.__main__:main") -> Path:
+    """Write the start script that pip made until version 25: it imports `re` before anything of ours.
+
+    Args:
+        programs: where to.
+        entry: what it starts, as in ``[project.scripts]``.
+    """
+    module, _, function = entry.partition(":")
+    script = programs / f"svi-install-old-{function}.py"
     script.write_text(
-        "import re\nimport sys\nfrom svi_install.__main__ import main\nif __name__ == '__main__':\n"
+        f"import re\nimport sys\nfrom {module} import {function} as main\nif __name__ == '__main__':\n"
         "    sys.argv[0] = re.sub(r'(-script\\.pyw|\\.exe)?$', '', sys.argv[0])\n    sys.exit(main())\n",
         "utf-8",
     )
@@ -178,6 +185,8 @@ def main() -> int:
         compare({"--version": version, "python -I -c pass": bare}, rounds, 1.5)
         older = (command(python, old_script(programs), "--version"), nothing)
         compare({"--version, older pip": older, "python -I -c pass": bare}, rounds, 1.5)
+        idle = (command(python, old_script(programs, "sys:exit")), nothing)
+        compare({"--version, older pip": older, "that script, alone": idle}, rounds, 1.1)
         click = (command(python, "-c", "import click"), nothing)
         found = sources(folder)
         root = next(iter(found.values()))[0]

@@ -9,12 +9,36 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "tests/*/README.md")
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/*.md",
+    "tests/*/README.md",
+    ".github/ISSUE_TEMPLATE/*.yml",
+)
 NOTEBOOKS = "notebooks/*.ipynb"
 OURS = {"svi-install", "./install.sh", "install.sh", "install.bat"}
 PROGRAMS = OURS | {
     *("python", "python3", "py", "pip", "pip3", "uv", "uvx", "pipx", "pytest", "ruff", "mypy", "git", "ffmpeg", "curl"),
-    *("sh", "bash", "export", "set", "cd", "cp", "mv", "rm", "mkdir", "chmod", "sudo", "apt", "apt-get", "brew", "npm"),
+    *(
+        "dask",
+        "sh",
+        "bash",
+        "export",
+        "set",
+        "cd",
+        "cp",
+        "mv",
+        "rm",
+        "mkdir",
+        "chmod",
+        "sudo",
+        "apt",
+        "apt-get",
+        "brew",
+        "npm",
+    ),
 }
 # What a fence must say that holds no command lines. A fence that says nothing holds commands.
 NO_COMMANDS = {"text", "yaml", "json", "python"}

@@ -31,7 +31,8 @@ APPEND = ["--cov-append"]
 GATE = 90
 CORE = {
     "patching": "patchset placement hooks syntax diffs known plan state unified",
-    "writing": "transaction journal receipt recovery",
+    "writing": "transaction journal receipt recovery index git_folder",
+    "gitfilter": "sections drivers hooking smudge",
     "checkout": "inspection mp4",
 }
 GATES = {f"svi_install/{room}/{name}.py": 100 for room, names in CORE.items() for name in names.split()}
@@ -170,7 +171,7 @@ def main(arguments: Sequence[str]) -> int:
         lab = [python(Path(env["LAB_VENV"])), "-m", "pytest", "-q", *measure]
         passed.append(counted("runtime with torch", [*lab, "tests/runtime"], env, counts))
         measure += APPEND
-    tests = [*tool, "pytest", "--durations=15"]
+    tests = [*tool, "pytest", "--durations=60"]
     if arguments:
         passed.append(counted("tests", [*tests, *arguments], env, counts))
     else:

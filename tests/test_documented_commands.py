@@ -22,54 +22,24 @@ from svi_install import bootstrap
 from svi_install.cli.app import commands
 from svi_install.commands.install import install
 from svi_install.runtime import png
-from tests import documented, miniature, story
+from svi_install.storyboard.script.variants import variant_of
+from tests import documented, documented_plugin, miniature, story, updating
 from tests.checkout.test_mp4 import TEXT, box, meta, video
 from tests.crash.layer import tree
 from tests.documented import ROOT
+from tests.documented_reasons import NOT_RUN
+from tests.drift.documented import anchors, measures, watches
 from tests.loras.conftest import lora_bytes, svi_file
 from tests.person import Person, executable, hub, person, repository, run, upstream
 from tests.releases.test_install_all import releases
 from tests.storyboard import standin
 from tests.storyboard.conftest import ffmpeg_program
+from tests.storyboard.documented import ENDS, ends_on_an_image
 from tests.trees import posix
 from tests.wangp.lab.checkout import git_directory
 
 __all__ = ["ffmpeg_program", "hub", "person"]
 pytestmark = posix
-
-ASSUMED = "a mention of what the sentence is about"
-BY_HAND_THERE = "the laboratory; tests/wangp/test_by_hand.py runs it"
-MINUTES = "a benchmark; minutes"
-NOT_RUN = {
-    "install.bat": "Windows; tests/test_install_bat.py runs it there and under wine",
-    r"install.bat C:\path\to\WanGP": "Windows; tests/test_install_bat.py runs it there and under wine",
-    "git apply": ASSUMED,
-    "git apply --check": ASSUMED,
-    "python wgp.py --process": ASSUMED,
-    ".venv-test/bin/python -m pytest": ASSUMED,
-    "python3 tests/run.py": "it would run this test; tests/test_run.py tests its parts",
-    "python .github/lock.py": "asks the package index, and writes the locks",
-    "python -m svi_install.history.contents GIT": "minutes over the real history; tests/releases holds what it writes",
-    "python benchmarks/download.py": MINUTES,
-    "python benchmarks/crash.py": MINUTES,
-    "python benchmarks/start.py": MINUTES,
-    "python benchmarks/check.py GIT": MINUTES,
-    "python benchmarks/gpu_cost.py WANGP": "a graphics card",
-    "python benchmarks/gpu_cost.py WANGP --vae 32 --size 416x240 --frames 17 --steps 1 --rounds 1": "a graphics card",
-    "python benchmarks/precision.py /path/to/WanGP": "WanGP's environment; tests/wangp/test_precision.py runs it",
-    "python benchmarks/precision.py WANGP": "WanGP's environment; tests/wangp/test_precision.py runs it",
-    "python docs/survival.py GIT": "minutes, and it writes docs/survival.svg",
-    ".venv-wangp/bin/python -m pytest tests/runtime/test_precision.py -s": "torch; tests/run.py runs it there",
-    "python tests/wangp/setup_lab.py": "3 GB; tests/run.py runs it",
-    "python tests/wangp/run.py parity WANGP": BY_HAND_THERE,
-    "python tests/wangp/run.py tree 12.60 /tmp/WanGP": BY_HAND_THERE,
-    "svi-install /tmp/WanGP --no-lora": BY_HAND_THERE,
-    "python tests/wangp/run.py generate /tmp/WanGP settings.json --out /tmp/out": BY_HAND_THERE,
-    "python tests/wangp/run.py parity /tmp/WanGP svi-2.0": BY_HAND_THERE,
-    "python tests/wangp/run.py lora /tmp/lora.safetensors --format pipe.dit": BY_HAND_THERE,
-    "apt-get install ffmpeg chromium chromium-driver": "changes this computer; .ci/run installs the same",
-}
-
 
 # What a line leads to: run it, then look at what came of it.
 Case = Callable[[Person, str], None]
@@ -176,8 +146,7 @@ def patches_by_hand(person: Person, line: str) -> None:
 
 def clones(person: Person, line: str) -> None:
     """Both lines: the second one names what the first one made."""
-    clone, name = LABORATORY
-    assert run(person, f'{clone} && {name} && git -C "$WANGP_GIT" rev-parse HEAD')
+    assert run(person, f'{LABORATORY[0]} && {LABORATORY[1]} && git -C "$WANGP_GIT" rev-parse HEAD')
 
 
 BY_HAND = (
@@ -193,6 +162,7 @@ RUN: dict[str, Case] = {
     r"svi-install C:\path\to\WanGP": installs,
     "./install.sh": unpacked(installs),
     "./install.sh /path/to/WanGP": unpacked(installs),
+    **documented_plugin.RUN,
     "svi-install --revert /path/to/WanGP": reverts,
     "svi-install --revert": reverts,
     "svi-install --dry-run": only_says("diff --git", installed=False),
@@ -200,19 +170,35 @@ RUN: dict[str, Case] = {
     "svi-install --status video.mp4": tells_of_a_video,
     "svi-install doctor --report": only_says("svi-install"),
     "svi-install launch": launches,
+    "svi-install status": only_says("SVI is in WanGP"),
+    "svi-install doctor": only_says("updates"),
+    **updating.RUN,
     "svi-install render --help": only_says("--redo"),
+    "svi-install render --schema": only_says("A story for svi-install render"),
     "svi-install fetch": fetches("svi-shot"),
     "svi-install fetch svi-2.0": fetches("svi-2.0"),
     "svi-install fetch --list": only_says("svi-shot", "svi-2.0"),
     "svi-install check": judges,
     "svi-install check --all-commits": judges,
     "svi-install repair-patches REV": repairs,
+    "svi-install render story.yaml --watch": watches,
+    "svi-install render story.yaml --anchor-colour": anchors,
+    **dict.fromkeys(ENDS, ends_on_an_image),
+    "svi-install drift film.mp4": measures,
+    "svi-install drift film.mp4 --goal 3:bridge.png": measures,
+    "svi-install drift film.mp4 --html film.drift.html": measures,
+    "svi-install drift window.mp4 svi.mp4 --html both.html": measures,
+    "svi-install drift film.mp4 --clip-frames 81 --json": measures,
     **dict.fromkeys((*BY_HAND, "git apply -R"), patches_by_hand),
     **dict.fromkeys(LABORATORY, clones),
 }
-FILM = 'svi-install render start.png "she walks | she runs | she flies" -o film.mp4'
+FILM = 'svi-install render start.png "she walks | she runs | she flies" --variant fast -o film.mp4'
 STORY = "svi-install render story.yaml"
+PUBLISH = "svi-install render story.yaml --fps 24 --scale 1080p --audio music.mp3"
+GOES_ON = 'svi-install render clip.mp4 "she runs | she flies" -o film.mp4'
+AGAIN = ("svi-install status film.mp4", "svi-install render film.mp4 -o again.mp4")
 # Behind the line that renders the story, in the order of the page.
+TAKES = ("--takes 3", "--pick 4:2")
 FURTHER = ("--redo 5", "--from 5", "--preview", "--lint", "--dry-run")
 COUNT = """
 import shlex, sys
@@ -225,13 +211,25 @@ for line in sys.argv[1:]:
 """
 # Options of other programs that the documents name: WanGP's, git's, pip's, those of scripts here.
 OTHERS = {"--lora-config", "--process", "--listen", "--bare", "--check", "--dist", "--out", "--format"}
-OTHERS |= {"--vae", "--size", "--frames", "--steps", "--rounds", "--cpu"}
+OTHERS |= {"--hard", "--remove-section", "--own-work", "--cpu"}
+OTHERS |= {
+    "--scenes",
+    "--clean",
+    "--jumps",
+    "--half",
+    "--strengths",
+    "--no-cache-dir",
+    "--ends",
+    "--host",
+    "--workers",
+    "--clips",
+}
 TESTS = re.compile(r"((?:[A-Z_]+=\S+ )*)pytest (.*)")
 
 
 def test_every_command_line_is_run_or_listed() -> None:
     written = {line.text for line in documented.lines()}
-    known = {*RUN, *NOT_RUN, FILM, STORY, *FURTHER}
+    known = {*RUN, *NOT_RUN, FILM, STORY, GOES_ON, PUBLISH, *AGAIN, *FURTHER, *(f"{STORY} {each}" for each in TAKES)}
     assert sorted(line for line in written - known if not TESTS.fullmatch(line)) == []
     assert sorted(known - written) == [], "no longer in the documents"
     assert sorted(set(RUN) & set(NOT_RUN)) == []
@@ -273,10 +271,13 @@ def studio(person: Person, *images: str) -> Path:
 
 
 def test_a_film_as_it_is_written(person: Person, ffmpeg_program: Path) -> None:
-    studio(person, "start")
+    folder = studio(person, "start") / "loras" / "wan_i2v"
+    for name in variant_of("2.0-fast").settings["activated_loras"]:
+        svi_file(folder / name.rpartition("/")[2])
     run(person, FILM)
     assert (person.folder / "film.mp4").is_file()
     assert [task["prompt"] for task in standin.asked(person.wangp)] == ["she walks", "she runs", "she flies"]
+    assert {task["num_inference_steps"] for task in standin.asked(person.wangp)} == {4}
 
 
 def test_a_story_as_it_is_written(person: Person, ffmpeg_program: Path) -> None:
@@ -287,14 +288,42 @@ def test_a_story_as_it_is_written(person: Person, ffmpeg_program: Path) -> None:
         (folder / name).write_bytes(lora_bytes())
     (person.folder / "story.yaml").write_text(text)
     made = {}
-    for option in ("--preview", "", *FURTHER):
+    for option in ("--preview", "", *TAKES, *FURTHER):
         before = len(standin.asked(person.wangp))
         run(person, f"{STORY} {option}")
         made[option] = made.get(option, 0) + len(standin.asked(person.wangp)) - before
-    assert made == {"--preview": 5, "": 0, "--redo 5": 1, "--from 5": 1, "--lint": 0, "--dry-run": 0}
+    # Five clips and three takes of the sixth; two more takes of five; one more of the fifth, and three that follow.
+    assert made == {
+        **{"--preview": 8, "": 0, "--takes 3": 10, "--pick 4:2": 0},
+        **{"--redo 5": 4, "--from 5": 2, "--lint": 0, "--dry-run": 0},
+    }
     film = person.folder / "story-film.mp4"
     assert film.is_file()
     assert film.with_suffix(".json").is_file()
+
+
+def test_a_file_to_publish_as_it_is_written(person: Person, ffmpeg_program: Path) -> None:
+    """With a story of two tiny clips: ffmpeg takes minutes for the frames between those of the page's story."""
+    studio(person, "start")
+    settings = "{resolution: 64x32, clip_frames: 9, steps: 2}"
+    (person.folder / "story.yaml").write_text(f"image: start.png\ndefaults: {settings}\nshots: [one, two]\n")
+    sound = ("-f", "lavfi", "-i", "sine=d=1", person.folder / "music.mp3")
+    subprocess.run([ffmpeg_program, "-v", "error", *sound], check=True)
+    run(person, PUBLISH)
+    assert (person.folder / "story-film-24fps-1080p-music.mp4").is_file()
+    (person.folder / "story-film.mp4").rename(person.folder / "film.mp4")
+    assert "- prompt: one" in run(person, AGAIN[0])
+    run(person, AGAIN[1])
+    assert (person.folder / "again.mp4").is_file()
+
+
+def test_a_film_that_goes_on_from_a_video_as_it_is_written(person: Person, ffmpeg_program: Path) -> None:
+    studio(person)
+    source = ("-f", "lavfi", "-i", "testsrc2=s=64x48:r=16:d=1", "-pix_fmt", "yuv420p", person.folder / "clip.mp4")
+    subprocess.run([ffmpeg_program, "-v", "error", *source], check=True)
+    run(person, GOES_ON)
+    assert (person.folder / "film.mp4").is_file()
+    assert [task["prompt"] for task in standin.asked(person.wangp)] == ["she runs", "she flies"]
 
 
 def test_a_line_of_tests_selects_tests(tmp_path: Path) -> None:

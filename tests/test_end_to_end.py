@@ -16,9 +16,9 @@ from svi_install.cli import main
 from svi_install.commands.install import install
 from svi_install.errors import EXIT_DONE, EXIT_FAILED, EXIT_NO_CHECKOUT, EXIT_UNSUPPORTED
 from svi_install.patching import patchset
-from svi_install.storyboard import quality
-from svi_install.storyboard.variants import variant_of
-from svi_install.storyboard.wangp import WanGP
+from svi_install.storyboard.headless import quality
+from svi_install.storyboard.headless.wangp import WanGP
+from svi_install.storyboard.script.variants import variant_of
 from tests import miniature
 from tests.checkout.test_mp4 import box, meta, video
 from tests.crash import layer
@@ -114,7 +114,7 @@ def test_the_definition_of_a_quantized_model_goes_too_unless_a_person_changed_it
     before = tree(wangp)
     run(wangp, "--no-lora")
     path = "finetunes/svi_i2v_q4_k_m.json"
-    reader = WanGP(wangp, "12.60", Path(sys.executable), "api", profiles_35=False, gguf=True)
+    reader = WanGP(wangp, "12.60", Path(sys.executable), "api", profiles=(4, 5), gguf=True)
     for mine, kept in ((False, {}), (True, {path: b'{"mine": 1}'})):
         quality.define(wangp, quality.model_of(variant_of("shot"), "Q4_K_M", reader))
         if mine:

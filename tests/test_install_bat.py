@@ -31,7 +31,7 @@ def test_no_block_can_be_ended_by_a_bracket_in_a_path() -> None:
 
 
 def test_paths_are_quoted_and_every_run_passes_all_arguments() -> None:
-    runs = [line for line in lines() if "bootstrap.py" in line and not line.startswith("rem")]
+    runs = [line for line in lines() if "bootstrap.py" in line and not line.startswith(("rem", "if"))]
     assert len(runs) == 4
     for line in runs:
         assert line.endswith(r'"%svi_here%svi_install\bootstrap.py" %*')
@@ -75,6 +75,8 @@ def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(folder: Path, prefix: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     shutil.copy(SCRIPT, folder / "install.bat")
+    (folder / "svi_install").mkdir(exist_ok=True)
+    (folder / "svi_install" / "bootstrap.py").touch()
     result = cmd(folder, prefix, "install.bat", *arguments, **variables)
     if sys.platform == "win32" or result.stdout or "svi-install" in result.stderr:
         return result
@@ -151,10 +153,33 @@ def test_the_window_stays_open_only_when_asked(
     assert result.returncode == 4
 
 
+@pytest.mark.parametrize("name", ["plain", "a & b (x86)", "now, then; b=c!"])
+def test_a_folder_dropped_on_it_is_passed_on(tmp_path: Path, fake_python: Path, prefix: Path, name: str) -> None:
+    """What Explorer's command line is, only real Windows knows; under wine the variable is there, its text is lost."""
+    folder = tmp_path / name
+    folder.mkdir()
+    line = f'C:\\windows\\system32\\cmd.exe /c ""{windows_path(folder)}\\install.bat" "{windows_path(folder)}""'
+    result = run(folder, prefix, windows_path(folder), SVI_INSTALL_PYTHON=windows_path(fake_python), CMDCMDLINE=line)
+    assert printed(result)[2:] == [windows_path(folder)], result
+    assert "any key" not in result.stdout
+    keeps = 'for /f "delims=" %%a in ("!CMDCMDLINE!") do endlocal& set "SVI_INSTALL_STARTED=%%a"'
+    assert keeps in lines()
+
+
+def test_started_inside_the_zip(tmp_path: Path, fake_python: Path, prefix: Path) -> None:
+    shutil.copy(SCRIPT, tmp_path / "install.bat")
+    result = cmd(tmp_path, prefix, "install.bat", SVI_INSTALL_PYTHON=windows_path(fake_python))
+    assert result.returncode == 1
+    assert "Extract All" in result.stderr
+    assert not printed(result)
+
+
 def test_a_double_click_keeps_the_window_open() -> None:
     """Explorer ends the command line with a quote, a space and a quote; only real Windows has that variable."""
     text = "\n".join(lines())
-    compare = 'set svi_mark=" "\nset svi_tail=!CMDCMDLINE:~-3!\nif !svi_tail!==!svi_mark! goto held\n'
-    assert f"setlocal EnableDelayedExpansion\n{compare}endlocal\n" in text
-    assert ':held\nendlocal\nset "svi_hold=1"\n' in text
+    compare = 'set svi_mark=" "\nset svi_tail=!CMDCMDLINE:~-3!\nif !svi_tail!==!svi_mark! goto clicked\n'
+    assert f"setlocal EnableDelayedExpansion\n{compare}" in text
+    assert ':clicked\nendlocal\nset "svi_hold=1"\nset "svi_menu=1"\n' in text
+    # The menu waits by itself.
+    assert 'if defined svi_menu if "%svi_code%"=="0" set "svi_hold="\n' in text
     assert "if defined svi_hold pause\nexit /b %svi_code%" in text

@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "svi_install"
 # From the top floor down: a room uses only rooms that stand behind it here.
 FLOORS = (
-    "__main__", "cli", "commands", "report", "storyboard", "history", "patching", "checkout", "loras", "writing",
-    "package_data", "signals", "runtime", "errors", "bootstrap", "__init__",
+    "__main__", "cli", "commands", "report", "plugin", "storyboard", "drift", "gitfilter", "history", "patching",
+    "checkout", "loras", "writing", "package_data", "signals", "runtime", "errors", "bootstrap", "__init__",
 )  # fmt: skip
 # Only a revert on a full disk comes that way, and what it needs there is where the hooks were.
 UPWARDS = {
@@ -90,7 +90,23 @@ def test_at_most_six_modules_beside_the_rooms() -> None:
     assert len(list(PACKAGE.glob("*.py"))) <= 6
 
 
-@pytest.mark.parametrize("folder", sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py")))
+# From the first on: a room of a film uses only those before it.
+STORYBOARD = ("script", "archive", "headless", "media", "film", "farm", "sheet", "finish")
+
+
+def test_a_film_goes_one_way() -> None:
+    inside = {name: path for name, path in MODULES.items() if name.count(".") == 3 and ".storyboard." in name}
+    assert {name.split(".")[2] for name in inside} == set(STORYBOARD)
+    beside = PACKAGE / "storyboard"
+    assert [path.name for path in beside.glob("*.py")] == ["__init__.py"]
+    for name, path in inside.items():
+        for used in imports(name, path) & set(inside):
+            assert STORYBOARD.index(used.split(".")[2]) <= STORYBOARD.index(name.split(".")[2]), (name, used)
+
+
+@pytest.mark.parametrize(
+    "folder", sorted(path.parent.relative_to(PACKAGE).as_posix() for path in PACKAGE.glob("*/**/__init__.py"))
+)
 def test_a_room_says_what_it_is_for(folder: str) -> None:
     said = ast.get_docstring(ast.parse((PACKAGE / folder / "__init__.py").read_text("utf-8")))
     assert said is not None

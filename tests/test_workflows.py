@@ -8,6 +8,7 @@ import io
 import json
 import re
 import sys
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -59,11 +60,29 @@ def test_actions_are_pinned_by_commit_and_rights_are_least(path: Path) -> None:
     rights = set(re.findall(r"^ +([a-z-]+: write)$", text, re.MULTILINE))
     assert rights == {
         "check": {"issues: write", "pages: write", "id-token: write"},
-        "release": {"id-token: write"},
+        "release": {"id-token: write", "contents: write"},
     }.get(path.stem, set())
     assert text.count("actions/checkout@") == text.count("persist-credentials: false")
     assert text.count("runs-on:") == text.count("timeout-minutes:")
     assert "secrets." not in text
+
+
+def test_the_archive_has_a_start_script_for_windows(tmp_path: Path) -> None:
+    """The command of the workflow, on a repository with this one's attributes."""
+    text = (GITHUB / "workflows" / "release.yml").read_text("utf-8")
+    assert 'git archive --format=zip --prefix="$name/" -o "download/$name.zip" HEAD' in text
+    root = tmp_path / "repository"
+    root.mkdir()
+    for name in (".gitattributes", "install.bat", "install.sh"):
+        (root / name).write_bytes((GITHUB.parent / name).read_bytes().replace(b"\r\n", b"\n"))
+    story.git(root, "init", "-q")
+    story.git(root, "add", ".")
+    story.git(root, "commit", "-q", "-m", "One", when=1)
+    story.git(root, "archive", "--format=zip", "--prefix=a/", "-o", str(tmp_path / "a.zip"), "HEAD")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        batch, shell = archive.read("a/install.bat"), archive.read("a/install.sh")
+    assert batch.count(b"\n") == batch.count(b"\r\n") > 10
+    assert b"\r" not in shell
 
 
 def test_tests_run_on_three_systems_and_four_pythons() -> None:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +56,7 @@ class Layer:
 
     fault: Fault | None = None
     calls: list[str] = field(default_factory=list)
+    counting: threading.Lock = field(default_factory=threading.Lock)
 
     def __getattr__(self, name: str) -> Any:
         real = getattr(os, name)
@@ -69,8 +71,9 @@ class Layer:
         return call
 
     def _call(self, name: str, real: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        number = len(self.calls)
-        self.calls.append(name)
+        with self.counting:
+            number = len(self.calls)
+            self.calls.append(name)
         fault = self.fault
         if fault is None or number < fault.at or (number > fault.at and fault.how != "broken"):
             return real(*args, **kwargs)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from svi_install.writing import transaction
+from svi_install.writing.journal import STAGED
 from tests.crash.layer import CHANGING, FAULTS, KILLED, Fault, Layer, in_child, layer, tree
 from tests.crash.power import cuts, recorded
 from tests.crash.scenarios import PATHS, Scenario, scenarios
@@ -164,3 +165,33 @@ def test_the_layer_knows_every_changing_call_of_the_package() -> None:
         assert f"os.{name}(" in text
     assert errno.ENOSPC in FAULTS
     assert isinstance(Layer().getpid(), int)
+
+
+@pytest.mark.parametrize("name", ["install", "revert", "upgrade"])
+def test_what_has_to_be_on_the_disk_before_what(base: Path, every: dict[str, Scenario], name: str) -> None:
+    root = base / "order"
+    shutil.copytree(every[name].start, root, symlinks=True)
+    steps = recorded(lambda: every[name].action(root), root)
+    shutil.rmtree(root)
+    staged = {step.file for step in steps if step.name == "open" and STAGED.fullmatch(Path(step.path).name)}
+    ours = {"journal.new", "journal", "journal.done", "lock"}
+    changed = [
+        number
+        for number, step in enumerate(steps)
+        if step.name in ("replace", "unlink")
+        and Path(step.path).name not in ours
+        and not STAGED.fullmatch(Path(step.path).name)
+    ]
+    synced = {step.file for step in steps[: changed[0]] if step.name == "fsync"}
+    assert staged
+    assert staged <= synced, "bytes before names"
+    waiting = ""
+    committed = next(number for number, step in enumerate(steps) if Path(step.path).name == "journal.done")
+    for step in steps[changed[0] : committed]:
+        if step.name == "fsync-folder" and os.path.normpath(step.path) == waiting:
+            waiting = ""
+        elif step.name in ("replace", "unlink"):
+            folder = os.path.normpath(step.path.rpartition("/")[0] or ".")
+            assert waiting in ("", folder), f"{folder} changes before {waiting} is on the disk"
+            waiting = folder
+    assert waiting == "", "the commit before what it is about"

@@ -42,16 +42,19 @@ def run_settings(arguments: argparse.Namespace) -> bool:
 
 
 def compare(arguments: argparse.Namespace) -> bool:
-    cases = arguments.case or list(parity.OFFICIAL)
+    out, golden = arguments.out.resolve(), arguments.golden.resolve()
+    cases = arguments.case or list(parity.ENDS if arguments.ends else parity.OFFICIAL)
+    if arguments.ends:
+        out.mkdir(parents=True, exist_ok=True)
+        golden = out / "ends.npz"
+        tools.prepare(arguments.tree, tools.default_environment(), parity=True)
+        parity.reference(arguments.tree.resolve(), tools.default_environment(), parity.ENDS, golden)
     jobs = [
         parity.Job(case, feed, not arguments.official_sigmas, arguments.padding)
         for case in cases
         for feed in ("own", "golden")
     ]
-    golden = arguments.golden.resolve()
-    report, results = parity.measure(
-        arguments.tree.resolve(), tools.default_environment(), jobs, arguments.out.resolve(), golden
-    )
+    report, results = parity.measure(arguments.tree.resolve(), tools.default_environment(), jobs, out, golden)
     parity.show(results)
     if not report.ok:
         print(report.why())
@@ -84,6 +87,7 @@ def main() -> int:
         if name == "parity":
             command.add_argument("case", nargs="*")
             command.add_argument("--golden", type=Path, default=parity.GOLDEN, help="another .npz file")
+            command.add_argument("--ends", action="store_true", help="clips that arrive at an image; lab/reference.py")
             command.add_argument("--padding", type=int, help="reference padding of a case that parity.py does not know")
             command.add_argument(
                 "--official-sigmas", action="store_true", help="put the noise schedule in from outside"

@@ -100,23 +100,31 @@ def channels(
 
     def run(version: str) -> Asked:
         tree, out = wangp_tree(version), tmp_path_factory.mktemp("channels")
-        small = {"sliding_window_size": 9, "sliding_window_overlap": 1, "video_length": 13, "num_inference_steps": 1}
-        base = {**scenes.video(start_image, guidance_scale=1, **small), "activated_loras": [], "output_filename": ""}
         ways = SAID | OFF | (ELSEWHERE if version in flavours.FLAVOURS else {})
         if version in OTHER_FLAVOURS and not request.config.getoption("--wangp-all"):
             ways = {name: way for name, way in ways.items() if name in BETWEEN}
-        jobs = [{"name": name, "way": way, "base": base, "said": said} for name, (way, said) in ways.items()]
-        (out / "jobs.json").write_text(json.dumps(jobs), "utf-8")
-        tools.prepare(tree, environment)
-        env = tools.variables(tree, environment, TINY=1, CALLS=out / "calls.jsonl")
-        script = str(Path(__file__).with_name("lab") / "channels.py")
-        command = [str(tools.python_of(environment)), script, str(tree), str(out), str(out / "jobs.json")]
-        command += lora_folder(out) if version in flavours.FLAVOURS else []
-        done = report(tools.run(command, tree, env, out / "console.log", 900), out, len(jobs))
-        assert done.ended.code == 0, done.why()
-        return Asked(done, dict(zip(succeeded(done.lines), done.generations, strict=True)))
+        options = lora_folder(out) if version in flavours.FLAVOURS else []
+        return ask(tree, environment, out, start_image, ways=ways, options=options)
 
     return ahead(request, "version", run)
+
+
+def ask(
+    tree: Path, environment: Path, out: Path, start_image: Path, *, ways: dict[str, Any], options: Iterable[str] = ()
+) -> Asked:
+    """Asks a WanGP for SVI in some ways, in one process that has its API."""
+    small = {"sliding_window_size": 9, "sliding_window_overlap": 1, "video_length": 13, "num_inference_steps": 1}
+    base = {**scenes.video(start_image, guidance_scale=1, **small), "activated_loras": [], "output_filename": ""}
+    jobs = [{"name": name, "way": way, "base": base, "said": said} for name, (way, said) in ways.items()]
+    (out / "jobs.json").write_text(json.dumps(jobs), "utf-8")
+    tools.prepare(tree, environment)
+    env = tools.variables(tree, environment, TINY=1, CALLS=out / "calls.jsonl")
+    script = str(Path(__file__).with_name("lab") / "channels.py")
+    command = [str(tools.python_of(environment)), script, str(tree), str(out), str(out / "jobs.json")]
+    command += options
+    done = report(tools.run(command, tree, env, out / "console.log", 900), out, len(jobs))
+    assert done.ended.code == 0, done.why()
+    return Asked(done, dict(zip(succeeded(done.lines), done.generations, strict=True)))
 
 
 def lora_folder(out: Path) -> list[str]:

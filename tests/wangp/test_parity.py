@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from .conftest import RELEASES, Ahead, Tree
+from .conftest import NEWEST, Ahead, Tree
 from .lab import parity
 
 FEEDS = ("own", "golden")
+# Last in their process; each is to fail in the quantities that the image is part of.
+WRONG_ENDS = [parity.Job("end and grey", end=end) for end in ("nothing", "start")]
 LIMITS = {"y": (None, None), "latents": (None, None), "frames": (-1, 1)}  # ours are clipped
-Compared = dict[tuple[str, str, bool], parity.Result]
+Compared = dict[parity.Job, parity.Result]
 Results = Callable[[str], Compared]
 
 
@@ -28,7 +30,7 @@ def results(
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
 ) -> Results:
-    """All comparisons of a release, made in one process, by case, feed and whether the noise schedule is the tree's."""
+    """All comparisons of a release, made in one process."""
     jobs = [parity.Job(case, feed) for case in parity.OFFICIAL for feed in FEEDS]
     if request.config.getoption("--wangp-all"):
         jobs += [parity.Job(case, "golden", own_sigmas=False) for case in parity.OFFICIAL]
@@ -36,7 +38,7 @@ def results(
     def measure(version: str) -> Compared:
         report, measured = parity.measure(wangp_tree(version), environment, jobs, tmp_path_factory.mktemp("parity"))
         assert report.ok, report.why()
-        return {(each.job.case, each.job.feed, each.job.own_sigmas): each for each in measured}
+        return {each.job: each for each in measured}
 
     return ahead(request, "version", measure)
 
@@ -44,7 +46,7 @@ def results(
 @pytest.mark.parametrize("case", parity.OFFICIAL)
 @pytest.mark.parametrize("feed", FEEDS)
 def test_clips_are_the_official_ones(results: Results, version: str, case: str, feed: str) -> None:
-    result = results(version)[case, feed, True]
+    result = results(version)[parity.Job(case, feed)]
     assert result.ok, result.table(everything=False)
 
 
@@ -52,16 +54,16 @@ def test_clips_are_the_official_ones(results: Results, version: str, case: str, 
 @pytest.mark.parametrize("case", parity.OFFICIAL)
 def test_clips_are_the_official_ones_on_any_schedule(results: Results, version: str, case: str) -> None:
     """With the official noise schedule put in from outside, so that nothing rests on where ours is set."""
-    result = results(version)[case, "golden", False]
+    result = results(version)[parity.Job(case, "golden", own_sigmas=False)]
     assert result.ok, result.table(everything=False)
 
 
 @pytest.fixture(scope="session")
 def computed(plain_tree: Tree, environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cases of FURTHER by reference.py, and the official ones again."""
+    """The cases of FURTHER and ENDS by reference.py, and the official ones again."""
     file = tmp_path_factory.mktemp("reference") / "computed.npz"
     official = {name: {**case, "start": str(parity.GOLDEN)} for name, case in parity.OFFICIAL.items()}
-    parity.reference(plain_tree("12.60"), environment, {**official, **parity.FURTHER}, file)
+    parity.reference(plain_tree("12.60"), environment, {**official, **parity.FURTHER, **parity.ENDS}, file)
     return file
 
 
@@ -82,28 +84,52 @@ def test_the_reference_computes_what_the_official_program_computed(computed: Pat
 def further(
     ahead: Ahead[Compared], wangp_tree: Tree, environment: Path, computed: Path, request: pytest.FixtureRequest
 ) -> Results:
-    """Like results, on the cases of FURTHER."""
-    jobs = [parity.Job(case, feed) for case in parity.FURTHER for feed in FEEDS]
+    """Like results, on the cases of FURTHER and ENDS."""
 
     def measure(version: str) -> Compared:
         out = computed.with_name(version)
+        ends = version in WITH_ENDS
+        cases = [*parity.FURTHER, *(parity.ENDS if ends else ())]
+        jobs = [parity.Job(case, feed) for case in cases for feed in FEEDS] + (WRONG_ENDS if ends else [])
         report, measured = parity.measure(wangp_tree(version), environment, jobs, out, computed)
         assert report.ok, report.why()
-        return {(each.job.case, each.job.feed, each.job.own_sigmas): each for each in measured}
+        return {each.job: each for each in measured}
 
     return ahead(request, "version", measure)
 
 
 NEWEST_AND_OLDEST = ("12.60", "9.91")
-OTHERS = [pytest.param(version, marks=pytest.mark.long) for version in RELEASES if version not in NEWEST_AND_OLDEST]
+OTHERS = [pytest.param(version, marks=pytest.mark.long) for version in (NEWEST, "11.90", "10.01")]
 
 
 @pytest.mark.parametrize("version", [*NEWEST_AND_OLDEST, *OTHERS])
 @pytest.mark.parametrize("case", parity.FURTHER)
 @pytest.mark.parametrize("feed", FEEDS)
 def test_further_variants(further: Results, version: str, case: str, feed: str) -> None:
-    result = further(version)[case, feed, True]
+    result = further(version)[parity.Job(case, feed)]
     assert result.ok, result.table(everything=False)
+
+
+WITH_ENDS = ("12.60", NEWEST, "11.90", "10.01")
+ENDS_BY_DEFAULT = [WITH_ENDS[0], *OTHERS]
+
+
+@pytest.mark.parametrize("version", ENDS_BY_DEFAULT)
+@pytest.mark.parametrize("case", parity.ENDS)
+@pytest.mark.parametrize("feed", FEEDS)
+def test_clips_that_arrive_at_an_image(further: Results, version: str, case: str, feed: str) -> None:
+    """Wan 2.2; the authors' steps with the image as the last frame, marked as known."""
+    result = further(version)[parity.Job(case, feed)]
+    assert result.ok, result.table(everything=False)
+
+
+@pytest.mark.parametrize("version", ENDS_BY_DEFAULT)
+@pytest.mark.parametrize("wrong", WRONG_ENDS, ids=lambda job: job.end)
+def test_another_image_or_none_is_told_apart(further: Results, version: str, wrong: parity.Job) -> None:
+    """The frames of the tiny model hardly show which image it was; the conditioning and the latents do."""
+    failed = {row["quantity"] for row in further(version)[wrong].rows if not row["ok"]}
+    without = {"y mask", "decoded frames"} if wrong.end == "nothing" else set()
+    assert {"y latents", "final latents"} | without <= failed
 
 
 @pytest.mark.parametrize("broken", ["padding", "motion frames"])

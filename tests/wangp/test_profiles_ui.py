@@ -28,6 +28,9 @@ CONTROL, DETAILS = "SVI endless video", "SVI details"
 PROFILES = Path(__file__).resolve().parents[2] / "profiles/loras/wan_i2v"
 SHIPPED = "SVI-Shot Infinite - 50 Steps"
 SMALL, PLAIN = "Small SVI-Shot", "Small without SVI"
+# A choice of the person's own (WanGP's resolutions.json): the smallest that WanGP offers takes 25 times as long.
+SIZE = "64x64"
+SIZES = [[f"{SIZE} (1:1)", SIZE]]
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,14 @@ Visits = Callable[[str], Visit]
 
 def prepare(tree: Path, work: Path) -> None:
     """Puts a LoRA and two profiles of the size of a test where a person's own would be."""
+    (tree / "resolutions.json").write_text(json.dumps(SIZES), "utf-8")
     lora = work / "svi-shot.safetensors"
     media.write_lora(lora, "pipe.dit")
     place_loras(tree, [lora])
     small = {
         **json.loads((PROFILES / f"{SHIPPED}.json").read_text("utf-8")),
         "prompt": "\n".join(scenes.PROMPTS),
-        "resolution": "320x320",
+        "resolution": SIZE,
         "sliding_window_size": 9,
         "video_length": 23,
         "num_inference_steps": 2,
@@ -143,7 +147,7 @@ def look(page: ui.Page, work: Path, tree: Path) -> Visit:
 
 def dry_run(tree: Path, start: Path, film: Path) -> Path:
     """The settings that `render --dry-run` writes for a film of two clips."""
-    size = ("--resolution", "320x320", "--clip-frames", 9, "--steps", 2, "--seed", scenes.SEED + 7)
+    size = ("--resolution", SIZE, "--clip-frames", 9, "--steps", 2, "--seed", scenes.SEED + 7, "--variant", "shot")
     where = ("-o", film, "--wangp", tree)
     return Path(
         installer.svi_install("render", start, "first | second", *size, *where, "--dry-run")["film"]["settings"]

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
+import base64
 import json
+import os
+import shutil
 import subprocess
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from svi_install.cli import main
-from svi_install.storyboard import film, images, task
-from svi_install.storyboard.segments import part_frames
-from svi_install.storyboard.story import Shot, Story
-from svi_install.storyboard.variants import variant_of
+from svi_install.patching import patchset
+from svi_install.storyboard.archive import images
+from svi_install.storyboard.headless import hardware, quality
+from svi_install.storyboard.media import clip_video
 from tests.cli import test_notebook
 
 from .conftest import NEWEST, OTHER_FLAVOURS, Run, Tree
 from .lab import installer, media, tools
-from .lab.generate import Generation, decoded, place_loras
+from .lab.generate import decoded, place_loras
+from .tales import CLIP_FRAMES, PROMPTS, check, md5, tale
 
-CLIP_FRAMES = 17
-SIZE = (64, 64)
-PROMPTS = ("a boat", "a bridge", "a bird")
-NO_LORAS = {"activated_loras": [], "loras_multipliers": ""}
+ROOT = Path(__file__).parents[2]
 API, PROCESS = "12.60", "9.91"
 # The flavours of lab/flavours.py: in all of them a film is made, clip by clip in the newest.
 FILMS = [
@@ -35,63 +35,6 @@ FILMS = [
     PROCESS,
     *(pytest.param(version, marks=pytest.mark.long) for version in (*OTHER_FLAVOURS, "10.01")),
 ]
-
-
-@dataclass(frozen=True)
-class Tale:
-    """A film in both forms: tasks of one clip each, and one task for all."""
-
-    film: film.Film
-    whole: dict[str, Any]
-    clips: list[dict[str, Any]]
-
-    def joined(self) -> bytes:
-        """The frames of the film by the seam's rule, from the uncompressed clips."""
-        frames = b""
-        for segment in self.film.segments:
-            folder = self.film.folder(segment)
-            made = json.loads((folder / "segment.json").read_text())["frames"]
-            pixels = (folder / "frames.rgb").read_bytes()
-            first, end = part_frames(segment, made, self.film.variant.overlap, self.film.variant.seam)
-            if segment.ends:
-                end = made
-            size = len(pixels) // made
-            frames += pixels[first * size : end * size]
-        return frames
-
-    def raw(self, number: int) -> bytes:
-        """The uncompressed frames of a clip."""
-        return (self.film.folder(self.film.segments[number - 1]) / "frames.rgb").read_bytes()
-
-
-def tale(variant: str, start: Path, folder: Path, cut: int = 0, **settings: Any) -> Tale:
-    """Three tiny clips; a cut lies before the clip of that number."""
-    settings = {**({} if variant == "pro" else NO_LORAS), **settings}
-    shots = tuple(Shot(prompt, new_shot=number == cut) for number, prompt in enumerate(PROMPTS, 1))
-    story = Story(start, shots, variant, steps=2, resolution="64x64", clip_frames=CLIP_FRAMES, settings=settings)
-    planned = film.plan(story, variant_of(variant), folder / f"{variant}.mp4")
-    clips = []
-    for segment in planned.segments:
-        out = planned.store.begin(segment.number, planned.keys[segment.number])
-        before = None if segment.begins else planned.folder(planned.segments[segment.number - 2])
-        clips.append(task.placed(planned.tasks[segment.number], before, out))
-    whole = task.film_settings(planned.segments, story, planned.variant)
-    # Stock 12.60 lets one start image begin a video only with its own overlap; SVI puts in the right one.
-    return Tale(planned, {**whole, "sliding_window_overlap": clips[0]["sliding_window_overlap"]}, clips)
-
-
-def md5(frames: bytes) -> str:
-    return hashlib.md5(frames, usedforsecurity=False).hexdigest()
-
-
-def check(one: Tale, made: Sequence[Generation]) -> None:
-    """The first generation is the whole film, the others are its clips."""
-    whole, *clips = made
-    assert [len(each.windows) for each in clips] == [1, 1, 1]
-    assert [each.seeds[0] for each in clips] == whole.seeds == [7, 49, 91]
-    assert [each.prompts[0] for each in clips] == whole.prompts == list(PROMPTS)
-    assert whole.frames == one.film.frames
-    assert md5(one.joined()) == whole.md5
 
 
 @pytest.mark.parametrize("version", FILMS)
@@ -168,7 +111,7 @@ def shot_lora(tree: Path, folder: Path) -> None:
     place_loras(tree, [lora])
 
 
-SMALL = ("--resolution", "64x64", "--clip-frames", str(CLIP_FRAMES), "--steps", "2")
+SMALL = ("--resolution", "64x64", "--clip-frames", str(CLIP_FRAMES), "--steps", "2", "--variant", "shot")
 
 
 @pytest.mark.parametrize("version", FILMS)
@@ -220,6 +163,37 @@ def test_as_a_person_types_it(
     assert not list(home.glob("other.svi/segments/*"))
 
 
+@pytest.mark.parametrize("version", [API, pytest.param(PROCESS, marks=pytest.mark.long)])
+def test_a_film_to_publish_that_goes_on_from_a_video(
+    lab: Lab, environment: Path, tmp_path: Path, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """WanGP goes on from a person's frames and its RIFE makes those in between; nothing is made twice."""
+    tree, calls = lab(version)
+    python = tools.python_of(environment)
+    subprocess.run([python, tools.SHIM / "tiny_rife.py", tree], check=True, capture_output=True)
+    home = tmp_path / "grüße von hier"
+    home.mkdir()
+    monkeypatch.chdir(home)
+    source = ("-f", "lavfi", "-i", "testsrc2=s=64x64:r=24:d=1", "-f", "lavfi", "-i", "sine=d=1")
+    subprocess.run(["ffmpeg", "-v", "error", *source, "-pix_fmt", "yuv420p", "mein clip.mp4"], check=True)
+    words = ("render", "mein clip.mp4", "a boat | a bridge", "-o", "film.mp4", "--wangp", tree, *SMALL)
+    made = installer.svi_install(*words)["film"]
+    rife = "WanGP's RIFE 4.26" if version == API else "WanGP's RIFE 3"
+    # 16 frames of each clip are new; with the person's last one 33 at 16 a second are 50 at 24.
+    assert (made["made"], made["video"]["added"], made["video"]["between"]) == ([1, 2], 49, rife)
+    assert decoded(home / "film.mp4")[0] == 24 + 49
+    assert [(each["window_no"], each["seed"]) for each in events(calls, "window")] == [(1, 7), (1, 49)]
+    before = clip_video.packets(Path("ffmpeg"), Path("mein clip.mp4"))
+    assert clip_video.packets(Path("ffmpeg"), Path("film.mp4"))[: len(before)] == before
+    film = (home / "film.mp4").read_bytes()
+    published = installer.svi_install(*words, "--fps", "30", "--scale", "2x")["film"]
+    assert (published["made"], published["published"]["frames"]) == ([], 91)
+    assert published["published"]["between"] == rife
+    assert decoded(home / "film-30fps-2x.mp4")[0] == 91
+    assert (home / "film.mp4").read_bytes() == film
+    assert len(events(calls, "window")) == 2
+
+
 def test_gguf(lab: Lab, environment: Path, start_image: Path, tmp_path: Path) -> None:
     """A real file in Q4_K, in the place of the public one, and a GGUF text encoder."""
     tree, calls = lab(API)
@@ -240,26 +214,124 @@ def test_gguf(lab: Lab, environment: Path, start_image: Path, tmp_path: Path) ->
     assert decoded(target)[0] == 33
 
 
-def test_the_notebook(lab: Lab, start_image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All of its cells, on a WanGP that is there already; only the values of the form are other ones."""
-    tree, _ = lab(API)
-    monkeypatch.setenv("WANGP_HOME", str(tree))
+UV = """#!/bin/sh
+echo "$@" >> {log}
+if [ "$1" = venv ]; then
+    for folder; do :; done
+    mkdir -p "$folder/bin"
+    printf '#!/bin/sh\\nexec {python} "$@"\\n' > "$folder/bin/python"
+    chmod +x "$folder/bin/python"
+fi
+"""
+NVIDIA = """#!/bin/sh
+case "$*" in *driver*) echo 550.54.15 ;; *) echo "Tesla T4, 15360, 7.5" ;; esac
+"""
+
+
+# In the place of the downloads: tiny checkpoints, one of them quantized, and a tiny LoRA.
+DOWNLOADS = """
+import subprocess, sys
+from pathlib import Path
+sys.path.insert(0, "{project}")
+from tests.wangp.lab import media, tools
+from tests.wangp.lab.generate import place_loras
+tree, lora = Path("{tree}"), Path("{tree}").parent / "svi-shot.safetensors"
+tools.prepare(tree, Path("{environment}"))
+media.write_lora(lora, "pipe.dit")
+place_loras(tree, [lora])
+for source, made in (
+    ("wan2.1_image2video_480p_14B_mbf16.safetensors", "wan2.1-i2v-14b-480p-{quality}.gguf"),
+    ("umt5-xxl/models_t5_umt5-xxl-enc-bf16.safetensors", "umt5-xxl/umt5-xxl-encoder-{text}.gguf"),
+):
+    subprocess.run(["{python}", "{maker}", tree / "ckpts" / source, tree / "ckpts" / made], check=True)
+"""
+
+
+GIT = """#!/bin/sh
+case "$1" in
+    fetch) echo "$@" >> {log} ;;
+    checkout) cp -r {tree}/. . ;;
+    *) exec {git} "$@" ;;
+esac
+"""
+
+
+def a_computer(folder: Path, python: Path, tree: Path) -> Path:
+    """Stand-ins for what Colab has and this computer has not: a T4, and the addresses of WanGP and of its packages.
+
+    Args:
+        folder: for the programs, and what they were asked for.
+        python: in the place of the one that uv would bring.
+        tree: a WanGP in the place of the fetched one.
+
+    Returns:
+        The folder of the programs.
+    """
+    programs = folder / "programs"
+    programs.mkdir()
+    real = {"git": shutil.which("git"), "python": python, "tree": tree}
+    for name, text in (("uv", UV), ("nvidia-smi", NVIDIA), ("git", GIT)):
+        (programs / name).write_text(text.format(log=folder / f"{name}.log", **real))
+        (programs / name).chmod(0o755)
+    return programs
+
+
+def test_the_notebook(
+    environment: Path,
+    plain_tree: Tree,
+    start_image: Path,
+    tmp_path: Path,
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All of its cells as Colab runs them, in a fresh Python 3.13: it brings WanGP, chooses for a T4, makes a film."""
+    home, tree = tmp_path / "home", tmp_path / "Wan2GP"
+    home.mkdir()
+    monkeypatch.setenv("JUPYTER_PATH", str(test_notebook.fresh_kernel(tmp_path / "kernel")))
+    python, maker = tools.python_of(environment), tools.SHIM / "tiny_gguf.py"
+    programs = a_computer(home, python, plain_tree(API))
     book = test_notebook.cells(
         {
-            "NEED_GPU": False,
+            "REPOSITORY": str(ROOT),
             "IMAGE": str(start_image),
             "PROMPTS": "a boat | a bridge",
-            "QUALITY": "",
             "VARIANT": "shot",
             "RESOLUTION": "64x64",
             "CLIP_FRAMES": CLIP_FRAMES,
             "STEPS": 2,
         }
     )
-    said = test_notebook.execute(book, tmp_path)
+    script = tmp_path / "downloads.py"
+    # The memory of the computer is this one's.
+    chosen = hardware.choose(hardware.Card("Tesla T4", 15.0, 7.5), hardware.ram(), two_experts=False)
+    names = {"quality": chosen.quality, "text": quality.text_quality(chosen.quality)}
+    places = {"project": ROOT, "tree": tree, "environment": environment, "python": python, "maker": maker}
+    script.write_text(DOWNLOADS.format(**places, **names))
+    at = next(index for index, cell in enumerate(book.cells) if cell.id == "install")
+    source = f"import subprocess\ndone = subprocess.run([{sys.executable!r}, {str(script)!r}], check=True)"
+    book.cells.insert(at + 1, test_notebook.code_cell(source))
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.delenv("WANGP_PYTHON", raising=False)
+    variables = tools.variables(plain_tree(API), environment, TINY=1)
+    for name, value in {**variables, "LAB_TREE": str(tree)}.items():
+        monkeypatch.setenv(name, value)
+    said = test_notebook.execute(book, tmp_path, kernel="fresh")
+    assert "Tesla T4" in said
+    assert f"WanGP {API}" in said
     assert (tree / "svi_wangp").is_dir()
+    asked = (home / "uv.log").read_text().splitlines()
+    assert asked[0].startswith("venv --quiet --allow-existing --python 3.11 ")
+    assert "torch==2.10.0" in asked[1]
+    assert asked[1].endswith("/cu128")
+    assert asked[2].endswith("wangp_packages.txt")
     assert decoded(tmp_path / "smoke.mp4")[0] == CLIP_FRAMES
     assert decoded(tmp_path / "film.mp4")[0] == 33
+    assert f"{chosen.quality}, WanGP options {' '.join(chosen.options())}" in said
+    assert list(patchset.load().commits.values())[-1] in (home / "git.log").read_text()
     assert "segment 2/2 done" in said
-    shown = [output for cell in book.cells for output in cell.get("outputs", ()) if "data" in output]
-    assert len(shown) == 5
+    shown = [output["data"] for cell in book.cells for output in cell.get("outputs", ()) if "data" in output]
+    # The start image, three small clips and two contact sheets; the films themselves are not in the notebook.
+    assert len(shown) == 6
+    film = (tmp_path / "film.mp4").read_bytes()
+    assert base64.b64encode(film)[:4000].decode() not in json.dumps(shown)

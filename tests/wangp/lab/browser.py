@@ -76,6 +76,8 @@ class Browser:
 
     def __init__(self, driver: str, browser: str, profile: Path) -> None:
         self.base = driver
+        # What a person had to press so far.
+        self.clicks = 0
         options = {"binary": browser, "args": [*ARGUMENTS, f"--user-data-dir={profile}"]}
         # A page of WanGP's size on a busy machine may answer late.
         limits = {"script": 100_000, "pageLoad": 110_000}
@@ -112,6 +114,7 @@ class Browser:
         raise RuntimeError(f"waited {timeout:g} s for {what}")
 
     def click(self, element: dict[str, str]) -> None:
+        self.clicks += 1
         self.script("arguments[0].scrollIntoView({block: 'center'})", element)
         self.call("POST", f"/element/{element[ELEMENT]}/click", {})
 

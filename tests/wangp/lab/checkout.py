@@ -16,6 +16,9 @@ RELEASES = {
     "11.90": "f25ee6f52c16431f8fde43b61e87ccc04c906d90",
     "12.00": "d5c82fd7fc5cf0573d5100ca9f0c5fe0aa7e01ec",
     "12.20": "2b1e159ee3f97d9725897f47e0adfa2651ac8d57",
+    "12.22": "c4f1ff8933865ffdd7fded3d42bdab90eb3c5860",
+    "12.34": "6b92c54f92bde24d6d309d6f61249353b0ec783d",
+    "12.45": "17ce53a3aa5eac1028c795334a0b1d057ff6fc16",
     "12.60": "4d9972134a9fb815a1f1bdbe1ff180da6f10e94e",
 }
 GIT_SETTING = Path.home() / ".config/svi-install/wangp-git"

@@ -1,6 +1,6 @@
 """Run by parity.py with the Python of the environment: needs numpy, Pillow and torch.
 
-compare.py describe GOLDEN.npz CASE START.png   the parameters of a case as JSON, and its start image
+compare.py describe GOLDEN.npz CASE START.png   the parameters of a case as JSON, its start image and its end images
 compare.py compare GOLDEN.npz JOB.json          differences of the recorded runs of a job file as JSON
 """
 
@@ -36,6 +36,11 @@ def describe(golden, case, start):
         sys.exit(f"no case {case}; there are {sorted({name.split('/')[0] for name in golden.files})}")
     first = golden[f"{case}/0/first"]
     Image.fromarray(first[0]).save(start)
+    ends = []
+    for clip in range(clips):
+        if f"{case}/{clip}/goal" in golden.files:
+            ends.append((clip + 1, str(Path(start).with_suffix(f".{clip + 1}.png"))))
+            Image.fromarray(golden[f"{case}/{clip}/goal"]).save(ends[-1][1])
     return {
         "clips": clips,
         "frames": golden[f"{case}/0/frames"].shape[1],
@@ -47,6 +52,8 @@ def describe(golden, case, start):
         "cfg": tiny.CFG,
         "shift": tiny.SHIFT,
         "negative": tiny.NEGATIVE,
+        "switch": tiny.SWITCH,
+        "ends": ends,
     }
 
 
@@ -115,7 +122,8 @@ def compare_clip(rows, golden, run, clip, record):
     rows.add(
         clip, "y latents", worst(latents, want("y")[4:]), CHAINED_Y if chained else Y, by_frame(latents, want("y")[4:])
     )
-    compare_clip_frame(rows, clip, got("clip_seen"), first, golden[f"{case}/0/first"][0])
+    if run["sees"]:
+        compare_clip_frame(rows, clip, got("clip_seen"), first, golden[f"{case}/0/first"][0])
     final = got("latents")
     limit = CHAINED_LATENTS if chained else LATENTS
     rows.add(clip, "final latents", worst(final, want("latents")), limit, by_frame(final, want("latents")))

@@ -185,8 +185,8 @@ def proof(settings: Settings) -> dict[str, Any] | None:
     return settings.get("svi") or (settings.get("custom_settings") or {}).get("svi")
 
 
-def decoded(video: Path) -> tuple[int, str]:
-    """The number of frames of a video file and the md5 of what they decode to."""
+def decoded(video: Path, first: int | None = None) -> tuple[int, str]:
+    """The number of frames of a video file and the md5 of what they decode to, or of what the first ones do."""
     probe = subprocess.run(
         [
             *("ffprobe", "-v", "error", "-select_streams", "v:0", "-count_frames"),
@@ -196,6 +196,7 @@ def decoded(video: Path) -> tuple[int, str]:
         text=True,
         check=True,
     )
-    command = ["ffmpeg", "-v", "error", "-i", str(video), "-map", "0:v:0", "-f", "md5", "-"]
+    limit = () if first is None else ("-frames:v", str(first))
+    command = ["ffmpeg", "-v", "error", "-i", str(video), "-map", "0:v:0", *limit, "-f", "md5", "-"]
     made = subprocess.run(command, capture_output=True, text=True, check=True)
     return int(probe.stdout.strip().strip(",")), made.stdout.strip().removeprefix("MD5=")

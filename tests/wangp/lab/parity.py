@@ -33,22 +33,39 @@ FURTHER = {
     "motion 9": {"clips": 2, "frames": 21, "height": 64, "width": 64, "motion": 9, "padding": -1},
     "one clip": {"clips": 1, "frames": 21, "height": 64, "width": 64, "motion": 1, "padding": -1},
 }
-PADDING = {name: case["padding"] for name, case in {**OFFICIAL, **FURTHER}.items()}  # no array shows it
+# Clips that arrive at an image, on Wan 2.2: the authors have none, so reference.py puts the image into their steps.
+ENDS = {
+    "end in the middle": {"clips": 3, "frames": 17, "height": 64, "width": 64, "motion": 1, "padding": -1, "ends": [2]},
+    "two ends": {"clips": 2, "frames": 17, "height": 64, "width": 48, "motion": 5, "padding": -1, "ends": [1, 2]},
+    "end and grey": {"clips": 1, "frames": 13, "height": 48, "width": 64, "motion": 1, "padding": 3, "ends": [1]},
+}
+PADDING = {name: case["padding"] for name, case in {**OFFICIAL, **FURTHER, **ENDS}.items()}  # no array shows it
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run: own_sigmas leaves the noise schedule of the tree instead of putting in the official one."""
+    """One run.
+
+    Attributes:
+        own_sigmas: whether the noise schedule of the tree stays; else the official one is put in.
+        end: what a clip of ENDS gets: its "goal", the "start" image, or "nothing".
+    """
 
     case: str
     feed: str = "own"
     own_sigmas: bool = True
     padding: int | None = None
     overlap: int | None = None
+    end: str = "goal"
 
     @property
     def name(self) -> str:
-        return f"{self.case}-{self.feed}{'' if self.own_sigmas else '-official-sigmas'}"
+        end = "" if self.end == "goal" else f"-{self.end}"
+        return f"{self.case}-{self.feed}{'' if self.own_sigmas else '-official-sigmas'}{end}"
+
+    @property
+    def wan22(self) -> bool:
+        return self.case in ENDS
 
 
 @dataclass(frozen=True)
@@ -126,6 +143,22 @@ def settings_of(job: Job, case: dict[str, Any], start: Path) -> dict[str, Any]:
         "svi_num_motion_frames": case["motion"],
         "svi_ref_pad_cfg": False,
         "svi_official_sigmas": True,
+        **(ends_of(job, case, start) if job.wan22 else {}),
+    }
+
+
+def ends_of(job: Job, case: dict[str, Any], start: Path) -> dict[str, Any]:
+    """What a case of ENDS has besides: Wan 2.2 with both experts, and the images."""
+    model = {
+        **{"model_type": "i2v_2_2", "guidance_phases": 2, "guidance2_scale": case["cfg"]},
+        **{"switch_threshold": case["switch"], "model_switch_phase": 1},
+    }
+    if job.end == "nothing":
+        return model
+    images = [str(start) if job.end == "start" else file for _, file in case["ends"]]
+    return {
+        **model,
+        **{"image_end": images, "image_prompt_type": "SE", "svi_end_clips": [number for number, _ in case["ends"]]},
     }
 
 
@@ -144,6 +177,7 @@ def measure(
             "case": job.case,
             "feed": job.feed == "golden",
             "own_sigmas": job.own_sigmas,
+            "sees": not job.wan22,
             "record": str(out / f"{job.name}.npz"),
         }
         for job in jobs

@@ -7,7 +7,8 @@ right is shown by what it makes of the cases of public.npz.
 reference.py CASES.json OUT.npz
 
 CASES.json: {name: {"clips", "frames", "height", "width", "motion", "padding"}}; with "start", FILE.npz, the start image
-of the case of that name in the file, else squares of colour.
+of the case of that name in the file, else squares of colour. With "ends", [numbers of clips]: Wan 2.2, and those clips
+arrive at an image, other squares each.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ from safetensors.torch import load_file
 HEADS, HEAD = tiny.DIT["num_heads"], tiny.DIT["dim"] // tiny.DIT["num_heads"]
 TEXT_TOKENS, IMAGE_TOKENS = 512, 257
 PATCH = (1, 2, 2)
+START_SEED, GOAL_SEED = 11, 20
 
 
 class Transformer:
-    """Wan 2.1 image to video, by the names of its weights."""
+    """Wan image to video, by the names of its weights: 2.1, or one expert of 2.2, which sees no CLIP picture."""
 
     def __init__(self, weights):
         self.w = weights
@@ -58,12 +60,17 @@ class Transformer:
         q = self.rms(f"{name}.norm_q", self.linear(f"{name}.q", x))
         seen = 0
         for context, end in ((text, ""), (image, "_img")):
+            if context is None:
+                continue
             k = self.rms(f"{name}.norm_k{end}", self.linear(f"{name}.k{end}", context))
             seen = seen + self.attend(q, k, self.linear(f"{name}.v{end}", context))
         return self.linear(f"{name}.o", seen)
 
     def __call__(self, latents, time, text, image, y):
-        """The velocity: latents (16, T, h, w), time 0..1000, text (n, text_dim), image (257, 1280), y (20, T, h, w)."""
+        """The velocity: latents (16, T, h, w), time 0..1000, text (n, text_dim), image (257, 1280), y (20, T, h, w).
+
+        Wan 2.2 has no image.
+        """
         x = F.conv3d(
             torch.cat([latents, y])[None], self.w["patch_embedding.weight"], self.w["patch_embedding.bias"], PATCH
         )
@@ -76,8 +83,9 @@ class Transformer:
         steps = self.linear("time_projection.1", F.silu(e)).unflatten(1, (6, tiny.DIT["dim"]))
         text = torch.cat([text, text.new_zeros(TEXT_TOKENS - len(text), text.shape[1])])
         text = self.linear("text_embedding.2", F.gelu(self.linear("text_embedding.0", text), approximate="tanh"))
-        image = self.linear("img_emb.proj.1", self.norm(image, "img_emb.proj.0"))
-        image = self.norm(self.linear("img_emb.proj.3", F.gelu(image)), "img_emb.proj.4")
+        if image is not None:
+            image = self.linear("img_emb.proj.1", self.norm(image, "img_emb.proj.0"))
+            image = self.norm(self.linear("img_emb.proj.3", F.gelu(image)), "img_emb.proj.4")
         turns = rotations(grid)
         for block in range(tiny.DIT["num_layers"]):
             name = f"blocks.{block}"
@@ -119,19 +127,31 @@ def signed(levels):
     return torch.from_numpy(levels).permute(3, 0, 1, 2).float() / 127.5 - 1
 
 
-def film(case, transformer, vae):
-    """All clips of one case: pairs of array name and array."""
+def film(case, transformers, vae):
+    """All clips of one case: pairs of array name and array.
+
+    Args:
+        transformers: Wan 2.1, and the two experts of Wan 2.2, high noise first.
+    """
     reference = signed(start_picture(case))
     tail, video, sigmas = start_picture(case), [], schedule()
-    image = torch.from_numpy(tiny.clip_feature())[0]
+    wan22 = "ends" in case
+    old, high, low = transformers
+    image = None if wan22 else torch.from_numpy(tiny.clip_feature())[0]
     negative = torch.from_numpy(tiny.text(tiny.NEGATIVE))
     yield "timesteps", (sigmas[:-1] * 1000).numpy()
     for clip in range(case["clips"]):
-        y = conditioning(case, signed(tail), reference, vae)
+        goal = None
+        if clip + 1 in case.get("ends", ()):
+            goal = squares(case, GOAL_SEED + clip)
+            yield f"{clip}/goal", goal[0]
+        y = conditioning(case, signed(tail), reference, vae, None if goal is None else signed(goal))
         generator = torch.Generator().manual_seed(tiny.SEED_STRIDE * clip)
         z = torch.randn((1, 16, *y.shape[1:]), generator=generator)[0]
         text = torch.from_numpy(tiny.text(f"p{clip}"))
         for sigma, following in itertools.pairwise(sigmas):
+            expert = low if sigma * 1000 <= tiny.SWITCH else high
+            transformer = expert if wan22 else old
             wanted = transformer(z, sigma * 1000, text, image, y)
             unwanted = transformer(z, sigma * 1000, negative, image, y)
             z = z + (following - sigma) * (unwanted + tiny.CFG * (wanted - unwanted))
@@ -141,28 +161,39 @@ def film(case, transformer, vae):
         yield f"{clip}/latents", z.numpy()
         yield f"{clip}/frames", frames.half().numpy()
         levels = ((frames + 1) * 127.5).to(torch.uint8).permute(1, 2, 3, 0).numpy()
-        last = clip == case["clips"] - 1
-        video.append(levels if last else levels[: -case["motion"]])
+        # Wan 2.1 keeps the head of a clip and Wan 2.2 the tail of the one before.
+        if wan22:
+            video.append(levels if clip == 0 else levels[case["motion"] :])
+        else:
+            video.append(levels if clip == case["clips"] - 1 else levels[: -case["motion"]])
         tail = levels[-case["motion"] :]
     yield "video", np.concatenate(video)
 
 
 def start_picture(case):
-    """(1, height, width, 3); sharp edges show a shift."""
-    if "start" in case:
-        return np.load(case["start"])[f"{case['name']}/0/first"]
-    rng = np.random.default_rng(11)
-    squares = rng.integers(0, 256, (case["height"] // 8, case["width"] // 8, 3), dtype=np.uint8)
-    return np.kron(squares, np.ones((8, 8, 1), np.uint8))[None]
+    """(1, height, width, 3)."""
+    return np.load(case["start"])[f"{case['name']}/0/first"] if "start" in case else squares(case, START_SEED)
 
 
-def conditioning(case, known, reference, vae):
-    room = case["frames"] - known.shape[1]
+def squares(case, seed):
+    """A picture, (1, height, width, 3); sharp edges show a shift."""
+    rng = np.random.default_rng(seed)
+    levels = rng.integers(0, 256, (case["height"] // 8, case["width"] // 8, 3), dtype=np.uint8)
+    return np.kron(levels, np.ones((8, 8, 1), np.uint8))[None]
+
+
+def conditioning(case, known, reference, vae, goal=None):
+    """goal: (3, 1, height, width), the last frame of a clip that arrives at an image."""
+    goal = known[:, :0] if goal is None else goal
+    room = case["frames"] - known.shape[1] - goal.shape[1]
     padded = room if case["padding"] < 0 else min(case["padding"], room)
     grey = known.new_zeros(3, room - padded, *known.shape[2:])
-    latents = vae.encode([torch.cat([known, reference.expand(-1, padded, -1, -1), grey], 1)], 0)[0]
-    mask = latents.new_zeros(4, *latents.shape[1:])
-    mask[:, 0] = 1
+    latents = vae.encode([torch.cat([known, reference.expand(-1, padded, -1, -1), grey, goal], 1)], 0)[0]
+    # One row for each pixel frame, the first one four times; four rows to a latent frame.
+    mask = latents.new_zeros(case["frames"] + 3, *latents.shape[2:])
+    mask[:4] = 1
+    mask[case["frames"] + 3 - goal.shape[1] :] = 1
+    mask = mask.unflatten(0, (latents.shape[1], 4)).transpose(0, 1)
     return torch.cat([mask, latents])
 
 
@@ -171,15 +202,15 @@ def main():
     cases, out = json.loads(Path(sys.argv[1]).read_text("utf-8")), Path(sys.argv[2])
     sys.path.insert(0, str(Path.cwd()))
     from models.wan.modules.vae import WanVAE
-    from tiny_checkpoints import I2V
+    from tiny_checkpoints import EXPERTS, I2V
 
-    transformer = Transformer(load_file(f"ckpts/parity/{I2V}"))
+    transformers = [Transformer(load_file(f"ckpts/parity/{name}")) for name in (I2V, *EXPERTS)]
     vae = WanVAE(vae_pth="ckpts/parity/Wan2.1_VAE.safetensors", dtype=torch.float32, device="cpu")
     torch.set_flush_denormal(True)
     arrays = {
         f"{name}/{key}": value
         for name, case in cases.items()
-        for key, value in film({**case, "name": name}, transformer, vae)
+        for key, value in film({**case, "name": name}, transformers, vae)
     }
     np.savez(out, **arrays)
 

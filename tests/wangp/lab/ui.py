@@ -45,7 +45,9 @@ UPLOAD = """return [...document.querySelectorAll('input[type=file]')].find(e => 
   return block && block.innerText.trim().startsWith(arguments[0]);
 }) || null"""
 BUTTON = """return [...document.querySelectorAll('button')]
-  .find(e => e.offsetParent && e.innerText.trim() === arguments[0]) || null"""
+  .filter(e => e.offsetParent && e.innerText.trim() === arguments[0]).at(arguments[1] || 0) || null"""
+TICK = """return [...document.querySelectorAll('input[type=checkbox]')].find(e =>
+  e.offsetParent && e.closest('label') && e.closest('label').innerText.trim() === arguments[0]) || null"""
 FIELD = """
 for (const e of document.querySelectorAll('input, textarea')) {
   const block = e.closest('.block');
@@ -124,9 +126,17 @@ class Page:
                 self.choose(menu, name)
                 self.settled()
 
-    def press(self, button: str) -> None:
-        """Presses the button with that text."""
-        self.browser.click(self.browser.until(lambda: self.browser.script(BUTTON, button), 20, f"the button {button}"))
+    def press(self, button: str, which: int = 0) -> None:
+        """Presses the button with that text, of several the one at that place, -1 the last."""
+        found = self.browser.until(lambda: self.browser.script(BUTTON, button, which), 20, f"the button {button}")
+        self.browser.click(found)
+
+    def tick(self, label: str) -> None:
+        """Ticks the box with that text; it may be ticked already."""
+        box = self.browser.until(lambda: self.browser.script(TICK, label), 20, f"the box {label}")
+        if not self.browser.script("return arguments[0].checked", box):
+            self.browser.click(box)
+        self.settled()
 
     def has_button(self, button: str) -> bool:
         return self.browser.script(BUTTON, button) is not None
@@ -135,12 +145,18 @@ class Page:
         """The visible field whose label begins so."""
         return self.browser.script(FIELD, label)
 
-    def upload(self, label: str, file: Path) -> None:
-        """Gives a file to the field whose label begins so, be it shown or not."""
+    def rewrite(self, label: str, text: str) -> None:
+        """Writes over what stands in the visible field whose label begins so."""
+        element = self.browser.until(lambda: self.field(label), 20, f"the field {label}")
+        self.browser.clear(element)
+        self.browser.write(element, text)
+
+    def upload(self, label: str, *files: Path) -> None:
+        """Gives files to the field whose label begins so, be it shown or not."""
         element = self.browser.script(UPLOAD, label)
         if element is None:
             raise RuntimeError(f"no field for a file begins with {label!r}")
-        self.browser.write(element, str(file))
+        self.browser.write(element, "\n".join(map(str, files)))
         time.sleep(1)
         self.settled()
 
@@ -170,7 +186,9 @@ class Page:
 
 
 @contextlib.contextmanager
-def form(tree: Path, environment: Path, programs: tuple[str, str], work: Path, timeout: float = 240) -> Iterator[Page]:
+def form(
+    tree: Path, environment: Path, programs: tuple[str, str], work: Path, timeout: float = 240, **variables: str
+) -> Iterator[Page]:
     """Starts WanGP and opens its form.
 
     Args:
@@ -179,11 +197,12 @@ def form(tree: Path, environment: Path, programs: tuple[str, str], work: Path, t
         programs: chromium and chromedriver.
         work: folder for logs, videos and the browser's own files.
         timeout: seconds that WanGP may take to start.
+        variables: further ones of WanGP's environment.
     """
     tools.prepare(tree, environment)
     tools.configure(tree, save_path=str(work / "outputs"), image_save_path=str(work / "outputs"))
     port, driver_port, log = free_port(), free_port(), work / "server.log"
-    env = tools.variables(tree, environment, TINY=1, CALLS=work / "calls.jsonl")
+    env = tools.variables(tree, environment, TINY=1, CALLS=work / "calls.jsonl") | variables
     command = [str(tools.python_of(environment)), "wgp.py", "--server-port", str(port), "--server-name", "127.0.0.1"]
     driver_command = [programs[1], f"--port={driver_port}"]
     with (

@@ -11,13 +11,17 @@ import functools
 import hashlib
 import json
 import os
+import time
 from collections import Counter
 from pathlib import Path
 
 ASKED = (
     *("window_no", "seed", "input_prompt", "n_prompt", "frame_num", "sampling_steps", "guide_scale", "sample_solver"),
-    *("shift", "VAE_tile_size", "color_correction_strength", "prefix_frames_count", "custom_settings"),
+    *("shift", "VAE_tile_size", "color_correction_strength", "prefix_frames_count", "custom_settings", "image_end"),
 )
+
+# When the newest video was written, in whole seconds.
+newest = [0]
 
 
 def install(after):
@@ -37,16 +41,32 @@ def describe(value):
     return f"{type(value).__name__} {tuple(getattr(value, 'shape', ()))}"
 
 
+def wait_for_a_name():
+    """WanGP names a video by second, seed and prompt, and writes over an earlier one of that name (12.60, 10.01)."""
+    while int(time.time()) == newest[0]:
+        time.sleep(0.05)
+
+
+def wait_while_held(prompt):
+    """The file that LAB_HOLD names holds the clip of the prompt in it, so that a person has time to press a button."""
+    hold = Path(os.environ.get("LAB_HOLD") or os.devnull)
+    while hold.is_file() and hold.read_text("utf-8") == prompt:
+        time.sleep(0.05)
+
+
 def windows(cls, work):
     original = cls.generate
 
     @functools.wraps(original)
     def generate(self, *args, **kw):
+        if kw.get("window_no", 1) == 1:
+            wait_for_a_name()
         call = {name: kw.get(name) for name in ASKED}
         video = kw.get("input_video")
         call["input_frames"] = None if video is None else int(video.shape[1])
         call["input_level"] = None if video is None else round(float(video[:, 0].float().mean()), 4)
         call |= {name: value for name, value in kw.items() if "svi" in name.lower()}
+        wait_while_held(str(kw.get("input_prompt")))
         work.clear()
         error = None
         try:
@@ -105,6 +125,7 @@ def saved(module):
         parts = [levels(part) for part in (tensor if isinstance(tensor, (list, tuple)) else [tensor])]
         digest = hashlib.md5(b"".join(part.tobytes() for part in parts), usedforsecurity=False).hexdigest()
         result = original(tensor, save_file, *args, **kw)
+        newest[0] = int(time.time())
         write(event="saved", file=Path(save_file).name, frames=sum(len(part) for part in parts), md5=digest)
         return result
 

@@ -21,6 +21,8 @@ DIT = {
     "num_layers": 2,
 }
 STEPS, CFG, SHIFT, SEED_STRIDE, NEGATIVE = 3, 5.0, 5.0, 42, "neg"
+# Wan 2.2: up to this time the low noise expert, with three steps the last one of them.
+SWITCH = 900
 
 
 def weight(name: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,13 +1,14 @@
 """Writes checkpoints of the tiny models into ckpts/ of the WanGP tree that is the current folder.
 
 WanGP's own classes make them, under the file names that it looks for. Runs with this folder on PYTHONPATH and
-LAB_TINY=1. With --parity: the transformer and the VAE with the weights of the golden runs, float32, into
-ckpts/parity/.
+LAB_TINY=1. With --parity: the transformers and the VAE with the weights of the golden runs, float32, into
+ckpts/parity/; the two experts of Wan 2.2 have different ones.
 """
 
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import string
 import sys
@@ -21,6 +22,7 @@ from safetensors.torch import save_file
 
 I2V = "wan2.1_image2video_480p_14B_mbf16.safetensors"
 T2V = "wan2.1_text2video_14B_mbf16.safetensors"
+EXPERTS = ("wan2.2_image2video_14B_high_mbf16.safetensors", "wan2.2_image2video_14B_low_mbf16.safetensors")
 
 
 def random_weights(module):
@@ -35,9 +37,9 @@ def random_weights(module):
     return weights
 
 
-def golden_weights(module):
+def golden_weights(module, prefix=""):
     state = module.state_dict()
-    return {name: torch.from_numpy(tiny.weight(name, tuple(value.shape))) for name, value in state.items()}
+    return {name: torch.from_numpy(tiny.weight(prefix + name, tuple(value.shape))) for name, value in state.items()}
 
 
 def transformer(path, config_name, weights, **sizes):
@@ -107,6 +109,9 @@ def main():
         folder = Path("ckpts/parity")
         folder.mkdir(parents=True, exist_ok=True)
         transformer(folder / I2V, "i2v", golden_weights, text_dim=tiny.DIT["text_dim"])
+        for name, prefix in zip(EXPERTS, ("", "low."), strict=True):
+            weights = functools.partial(golden_weights, prefix=prefix)
+            transformer(folder / name, "i2v_2_2", weights, text_dim=tiny.DIT["text_dim"])
         vae(folder / "Wan2.1_VAE.safetensors", golden_weights)
     else:
         folder = Path("ckpts")
