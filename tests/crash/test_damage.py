@@ -1,6 +1,6 @@
 """A killed command whose journal is damaged besides: nothing staged stays for good, and SVI still goes out.
 
-``SVI_TEST_ALL=1 pytest tests/crash/test_damage.py -s`` tries all and prints how many; without it every third is tried.
+``SVI_TEST_ALL=1 pytest tests/crash/test_damage.py -s`` tries all and prints how many; without it every fifth is tried.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from svi_install.writing import transaction
 from svi_install.writing.journal import STAGED
 from tests import miniature
 from tests.crash.layer import KILLED, Fault, in_child, layer
+from tests.every import ALL
 from tests.older import PROFILES, RUNTIME, first, install, install_other, revert
 from tests.trees import posix
 
@@ -71,7 +72,7 @@ def a_pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
-STEP = 1 if os.environ.get("SVI_TEST_ALL") else 3
+STEP = 1 if ALL else 5
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "empty": lambda path: path.write_bytes(b""),
     "cut off": lambda path: path.write_bytes(half(path.read_bytes())),

@@ -1,6 +1,7 @@
 """Every look at the tree refused once, or from then on: no exit code that is not true, and nothing in between.
 
-``SVI_TEST_ALL=1 pytest tests/crash/test_reads.py -s`` tries all and prints how many; without it every ninth is tried.
+``SVI_TEST_ALL=1 pytest tests/crash/test_reads.py -s`` tries all and prints how many; without it every
+seventeenth is tried.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from tests import miniature
 from tests.crash.layer import Fault, layer, tree
 from tests.crash.layer import in_child as killed
 from tests.crash.reads import DONE, REFUSED, Looks, in_child, looking
+from tests.every import ALL
 from tests.older import RUNTIME, first
 from tests.trees import posix
 
@@ -31,7 +33,7 @@ pytestmark = [posix, pytest.mark.no_cover]
 
 PATCHES = patchset.load()
 ERRORS = (errno.EACCES, errno.EIO)
-STEP = 1 if os.environ.get("SVI_TEST_ALL") else 9
+STEP = 1 if ALL else 17
 # What a command that is done may leave for the next one to remove, and says so: never a file that WanGP reads.
 LITTER = re.compile(r"[/:](\.svi-[0-9a-f]{8}\.\d+[no]|\.svi-install(/journal\.done)?|svi_wangp|profiles/new)$")
 
@@ -178,7 +180,7 @@ def test_whole_commands(base: Path, name: str, capsys: pytest.CaptureFixture[str
         shutil.copytree(kept, root)
         with looking(Looks((root,))) as seen:
             action(root)
-        points = range(0, len(seen.calls), 1 if name == "status" else 11 * STEP)
+        points = range(0, len(seen.calls), 1 if name == "status" else 5 * STEP)
         wrong = {}
         for number, at in enumerate(points):
             shutil.rmtree(root)

@@ -1,6 +1,6 @@
 """Updates between real releases, in every way that people have: SVI stays in, and comes out byte for byte.
 
-By default a few pairs of releases; ``SVI_UPDATE_PAIRS=20`` tries the twenty that the project promises, and more.
+By default a few pairs of releases; ``SVI_TEST_ALL=1`` tries the twenty that the project promises, and more.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from svi_install.gitfilter import drivers
 from svi_install.gitfilter.refresh import without_ours
 from svi_install.history import repository
 from svi_install.patching import hooks, known, patchset, placement
+from tests.every import ALL
 from tests.releases.upstream import Upstream
 
 pytestmark = [
@@ -31,8 +32,8 @@ pytestmark = [
 
 PATCHES = patchset.load()
 RELEASES = list(PATCHES.commits)
-PAIRS = int(os.environ.get("SVI_UPDATE_PAIRS", "2"))
-EVERY = 1 if PAIRS >= 20 else 32
+PAIRS = 20 if ALL else 1
+EVERY = 1 if ALL else 32
 OWN = b"\nA_LINE_OF_ONES_OWN = True\n"
 WAYS = {
     "pull": (("pull", "-q"),),
