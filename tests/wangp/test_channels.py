@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from . import scenes
-from .conftest import OTHER_FLAVOURS, Ahead, Tree
+from .conftest import Ahead, Tree
 from .lab import flavours, media, tools
 from .lab.generate import Generation, Report, metadata, proof, report
 
@@ -52,24 +52,13 @@ OFF = {
 }
 
 
-# What is enough on the releases between; the rest runs with --wangp-all.
-BETWEEN = frozenset(
-    (
-        *("keys in a task", "keys in a queue", "a profile of keys", "keys loaded from a file"),
-        *("a finished video loaded", "nothing said", "a LoRA"),
-    )
-)
 LORA = "svi-2.0.safetensors"
 ELSEWHERE = {"a LoRA": ("task", {**FIELDS, "activated_loras": [LORA], "loras_multipliers": "1"})}
 
 
 def cases(names: Iterable[str]) -> list[Any]:
     """Each version with each name."""
-    return [
-        pytest.param(version, name, marks=pytest.mark.long if version in OTHER_FLAVOURS and name not in BETWEEN else ())
-        for version in (flavours.BASE, *flavours.FLAVOURS)
-        for name in names
-    ]
+    return [(version, name) for version in (flavours.BASE, *flavours.FLAVOURS) for name in names]
 
 
 @dataclass(frozen=True)
@@ -101,8 +90,6 @@ def channels(
     def run(version: str) -> Asked:
         tree, out = wangp_tree(version), tmp_path_factory.mktemp("channels")
         ways = SAID | OFF | (ELSEWHERE if version in flavours.FLAVOURS else {})
-        if version in OTHER_FLAVOURS and not request.config.getoption("--wangp-all"):
-            ways = {name: way for name, way in ways.items() if name in BETWEEN}
         options = lora_folder(out) if version in flavours.FLAVOURS else []
         return ask(tree, environment, out, start_image, ways=ways, options=options)
 

@@ -98,11 +98,11 @@ def further(
     return ahead(request, "version", measure)
 
 
-NEWEST_AND_OLDEST = ("12.60", "9.91")
 OTHERS = [pytest.param(version, marks=pytest.mark.long) for version in (NEWEST, "11.90", "10.01")]
+OLDEST = pytest.param("9.91", marks=pytest.mark.long)
 
 
-@pytest.mark.parametrize("version", [*NEWEST_AND_OLDEST, *OTHERS])
+@pytest.mark.parametrize("version", ["12.60", OLDEST, *OTHERS])
 @pytest.mark.parametrize("case", parity.FURTHER)
 @pytest.mark.parametrize("feed", FEEDS)
 def test_further_variants(further: Results, version: str, case: str, feed: str) -> None:
