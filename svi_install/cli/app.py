@@ -130,9 +130,6 @@ def output_options(function: F) -> F:
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Print the diff of WanGP's own files and list the others; change nothing."
 )
-loras_option = click.option(
-    "--loras", is_flag=True, help="With --revert: delete SVI's LoRAs too, which are kept otherwise."
-)
 online_option = click.option("--online", is_flag=True, help="Read what the project's page says of this WanGP, too.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Answer every question with yes.")
 
@@ -143,7 +140,7 @@ yes_option = click.option("--yes", "-y", is_flag=True, help="Answer every questi
 @click.option("--status", "mode", flag_value="status", help="Say what is installed; PATH may be a video made with SVI.")
 @dry_run_option
 @click.option("--no-lora", is_flag=True, help="Do not download SVI's LoRA; WanGP fetches it on first use.")
-@loras_option
+@click.option("--loras", is_flag=True, help="With --revert: delete SVI's LoRAs too; otherwise they stay.")
 @click.option("--plugin", is_flag=True, help="Add SVI as a plugin; none of WanGP's own files is changed.")
 @yes_option
 @output_options
@@ -170,7 +167,7 @@ def install(path: Path | None, *, mode: str | None, plugin: bool, loras: bool, *
 @commands.command()
 @path_argument
 @dry_run_option
-@loras_option
+@click.option("--loras", is_flag=True, help="Delete SVI's LoRAs too; otherwise they stay.")
 @yes_option
 @output_options
 def revert(path: Path | None, *, dry_run: bool, loras: bool, yes: bool) -> Result:

@@ -21,6 +21,10 @@ class PassedOn(click.Command):
         ctx.meta["passed_on"] = tuple(args[at + 1 :])
         return super().parse_args(ctx, args[:at])
 
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Name what is handed on behind everything else, where it stands."""
+        return [*super().collect_usage_pieces(ctx), "[-- WANGP-OPTIONS]"]
+
 
 @click.command()
 @path_argument
@@ -37,7 +41,7 @@ def update(path: Path | None, *, online: bool) -> Result:
     return run(checkout_root(path, to, "svi-install update PATH"), lambda text: say(text, to), online=online)
 
 
-@click.command(cls=PassedOn, options_metavar="[OPTIONS] [-- WANGP-OPTIONS]")
+@click.command(cls=PassedOn)
 @path_argument
 @click.option("--python", type=click.Path(path_type=Path), metavar="FILE", help="WanGP's Python.")
 @output_options
