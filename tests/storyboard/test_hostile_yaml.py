@@ -236,9 +236,11 @@ VALUES = ("5", "-1", "1.5", "true", "~", "{}", "{a: [1]}", "[]", "[[1], {a: 2}]"
 
 @pytest.mark.parametrize("variant", ["shot", "pro"])
 @pytest.mark.parametrize("key", KEYS)
-def test_settings_of_any_kind(folder: Path, key: str, variant: str) -> None:
+def test_settings_of_any_kind(folder: Path, monkeypatch: pytest.MonkeyPatch, key: str, variant: str) -> None:
     """Any value that YAML can bring for the settings that render itself reads: a plan, or a clear error."""
     root = standin.make(folder / "WanGP")
+    # The start image is the same each time, and compressing it for the estimate is most of the time.
+    monkeypatch.setattr("svi_install.storyboard.film.budget.looked_at", lambda *_: None)
     for value in VALUES:
         path = folder / "story.yaml"
         path.write_text(
