@@ -123,7 +123,7 @@ def moving(films: Path, shot: Shot) -> None:
     frames = []
     for text, sheet in parts.items():
         page = store / "shown.html"
-        page.write_text(SHOWS.format(terminal=escape(text), sheet=sheet), "utf-8")
+        page.write_text(SHOWS.format(terminal=escape(text.replace(str(films.parent), "/home/me")), sheet=sheet), "utf-8")
         frames.append(shot(page, *MOVING))
     stays = [STAY] * (len(frames) - 1) + [LAST]
     with av.open(str(films / "film.mp4")) as file:

@@ -98,7 +98,11 @@ def _hills(draw: ImageDraw.ImageDraw, size: tuple[int, int], level: int, time: f
 
 
 def _waves(
-    draw: ImageDraw.ImageDraw, size: tuple[int, int], level: int, time: float, shine: tuple[Colour, tuple[float, Colour]]
+    draw: ImageDraw.ImageDraw,
+    size: tuple[int, int],
+    level: int,
+    time: float,
+    shine: tuple[Colour, tuple[float, Colour]],
 ) -> None:
     w, h = size
     chance = np.random.default_rng(11)
@@ -110,7 +114,9 @@ def _waves(
             x = (chance.random() * w * 1.3 - time * (20 + 160 * depth)) % (w * 1.3) - w * 0.15
             long = (0.02 + 0.1 * depth) * w * (0.4 + chance.random())
             swell = math.sin(time * 1.5 + number * 1.7 + x / 160) * (2 + 9 * depth)
-            draw.line((x, y + swell, x + long, y + swell), fill=_times(low, 0.78 - 0.3 * depth), width=1 + int(4 * depth))
+            draw.line(
+                (x, y + swell, x + long, y + swell), fill=_times(low, 0.78 - 0.3 * depth), width=1 + int(4 * depth)
+            )
         wide = (0.02 + 0.09 * depth) * w * (0.55 + 0.45 * math.sin(time * 2.1 + number * 2.4))
         draw.line((lamp - wide, y, lamp + wide, y), fill=colour, width=1 + int(4 * depth))
 

@@ -148,7 +148,10 @@ def pipx(person: Contact, fresh_tree: Tree) -> None:
 
 def two_wangps(person: Contact, fresh_tree: Tree) -> None:
     """Without a path it is refused; what the refusals propose is typed next."""
-    new, old = (person.wangp(fresh_tree(each), name) for each, name in (("12.60", "Wan2GP"), ("9.91", "Wan2GP-old")))
+    new, old = (
+        person.wangp(fresh_tree(each), name)
+        for each, name in (("12.60", "Downloads/Wan2GP"), ("9.91", "Downloads/Wan2GP-old"))
+    )
     folder = person.unpacks()
     said = person.types("./install.sh", folder, 3)
     assert f"1  {new}" in said
@@ -156,7 +159,7 @@ def two_wangps(person: Contact, fresh_tree: Tree) -> None:
     assert "Next: Name the one you mean: ./install.sh PATH" in said
     person.types(f"./install.sh {quoted(new)}", folder)
     assert "--wangp PATH" in person.run(f"{quoted(folder / 'install.sh')} {FILM}", person.films, 3)
-    person.films_with(quoted(folder / "install.sh"), new, "--wangp", "../Wan2GP")
+    person.films_with(quoted(folder / "install.sh"), new, "--wangp", "../Downloads/Wan2GP")
 
 
 def migrated(person: Contact, fresh_tree: Tree) -> None:
