@@ -1,7 +1,7 @@
 """Makes the pictures of films in docs/pictures from real runs: ``python docs/pictures.py``.
 
-svi-install renders, measures and lays out. The film itself is a boat that `tests/storyboard/boat.py` draws, because there
-are no weights where this runs. What WanGP's own page shows, `tests/wangp/pictures.py` makes.
+svi-install renders, measures and lays out. The film itself is a boat that `tests/storyboard/boat.py` draws, because
+there are no weights where this runs. What WanGP's own page shows, `tests/wangp/pictures.py` makes.
 Needs chromium and chromedriver, tmux, ffmpeg and the environment of the tests.
 """
 
@@ -86,7 +86,9 @@ def terminal(folder: Path, command: str, look: Callable[[str], None]) -> None:
     tmux = ("tmux", "-S", str(socket), "-f", "/dev/null")
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     # What the person typed stands above what came of it.
-    script = f"printf '$ %s\\n' {shlex.quote(command)} | fold -sw {COLUMNS - 2}; {command}; tmux wait-for -S over; sleep 9"
+    script = (
+        f"printf '$ %s\\n' {shlex.quote(command)} | fold -sw {COLUMNS - 2}; {command}; tmux wait-for -S over; sleep 9"
+    )
     size = ("-x", str(COLUMNS), "-y", str(ROWS))
     start = (*tmux, "new-session", "-d", *size, "-c", str(folder), "env", f"PATH={path}", "sh", "-c", script)
     subprocess.run(start, check=True)
@@ -123,7 +125,9 @@ def moving(films: Path, shot: Shot) -> None:
     frames = []
     for text, sheet in parts.items():
         page = store / "shown.html"
-        page.write_text(SHOWS.format(terminal=escape(text.replace(str(films.parent), "/home/me")), sheet=sheet), "utf-8")
+        page.write_text(
+            SHOWS.format(terminal=escape(text.replace(str(films.parent), "/home/me")), sheet=sheet), "utf-8"
+        )
         frames.append(shot(page, *MOVING))
     stays = [STAY] * (len(frames) - 1) + [LAST]
     with av.open(str(films / "film.mp4")) as file:

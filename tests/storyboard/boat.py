@@ -23,7 +23,7 @@ HOURS = (
 Colour = tuple[int, int, int]
 
 
-def picture(width: int, height: int, time: float, hour: float, seed: int, finer: int = 2) -> NDArray[np.uint8]:
+def picture(width: int, height: int, time: float, hour: float, seed: int, *, finer: int = 2) -> NDArray[np.uint8]:
     """Draw one frame.
 
     Args:
@@ -44,7 +44,7 @@ def picture(width: int, height: int, time: float, hour: float, seed: int, finer:
     _hills(draw, (w, h), level, time, light)
     _waves(draw, (w, h), level, time, (low, lamp))
     _boat(draw, (w, h), time, light)
-    _gulls(draw, w, h, time, seed, hour)
+    _gulls(draw, (w, h), time, seed, hour)
     return np.asarray(image if finer == 1 else image.resize((width, height), Image.Resampling.LANCZOS))
 
 
@@ -141,9 +141,10 @@ def _boat(draw: ImageDraw.ImageDraw, size: tuple[int, int], time: float, light: 
         draw.ellipse((a - r, b - r, a + r, b + r), fill=(255, 220, 130))
 
 
-def _gulls(draw: ImageDraw.ImageDraw, w: int, h: int, time: float, seed: int, hour: float) -> None:
+def _gulls(draw: ImageDraw.ImageDraw, size: tuple[int, int], time: float, seed: int, hour: float) -> None:
     if hour > 1.9:
         return
+    w, h = size
     for x, y, fast in np.random.default_rng(seed).random((3, 3)):
         a, b = (x * w + time * (30 + 30 * fast)) % w, h * (0.1 + 0.3 * y)
         wing, lift = h * 0.022, h * 0.012 * math.sin(time * 6 + fast * 9)

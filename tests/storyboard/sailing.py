@@ -1,7 +1,8 @@
-"""A stand-in for WanGP whose clips show a boat that sails on from clip to clip; the pictures of the documents have it.
+"""A stand-in for WanGP whose clips show a boat that sails on from clip to clip: for the pictures of the documents.
 
-No model draws here and nothing is passed off as one: `boat.py` does, by Pillow. A prompt with "sunset" or "moon" moves the
-hour. ``strength.txt`` beside its wgp.py says how much each clip's colours go off on purpose, ``pace.txt`` the seconds of a step.
+No model draws here and nothing is passed off as one: `boat.py` does, by Pillow. A prompt with "sunset" or "moon" moves
+the hour. ``strength.txt`` beside its wgp.py says how much each clip's colours go off on purpose, ``pace.txt`` how many
+seconds a step takes.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def make(task, step):
         done = number / (count - 1)
         much = np.array(was["gain"]) + (gain - was["gain"]) * min(1, number / 8)
         when = was["hour"] + (hour - was["hour"]) * done
-        drawn = boat.picture(width, height, (was["frame"] + number) / 16, when, seed, 1)
+        drawn = boat.picture(width, height, (was["frame"] + number) / 16, when, seed, finer=1)
         frames.append((drawn * much).clip(0, 255).round().astype(np.uint8))
     (out / "frames.rgb").write_bytes(b"".join(frame.tobytes() for frame in frames))
     for back in range(motion, 0, -1):

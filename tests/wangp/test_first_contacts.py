@@ -218,7 +218,7 @@ def docker(person: Contact, fresh_tree: Tree) -> None:
 
 # What it is called in the table, and its steps.
 WAYS = {
-    install_sh: ("`install.sh`", 3),
+    install_sh: ("`./install.sh`", 3),
     pipx: ("pipx, the wheel", 3),
     pinokio: ("Pinokio", 3),
     docker: ("Docker", 3),
