@@ -69,7 +69,7 @@ def cmd(
         text=True,
         encoding=encoding,
         errors="replace",
-        timeout=400,
+        timeout=900,
     )
 
 
