@@ -51,6 +51,8 @@ NOT_RUN = {
     CALIBRATION: MINUTES,
     "python benchmarks/drift_speed.py": MINUTES,
     "python benchmarks/precision.py WANGP": "WanGP's environment; tests/wangp/test_precision.py runs it",
+    "python docs/pictures.py": "minutes, a browser, and it writes docs/pictures",
+    "python tests/wangp/pictures.py": "the laboratory and a browser, and it writes docs/pictures",
     "python docs/survival.py GIT": "minutes, and it writes docs/survival.svg",
     ".venv-wangp/bin/python -m pytest tests/runtime/test_precision.py -s": "torch; tests/run.py runs it there",
     "python tests/wangp/setup_lab.py": "3 GB; tests/run.py runs it",

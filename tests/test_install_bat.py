@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-SCRIPT = ROOT / "install.bat"
-STUB = Path(__file__).parent / "windows" / "fake_python.c"
-COMPILER = "x86_64-w64-mingw32-gcc"
+from tests.windows.wine import SCRIPT, cmd, fake_python, prefix, printed, run, windows_path
+
+__all__ = ["fake_python", "prefix"]
 
 
 def lines() -> list[str]:
@@ -48,66 +44,6 @@ def test_every_jump_has_its_label() -> None:
 def test_the_script_ends_with_the_real_exit_code() -> None:
     assert lines()[-1] == "exit /b %svi_code%"
     assert [line for line in lines() if line.strip() == 'set "svi_code=%ERRORLEVEL%"']
-
-
-@pytest.fixture(scope="session")
-def fake_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if sys.platform != "win32" and shutil.which("wine") is None:
-        pytest.skip("install.bat cannot run here: neither Windows nor wine")
-    compiler = shutil.which(COMPILER)
-    if compiler is None:
-        pytest.skip(f"install.bat cannot be tried here: no {COMPILER} to build the stand-in for python.exe")
-    target = tmp_path_factory.mktemp("fake python") / "python.exe"
-    subprocess.run([compiler, "-municode", "-o", str(target), str(STUB)], check=True)
-    return target
-
-
-@pytest.fixture(scope="session")
-def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wine folder of this test session; filled once, because that takes seconds."""
-    folder = tmp_path_factory.mktemp("wine")
-    if sys.platform != "win32":
-        # What starts while wine still fills the folder may not find its files, or lose what it prints.
-        said = [cmd(folder, folder, "echo", "ready") for _ in range(2)]
-        assert said[-1].stdout.strip() == "ready", said
-    return folder
-
-
-def run(folder: Path, prefix: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    shutil.copy(SCRIPT, folder / "install.bat")
-    (folder / "svi_install").mkdir(exist_ok=True)
-    (folder / "svi_install" / "bootstrap.py").touch()
-    result = cmd(folder, prefix, "install.bat", *arguments, **variables)
-    if sys.platform == "win32" or result.stdout or "svi-install" in result.stderr:
-        return result
-    # install.bat is never silent: once in some hundred starts wine loses all that a program prints.
-    return cmd(folder, prefix, "install.bat", *arguments, **variables)
-
-
-def cmd(folder: Path, prefix: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "WINEPREFIX": str(prefix), "WINEDEBUG": "-all", "LC_ALL": "C.UTF-8", **variables}
-    environment.pop("DISPLAY", None)
-    wine = [] if sys.platform == "win32" else ["wine"]
-    return subprocess.run(
-        [*wine, "cmd", "/c", *arguments],
-        cwd=folder,
-        env=environment,
-        check=False,
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        timeout=180,
-    )
-
-
-def windows_path(path: Path) -> str:
-    return str(path) if sys.platform == "win32" else "Z:" + str(path).replace("/", "\\")
-
-
-def printed(result: subprocess.CompletedProcess[str]) -> list[str]:
-    return re.findall(r"^<(.*)>\r?$", result.stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", ["plain", "with space", "a & b (x86)", "Zoë Müller", "now!", "a^b,c;d=e"])

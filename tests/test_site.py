@@ -35,6 +35,11 @@ def test_every_link_of_the_site_leads_somewhere(tmp_path: Path) -> None:
     first = (tmp_path / "site" / "index.html").read_text("utf-8")
     assert "takes it back byte for byte" in first
     assert 'href="films/"' in first
+    for page in ("index.html", "films/index.html", "plugin/index.html", "drift/index.html"):
+        text = (tmp_path / "site" / page).read_text("utf-8")
+        shown = re.findall(r'<img alt="[^"]+" src="([^"]*pictures/[^"]+)"', text)
+        assert shown
+        assert all(((tmp_path / "site" / page).parent / each).resolve().is_file() for each in shown)
     # No page asks another server for anything.
     assert re.findall(r'(?:src|<link[^>]*href)="(https?://[^"]+)', first) == [
         "https://svi-install.github.io/svi-install/"
@@ -43,6 +48,16 @@ def test_every_link_of_the_site_leads_somewhere(tmp_path: Path) -> None:
     broken = build(copy, tmp_path / "site")
     assert broken.returncode != 0
     assert "nowhere.md" in broken.stderr
+
+
+def test_every_picture_is_shown_with_words_and_small() -> None:
+    """A page of pictures is not to take longer to load than to read."""
+    sizes = {path.name: path.stat().st_size for path in (ROOT / "docs/pictures").iterdir()}
+    told = dict(re.findall(r"!\[([^\]]{15,})\]\(docs/pictures/([^)]+)\)", (ROOT / "README.md").read_text("utf-8")))
+    assert sorted(told.values()) == sorted(sizes)
+    assert sizes.pop("render.webp") < 1_000_000
+    assert max(sizes.values()) < 150_000
+    assert sum(sizes.values()) < 600_000
 
 
 def test_each_page_has_its_place() -> None:

@@ -146,13 +146,18 @@ def _explicit(path: Path, here: Surroundings, prefix: str = "") -> Path:
     if holds_comfyui(path) or any(is_comfyui(folder) for folder in upwards(path)):
         why = f"{prefix}{path} belongs to ComfyUI; svi-install adds SVI to WanGP only."
         raise _refusal("comfyui", why, "Give WanGP's folder, the one that contains wgp.py: svi-install PATH")
-    inside = [folder for folder in _below(path) if not missing_marker(folder)]
+    inside = within(path)
     if inside:
         hint = f'Did you mean this one? svi-install "{inside[0]}"'
     why = f"{prefix}{path} is not a WanGP folder."
     if not inside and looked[0].missing == "no wgp.py" and not any(path.iterdir()):
         why = f"{prefix}{path} is an empty folder, not a WanGP folder."
     raise _refusal("no-checkout", why, hint, looked)
+
+
+def within(folder: Path) -> tuple[Path, ...]:
+    """Return the WanGP folders that lie in a folder."""
+    return tuple(child for child in _below(folder) if not missing_marker(child))
 
 
 def _expanded(path: Path, here: Surroundings, prefix: str, hint: str) -> Path:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from .. import __version__, signals
 from ..bootstrap import EXTRA_COMMAND
-from ..checkout.locate import locate, surroundings
+from ..checkout.locate import locate, surroundings, within
 from ..errors import EXIT_DONE, SviError, quoted
 from ..report.menu_screen import Option, facts, fold
 from ..report.output import Output, paint, spoken
@@ -127,8 +127,14 @@ def _asked(to: Output, aside: str) -> Path | None:
         except SviError as error:
             # Which places were looked at helps nobody who has just named one.
             why = error.message.split(" Nothing was changed.")[0]
-            for line in fold(f"{why} It is the folder with wgp.py in it.", width_of(to) - 1):
+            inside = within(path.absolute())
+            more = "" if inside else " It is the folder with wgp.py in it."
+            for line in fold(f"{why}{more}", width_of(to) - 1):
                 print(line, file=to.err)
+            if len(inside) > 1:
+                return _chosen(inside, to)
+            if inside and confirmed(f"But {inside[0]} in it is. Take that one?", to):
+                return inside[0]
     return None
 
 

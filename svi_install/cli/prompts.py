@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import EXIT_NO_CHECKOUT, SviError
 from ..report.output import Output
+from ..report.wrapping import columns, wrapped
 
 
 def interactive(to: Output) -> bool:
@@ -60,7 +61,9 @@ def answer(prompt: str, to: Output) -> str:
     Raises:
         KeyboardInterrupt: nobody can answer any more.
     """
-    print(prompt, end="", file=to.err, flush=True)
+    # One column is left for what is typed.
+    lines = wrapped(prompt.rstrip(" ").split("\n"), max(columns(to.err) - 2, 0), to.program)
+    print("\n".join(lines), end=" ", file=to.err, flush=True)
     try:
         line = sys.stdin.readline()
     except (OSError, ValueError):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ..storyboard.film.film import Progress
 from .output import Output, takes_ansi
+from .wrapping import columns
 
 WIDTH = 28
 
@@ -27,16 +30,28 @@ def printer(to: Output) -> Callable[[Progress], None]:
         nonlocal width
         if to.as_json or to.quiet:
             return
-        text = line(progress)
         if progress.finished is not None:
+            if terminal:
+                progress = replace(progress, finished=_from_here(progress.finished))
+            text = line(progress)
             link = f"  {_link(progress.sheet)}" if linked and progress.sheet is not None else ""
+            if link and len(text) + len("  contact sheet") > (columns(to.err) or 1000):
+                link = f"\n{link}"
             print(f"\r{text:<{width}}{link}" if width else f"{text}{link}", file=to.err, flush=True)
             width = 0
         elif terminal:
+            text = line(progress)
             print(f"\r{text:<{width}}", end="", file=to.err, flush=True)
             width = len(text)
 
     return show
+
+
+def _from_here(path: Path) -> Path:
+    """The path as a person in this folder would write it, because a whole one rarely fits a line."""
+    with contextlib.suppress(ValueError, OSError):
+        return path.relative_to(Path.cwd())
+    return path
 
 
 def _link(sheet: Path) -> str:

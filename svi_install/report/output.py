@@ -14,6 +14,7 @@ from typing import IO, NamedTuple, cast
 
 from ..errors import quoted
 from .command_names import SUBCOMMANDS
+from .wrapping import columns, wrapped
 
 PROGRAM = "svi-install"
 _STYLES = {"bold": "1", "green": "32", "yellow": "33", "red": "31", "cyan": "36", "dim": "2"}
@@ -187,7 +188,7 @@ def spoken(text: str, to: Output) -> str:
 def say(text: str, to: Output) -> None:
     """Print one line for a person while a command runs; nothing with ``--json`` or ``--quiet``."""
     if not (to.as_json or to.quiet):
-        print(text, file=to.err, flush=True)
+        print("\n".join(wrapped(text.split("\n"), columns(to.err), to.program)), file=to.err, flush=True)
 
 
 def paint(text: str, style: str, color: bool) -> str:

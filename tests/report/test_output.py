@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from svi_install.cli.prompts import answer
 from svi_install.report.output import Closed, Output, Patient, of_process, program, say, spoken
 
 
@@ -18,6 +19,18 @@ def test_saying_something_on_the_way(options: dict[str, bool], said: str) -> Non
     out, err = io.StringIO(), io.StringIO()
     say("hello", Output(out, err, **options))
     assert (out.getvalue(), err.getvalue()) == ("", said)
+
+
+def test_what_is_said_on_the_way_is_not_broken_within_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("svi_install.report.output.columns", lambda _stream: 60)
+    monkeypatch.setattr("svi_install.cli.prompts.columns", lambda _stream: 60)
+    monkeypatch.setattr("sys.stdin", io.StringIO(" y \n"))
+    to = Output(io.StringIO(), io.StringIO())
+    say("note: Several prompts: SVI-2.0. SVI-Shot, which repeats it, is --variant shot-fast.", to)
+    assert answer("\nDrag the image that the film begins with here (Enter alone goes back): ", to) == "y"
+    said, tail = "note: Several prompts: SVI-2.0. SVI-Shot, which repeats it,", "is --variant shot-fast."
+    asked = "\nDrag the image that the film begins with here (Enter alone\ngoes back): "
+    assert to.err.getvalue() == f"{said}\n{tail}\n{asked}"
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,17 @@ def test_a_terminal_sees_every_step() -> None:
     assert err.getvalue().endswith("3 s left\n")
 
 
+def test_a_terminal_reads_where_a_segment_is_from_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A whole path rarely fits a line; a program in a pipe gets it all the same."""
+    monkeypatch.chdir(tmp_path)
+    for stream, path in ((Terminal(), "film.svi"), (io.StringIO(), str(tmp_path / "film.svi"))):
+        for place in (tmp_path, tmp_path.parent):
+            printer(Output(io.StringIO(), stream))(Progress(1, 1, finished=place / "film.svi" / "a.mp4", seconds=3))
+        near, far = stream.getvalue().splitlines()
+        assert near == f"segment 1/1 done in 3 s: {Path(path) / 'a.mp4'}"
+        assert far.endswith(str(tmp_path.parent / "film.svi" / "a.mp4"))
+
+
 @pytest.mark.parametrize("quiet", [{"as_json": True}, {"quiet": True}])
 def test_programs_see_nothing(quiet: dict[str, bool]) -> None:
     err = Terminal()
