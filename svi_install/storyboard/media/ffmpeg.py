@@ -282,10 +282,15 @@ def count(program: Path, video: Path, rate: int = 0) -> int:
     command = [str(program), "-v", "error", "-i", str(video), "-map", "0:v:0"]
     command += ["-vf", f"fps={rate}", "-r", str(rate)] if rate else ["-c", "copy"]
     done = subprocess.run([*command, "-progress", "-", "-f", "null", "-"], capture_output=True, check=False)
-    found = _FRAMES.findall(done.stdout)
-    if done.returncode or not found:
+    if found := _FRAMES.findall(done.stdout):
+        frames = int(found[-1])
+    else:
+        # ffmpeg 7.0, which imageio-ffmpeg brings, counts no frames that it copies; here each of them is a line.
+        done = subprocess.run([*command, "-f", "framecrc", "-"], capture_output=True, check=False)
+        frames = sum(not line.startswith(b"#") for line in done.stdout.splitlines())
+    if done.returncode or not frames:
         raise _failed(done.stderr, video)
-    return int(found[-1])
+    return frames
 
 
 def write(
