@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # Another worker may do what one cannot; what the film itself is the reason for fails everywhere.
 TRIES = 3
+# Clips that fail on a worker one after the other: then it is the worker, whose card somebody else may use.
+FAULTS = 2
 # How often it is asked who has come and gone.
 LOOK = 2.0
 OF_THE_FILM = {"input-lost", "story"}
@@ -82,6 +84,11 @@ class Crew:
         # One whose answers are late is back at the next look.
         suit = self.known.keys() - self.left_out
         self.fit = {address: name for address, name in self.known.items() if address in suit and address in there}
+
+    def leave_out(self, name: str) -> None:
+        """Give a worker no more clips."""
+        self.left_out |= {address for address, known in self.fit.items() if known == name}
+        self.fit = {address: known for address, known in self.fit.items() if known != name}
 
     def _misfit(self, facts: Any) -> str:
         if not isinstance(facts, Mapping):
@@ -146,6 +153,9 @@ class _Row:
         self.topic = f"svi-{secrets.token_hex(8)}"
         self.out: dict[Future[parcel.Outcome], Clip] = {}
         self.failed: dict[str, list[str]] = {}
+        # Where those that are out may be made, None for everywhere.
+        self.places: dict[Future[parcel.Outcome], set[str] | None] = {}
+        self.faults: dict[str, int] = {}
         self.ways = _ways(lacking)
         self.began, self.looked = time.monotonic(), 0.0
         self.kept: set[str] = set()
@@ -177,7 +187,9 @@ class _Row:
                 future = self.back.get(timeout=LOOK)
             except queue.Empty:
                 continue
-            clip = self.out.pop(future)
+            if future not in self.out:
+                continue
+            clip = self._in(future)
             outcome = self._outcome(future, clip)
             if outcome is None:
                 continue
@@ -205,8 +217,10 @@ class _Row:
         """Hand out as many clips as there are workers, so that the next one is chosen when one of them is free."""
         while self.ready and len(self.out) < len(self.crew.fit):
             clip = self.lacking[heapq.heappop(self.ready)[2]]
-            future = self._submit(clip)
+            places = self._places(clip)
+            future = self._submit(clip, places)
             self.out[future] = clip
+            self.places[future] = places
             future.add_done_callback(self.back.put)
 
     def _nobody(self) -> SviError:
@@ -226,9 +240,25 @@ class _Row:
         except (OSError, asyncio.TimeoutError) as error:
             raise cluster.gone(_address(client), str(error)) from error
 
-    def _submit(self, clip: Clip) -> Future[parcel.Outcome]:
+        for future, places in list(self.places.items()):
+            if places is not None and not places & self.crew.fit.keys():
+                # All that it was meant for have gone.
+                self._wait(self._in(future))
+                client.cancel([future])
+
+    def _in(self, future: Future[parcel.Outcome]) -> Clip:
+        del self.places[future]
+        return self.out.pop(future)
+
+    def _places(self, clip: Clip) -> set[str] | None:
+        """Return who may make a clip: nobody who has failed at it or at others; None for everybody."""
+        tried = self.failed.get(clip.key, [])
+        if not tried and not self.faults:
+            return None
+        return {address for address, name in self.crew.fit.items() if name not in tried}
+
+    def _submit(self, clip: Clip, places: set[str] | None) -> Future[parcel.Outcome]:
         film, tried = self.film, self.failed.get(clip.key, [])
-        others = [address for address, name in self.crew.fit.items() if name not in tried] if tried else None
         before = {} if clip.before is None else parcel.tail(film.store.folder(clip.before))
         wanted = {
             path: self.pictures[path] for name in ("image_start", "image_end") for path in clip.task.get(name, ())
@@ -239,8 +269,7 @@ class _Row:
             on_worker,
             order,
             key=f"{self.topic}-{clip.key[:16]}-{len(tried)}",
-            workers=others,
-            allow_other_workers=others is not None,
+            workers=None if places is None else sorted(places),
             resources={cluster.RESOURCE: 1, work.kind(self.crew.wangp.version): 1},
             priority=self.ways[clip.key],
             pure=False,
@@ -259,8 +288,16 @@ class _Row:
             raise cluster.gone(_address(self.crew.client), str(error)) from error
         if outcome.error is not None:
             self._again(clip, outcome.worker, outcome.error)
+            self._doubt(outcome.worker)
             return None
+        self.faults.pop(outcome.worker, None)
         return outcome
+
+    def _doubt(self, worker: str) -> None:
+        self.faults[worker] = self.faults.get(worker, 0) + 1
+        if self.faults[worker] == FAULTS:
+            self.crew.say(f"  {worker} is left out from here on: {FAULTS} clips in a row failed there.")
+            self.crew.leave_out(worker)
 
     def _again(self, clip: Clip, worker: str, error: tuple[str, str, str]) -> None:
         code, message, hint = error
