@@ -17,6 +17,7 @@ import pytest
 
 from svi_install.errors import SviError
 from svi_install.storyboard.farm import cluster, filming
+from svi_install.storyboard.farm.crew import Crew
 from svi_install.storyboard.film import film
 from svi_install.storyboard.film.model_choice import ModelChoice
 from svi_install.storyboard.headless import wangp
@@ -280,7 +281,7 @@ def test_workers_that_do_not_fit_are_named_and_left_out(place: Place, story: Sto
     planned = place.prepare(scenes(story, 1, 1), "misfits")
     with cluster.opened(cluster.Wish(address=running.address), place.wangp) as client:
         client.wait_for_workers(2, timeout=90)
-        crew = filming.Crew(client, place.wangp, place.said.append)
+        crew = Crew(client, place.wangp, place.said.append)
         with pytest.raises(SviError, match="No worker that fits is there") as refused:
             filming.make(planned, crew, CHOICE, place.program, lambda progress: None, patience=0.5)
     assert "old" in refused.value.message

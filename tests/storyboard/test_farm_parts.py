@@ -11,6 +11,7 @@ import pytest
 from svi_install.errors import EXIT_USAGE, SviError
 from svi_install.storyboard.archive.store import Store
 from svi_install.storyboard.farm import cluster, filming, parcel, work
+from svi_install.storyboard.farm.crew import Crew
 from svi_install.storyboard.film import film
 from tests.trees import posix
 
@@ -77,18 +78,33 @@ def test_what_goes_wrong_on_a_worker_arrives_in_words(
 def test_a_clip_that_one_worker_cannot_make_goes_to_another(place: Place, story: Stories) -> None:
     planned = place.prepare(scenes(story, 1, 1), "retried")
     clip = planned.lacking()[0]
-    crew = filming.Crew(None, place.wangp, place.said.append)  # type: ignore[arg-type]
+    crew = Crew(None, place.wangp, place.said.append)  # type: ignore[arg-type]
     crew.fit = {"a": "A", "b": "B"}
-    row = filming._Row(planned, crew, CHOICE, {clip.key: clip}, lambda progress: None)
-    row.ready.clear()
-    row._again(clip, "A", ("disk", "The disk is full. Finished segments are kept.\nIt said:\n  more", ""))
-    assert [key for _, _, key in row.ready] == [clip.key]
+    part = filming.Part(planned, CHOICE, place.program, lambda progress: None)
+    row = filming._Row([part], crew)
+    row._again(part, clip, "A", ("disk", "The disk is full. Finished segments are kept.\nIt said:\n  more", ""))
+    assert [key for *_, key in row.ready] == [clip.key]
     assert place.said == ["  segment 1 failed on A: The disk is full. It goes to another one."]
     with pytest.raises(SviError, match=r"On B: The disk is full\."):
-        row._again(clip, "B", ("disk", "The disk is full.", ""))
-    fresh = filming._Row(planned, crew, CHOICE, {clip.key: clip}, lambda progress: None)
+        row._again(part, clip, "B", ("disk", "The disk is full.", ""))
+    fresh = filming.Part(planned, CHOICE, place.program, lambda progress: None)
     with pytest.raises(SviError, match="On A: lost"):
-        fresh._again(clip, "A", ("input-lost", "lost", ""))
+        filming._Row([fresh], crew)._again(fresh, clip, "A", ("input-lost", "lost", ""))
+
+
+def test_a_worker_on_which_clip_after_clip_fails_gets_no_more(place: Place) -> None:
+    crew = Crew(None, place.wangp, place.said.append)  # type: ignore[arg-type]
+    crew.fit = {"a": "A", "b": "B", "c": "C"}
+    assert crew.places(()) is None
+    assert crew.places(("A",)) == {"b", "c"}
+    crew.failed("A")
+    crew.worked("A")
+    crew.failed("A")
+    assert (crew.places(()), place.said) == ({"a", "b", "c"}, [])
+    crew.failed("a worker")
+    crew.failed("A")
+    assert (crew.places(()), crew.places(("B",))) == ({"b", "c"}, {"c"})
+    assert place.said == ["  A is left out from here on: 2 clips in a row failed there."]
 
 
 def test_the_longest_way_goes_first(place: Place, story: Stories) -> None:
