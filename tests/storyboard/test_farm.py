@@ -64,8 +64,8 @@ class Place:
         return planned
 
     def farm(self, planned: film.Film, wish: cluster.Wish, **arguments: Any) -> tuple[film.Clip, ...]:
-        make = filming.maker(wish, self.wangp, CHOICE, self.said.append)
-        return make(planned, self.program, arguments.pop("report", lambda progress: None), **arguments)
+        part = filming.Part(planned, CHOICE, self.program, **{"report": lambda progress: None, **arguments})
+        return filming.alone(part, wish, self.wangp, self.said.append)
 
     def bits(self, planned: film.Film) -> bytes:
         joined = planned.store.root / "joined.mp4"

@@ -373,17 +373,16 @@ def _address(client: Client) -> str:
     return str(client.scheduler.address) if client.scheduler else "the cluster"
 
 
-def maker(wish: cluster.Wish, wangp: WanGP, choice: ModelChoice, say: Say) -> Callable[..., tuple[Clip, ...]]:
-    """Return what makes the clips that a film lacks where a person asked for; called like `making.make`."""
+def alone(part: Part, wish: cluster.Wish, wangp: WanGP, say: Say) -> tuple[Clip, ...]:
+    """Make what one film lacks where a person asked for.
 
-    def made(film: Film, program: Path, report: Report, *, after: making.After = lambda clip: None) -> tuple[Clip, ...]:
-        part = Part(film, choice, program, report, after)
-        together([part], wish, wangp, say)
-        if part.error is not None:
-            raise part.error
-        return tuple(part.made)
-
-    return made
+    Raises:
+        SviError: see `make`.
+    """
+    together([part], wish, wangp, say)
+    if part.error is not None:
+        raise part.error
+    return tuple(part.made)
 
 
 def together(parts: Sequence[Part], wish: cluster.Wish, wangp: WanGP, say: Say) -> None:
