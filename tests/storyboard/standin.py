@@ -62,6 +62,9 @@ def make(task, step):
         step(number + 1, task["num_inference_steps"])
         if "slow" in prompt:
             time.sleep(0.2)
+        if "hang" in prompt and not Path("hung").exists():
+            Path("hung").touch()
+            time.sleep(600)
     if silent:
         if "silent" in prompt:
             print("[SVI Mode] off: a line is missing", flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -159,6 +160,27 @@ def test_a_worker_that_is_killed_costs_one_clip(place: Place, story: Stories, al
     assert len(made) == 12, "none is kept twice"
     assert len(standin.asked(place.root)) - 12 <= 12 + len(killed), "each kill costs one clip at most"
     assert gone(place.root)
+
+
+@pytest.mark.skipif(not os.environ.get("SVI_TEST_ALL"), reason="waits; test_runner has a WanGP that hangs")
+def test_a_wangp_that_hangs_costs_one_clip(
+    place: Place, story: Stories, alone: Callable[[Story], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = scenes(story, 1, 2, word="hang")
+    (place.root / "hung").touch()
+    whole = alone(wanted)
+    (place.root / "hung").unlink()
+    # Longer than a start of the stand-in and of its Python takes where others are at work too.
+    monkeypatch.setattr(cluster, "MOST_SILENT", 20.0)
+    planned = place.prepare(wanted, "hangs")
+    place.farm(planned, cluster.Wish(cards=(0, 1)))
+    assert place.bits(planned) == whole
+    lines = [line for line in place.said if line.startswith("  segment")]
+    assert lines
+    assert re.fullmatch(
+        r"  segment 1 failed on card [01]: WanGP has said nothing for 20 seconds.*another one\.", lines[0]
+    )
+    assert gone(place.root), "the one that hung is ended"
 
 
 class Cluster:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +14,11 @@ import pytest
 
 from svi_install.errors import EXIT_USAGE, SviError
 from svi_install.storyboard.archive.store import Store
-from svi_install.storyboard.farm import cluster, filming, parcel, work
+from svi_install.storyboard.farm import cluster, filming, parcel, scratch, work
 from svi_install.storyboard.farm.crew import Crew
 from svi_install.storyboard.film import film
+from svi_install.storyboard.headless import estimate
+from tests.documented import ROOT
 from tests.trees import posix
 
 from . import standin
@@ -107,6 +113,11 @@ def test_a_worker_on_which_clip_after_clip_fails_gets_no_more(place: Place) -> N
     assert place.said == ["  A is left out from here on: 2 clips in a row failed there."]
 
 
+def test_patience_is_longer_than_any_step() -> None:
+    steps = [2 * estimate.work(1280, 720, 81) / speed.effective for speed in estimate.speeds()]
+    assert 2 * max(steps) < cluster.MOST_SILENT
+
+
 def test_the_longest_way_goes_first(place: Place, story: Stories) -> None:
     shots = (*scenes(story, 1, 1).shots, *scenes(story, 1, 3, word="long").shots)
     planned = place.prepare(story(shots=shots, takes=2), "ways")
@@ -124,6 +135,28 @@ def test_only_what_was_sent_is_kept(tmp_path: Path) -> None:
         with pytest.raises(SviError, match="did not arrive as it was sent"):
             parcel.unpack(files, tmp_path, hashes)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_of_killed_runs_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = (
+        "import os, signal, sys; sys.path.insert(0, sys.argv[1]);"
+        "from svi_install.storyboard.farm import scratch; held = scratch.folder(); place = held.__enter__();"
+        "(place / 'card-0').mkdir(); (place / 'card-0' / 'clip').touch(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(ROOT)], env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)
+    left = next(tmp_path.glob("svi-farm-*"))
+    other = tmp_path / "svi-farm-of-somebody"
+    other.mkdir()
+    (other / scratch.OWNER).write_text('{"host": "another computer", "pid": 999999, "started": "1"}')
+    link = tmp_path / "svi-farm-link"
+    link.symlink_to(other)
+    (tmp_path / "svi-farm-file").touch()
+    with scratch.folder() as place:
+        assert not left.exists()
+        scratch.sweep()
+        assert place.is_dir(), "its owner lives"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["svi-farm-file", "svi-farm-link", other.name]
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,8 @@ def lost(line: str) -> SviError:
 def silent(seconds: float, said: Sequence[str]) -> SviError:
     """Make the error for a WanGP that has hung."""
     last = f" The last thing it said: {said[-1]}" if said else ""
-    text = f"WanGP has said nothing for {seconds / 60:g} minutes and was ended.{last}"
+    span = f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} seconds"
+    text = f"WanGP has said nothing for {span} and was ended.{last}"
     return SviError("wangp-silent", f"{text}\n{KEPT}")
 
 
