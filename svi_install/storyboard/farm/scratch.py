@@ -40,8 +40,9 @@ def sweep(base: Path | None = None) -> None:
             owner = read_json(path / OWNER) or {}
             pid, started = owner.get("pid"), owner.get("started")
             # Containers may share the place, and know nothing of each other's processes.
-            known = type(pid) is int and pid > 0 and isinstance(started, str) and owner.get("host") == this_computer()
-            if known and process.started(pid) != started:
+            if type(pid) is not int or pid < 1 or type(started) is not str or owner.get("host") != this_computer():
+                continue
+            if process.started(pid) != started:
                 remove(path)
 
 
