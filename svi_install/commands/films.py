@@ -132,7 +132,7 @@ def side_by_side(
                 if ours.further is None:
                     outcomes[request] = render.finish(ours, part.made, telling.publishing)
 
-            parts[request] = film_ready.part(finish)
+            parts[request] = film_ready.part(finish, f"{request.source.name}, ")
         failure: SviError | None = None
         try:
             if parts:

@@ -155,9 +155,10 @@ class Ready(NamedTuple):
     steer: making.Steer | None
     anew: Callable[[], film.Film]
 
-    def part(self, finished: Callable[[filming.Part], None] = lambda part: None) -> filming.Part:
-        """The film as one that is made on several cards."""
-        return filming.Part(self.wanted.film, self.shrinking.choice, self.program, self.tell, self.after, finished)
+    def part(self, finished: Callable[[filming.Part], None] = lambda part: None, name: str = "") -> filming.Part:
+        """The film as one that is made on several cards; see `filming.Part`."""
+        choice = self.shrinking.choice
+        return filming.Part(self.wanted.film, choice, self.program, self.tell, self.after, finished, name)
 
     def make(self) -> tuple[film.Clip, ...]:
         """Make its clips on one card."""

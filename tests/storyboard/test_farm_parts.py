@@ -98,19 +98,18 @@ def test_a_clip_that_one_worker_cannot_make_goes_to_another(place: Place, story:
         filming._Row([fresh], crew)._again(fresh, clip, "A", ("input-lost", "lost", ""))
 
 
-def test_a_worker_on_which_clip_after_clip_fails_gets_no_more(place: Place) -> None:
+def test_a_worker_that_fails_where_others_do_not_gets_no_more(place: Place) -> None:
     crew = Crew(None, place.wangp, place.said.append)  # type: ignore[arg-type]
     crew.fit = {"a": "A", "b": "B", "c": "C"}
     assert crew.places(()) is None
     assert crew.places(("A",)) == {"b", "c"}
-    crew.failed("A")
-    crew.worked("A")
-    crew.failed("A")
-    assert (crew.places(()), place.said) == ({"a", "b", "c"}, [])
-    crew.failed("a worker")
-    crew.failed("A")
+    crew.made("B", ["A"])
+    crew.made("A", [])
+    crew.made("B", ["A", "a worker"])
+    assert (crew.places(()), place.said) == (None, [])
+    crew.made("C", ["A"])
     assert (crew.places(()), crew.places(("B",))) == ({"b", "c"}, {"c"})
-    assert place.said == ["  A is left out from here on: 2 clips in a row failed there."]
+    assert place.said == ["  A is left out from here on: 2 clips failed there that others could make."]
 
 
 def test_patience_is_longer_than_any_step() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from . import cluster, work
 if TYPE_CHECKING:
     from distributed import Client
 
-# Clips that fail on a worker one after the other: then it is the worker, whose card somebody else may use.
+# Clips that fail on a worker and not on others: then it is the worker, whose card somebody else may use.
 FAULTS = 2
 Say = Callable[[str], None]
 
@@ -66,19 +66,19 @@ class Crew:
         suit = self.known.keys() - self.left_out
         self.fit = {address: name for address, name in self.known.items() if address in suit and address in there}
 
-    def worked(self, name: str) -> None:
-        """A clip has come from a worker."""
-        self.faults.pop(name, None)
+    def made(self, name: str, failed: Iterable[str]) -> None:
+        """A clip has come from a worker; those who had failed at it before cannot blame the clip.
 
-    def failed(self, name: str) -> None:
-        """A clip has failed on a worker; one that fails again and again gets no more."""
-        if name not in self.fit.values():
-            return
-        self.faults[name] = self.faults.get(name, 0) + 1
-        if self.faults[name] == FAULTS:
-            self.say(f"  {name} is left out from here on: {FAULTS} clips in a row failed there.")
-            self.left_out |= {address for address, known in self.fit.items() if known == name}
-            self.fit = {address: known for address, known in self.fit.items() if known != name}
+        Args:
+            failed: their names. One to whom that happens again and again gets no more clips.
+        """
+        self.faults.pop(name, None)
+        for each in set(failed) & set(self.fit.values()):
+            self.faults[each] = self.faults.get(each, 0) + 1
+            if self.faults[each] == FAULTS:
+                self.say(f"  {each} is left out from here on: {FAULTS} clips failed there that others could make.")
+                self.left_out |= {address for address, known in self.fit.items() if known == each}
+                self.fit = {address: known for address, known in self.fit.items() if known != each}
 
     def places(self, tried: Collection[str]) -> set[str] | None:
         """Return the addresses of those who may make a clip, None for everybody.
@@ -86,7 +86,7 @@ class Crew:
         Args:
             tried: names of those who have failed at it.
         """
-        if not tried and not self.faults:
+        if not tried and max(self.faults.values(), default=0) < FAULTS:
             return None
         return {address for address, name in self.fit.items() if name not in tried}
 

@@ -48,6 +48,7 @@ class Part:
         report: is told how far it is.
         after: is called with each clip that is finished, before the report says so.
         finished: is called once when nothing is lacking any more; what it raises is this film's error.
+        name: what lines begin with that are about this film, empty where there is only one.
         made: the clips that were made.
         error: what went wrong with this film alone.
     """
@@ -58,6 +59,7 @@ class Part:
     report: Report
     after: making.After = lambda clip: None
     finished: Callable[[Part], None] = lambda part: None
+    name: str = ""
     made: list[Clip] = field(default_factory=list)
     error: SviError | None = None
     kept: set[str] = field(default_factory=set)
@@ -209,9 +211,8 @@ class _Row:
         with self._alone(part):
             if outcome.error is not None:
                 self._again(part, clip, outcome.worker, outcome.error)
-                self.crew.failed(outcome.worker)
                 return
-            self.crew.worked(outcome.worker)
+            self.crew.made(outcome.worker, part.failed.get(clip.key, ()))
             self._keep(part, clip, outcome)
             part.made.append(clip)
             part.kept.add(clip.key)
@@ -310,7 +311,8 @@ class _Row:
             raise SviError(code, f"On {worker}: {message}", hint or "Run the same command again.")
         # Its first sentence; WanGP's own words, which follow it, are said when nobody can make the clip.
         why = message.split(". ")[0].rstrip(".")
-        self.crew.say(f"  segment {clip.segment.number} failed on {worker}: {why}. It goes to another one.")
+        which = f"{part.name}segment {clip.segment.number}"
+        self.crew.say(f"  {which} failed on {worker}: {why}. It goes to another one.")
         self._wait(part, clip)
 
     def _keep(self, part: Part, clip: Clip, outcome: parcel.Outcome) -> None:
