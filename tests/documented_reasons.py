@@ -29,6 +29,11 @@ NOT_RUN = {
         ),
         "tests/storyboard/test_farm.py starts them, at a port of its own",
     ),
+    **dict.fromkeys(
+        ("svi-install render a.yaml b.yaml", "svi-install render a.yaml b.yaml --cards all"),
+        "tests/commands/test_films.py runs them with stories of its own",
+    ),
+    "python benchmarks/cards.py --cards 0,1 --seconds 20": "two graphics cards",
     "python benchmarks/farm.py": MINUTES,
     "python benchmarks/farm.py --workers 64 --clips 2 --seconds 30": MINUTES,
     "python3 tests/run.py": "it would run this test; tests/test_run.py tests its parts",
