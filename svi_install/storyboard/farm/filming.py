@@ -334,7 +334,7 @@ class _Row:
             clip = part.lacking.get(str(said.get("key")))
             if clip is not None and clip.key not in part.kept:
                 step, steps = int(said.get("step", 0)), int(said.get("steps", 0))
-                part.report(self._progress(part, clip, str(said.get("worker")), step=step, steps=steps))
+                part.report(self._progress(part, clip, str(said.get("name")), step=step, steps=steps))
 
         return heard
 

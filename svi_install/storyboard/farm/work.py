@@ -156,7 +156,8 @@ def _film(order: parcel.Order, wangp: WanGP, store: Store, tell: Tell) -> dict[s
         _State.hand = Hand(job)
     heard, began = runner.size(job), time.monotonic()
     settings = clips.between(clip, order.variant, before, folder, pictures, fields=wangp.fields, model=order.model)
-    said = {"topic": order.topic, "worker": _name(), "key": clip.key}
+    # Dask puts the address of the worker under "worker".
+    said = {"name": _name(), "key": clip.key}
     tell(said)
     _State.hand.make(settings, lambda step: tell({**said, "step": step.step, "steps": step.steps}))
     seconds = time.monotonic() - began
