@@ -56,6 +56,9 @@ def make(task, step):
             else:
                 seen += path.read_bytes()
                 print(f"[load] Loaded image: {path}", flush=True)
+    if before and not Path(before, "segment.json").exists():
+        print("[SVI Mode] not started: the previous clip is not finished: segment.json is missing", flush=True)
+        return
     for back in range(motion, 0, -1) if before else ():
         seen += Path(before, f"tail-{back:03d}.png").read_bytes()
     for number in range(task["num_inference_steps"]):
