@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from svi_install.errors import EXIT_USAGE, SviError
+from svi_install.runtime.segment import Segment
 from svi_install.storyboard.archive.store import Store
 from svi_install.storyboard.farm import cluster, filming, parcel, scratch, work
 from svi_install.storyboard.farm.crew import Crew
@@ -56,6 +57,18 @@ def test_what_was_made_is_not_made_again_unless_it_changed(place: Place, story: 
     repaired = work.make(order(planned, 0))
     assert (repaired.files, repaired.hashes) == (first.files, first.hashes)
     assert len(standin.asked(place.root)) == 2
+
+
+def test_what_travels_is_all_that_the_runtime_asks_for(
+    place: Place, story: Stories, worker: Path, tmp_path: Path
+) -> None:
+    planned = place.prepare(scenes(story, 1, 2), "tail")
+    assert work.make(order(planned, 0)).error is None
+    before, out = tmp_path / "before", tmp_path / "out"
+    before.mkdir()
+    out.mkdir()
+    parcel.unpack(parcel.tail(Store(worker).folder(planned.lacking()[0].key)), before)
+    Segment(before, out).check(planned.variant.motion_frames)
 
 
 def test_what_goes_wrong_on_a_worker_arrives_in_words(
