@@ -22,9 +22,11 @@ from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from svi_install import __version__
 from svi_install.runtime import png
 from svi_install.runtime.segment import DONE, TAIL_NAME
 from svi_install.storyboard.farm import cluster, filming, needs, parcel, work
+from svi_install.storyboard.farm.crew import Crew
 from svi_install.storyboard.film import film
 from svi_install.storyboard.film.model_choice import ModelChoice
 from svi_install.storyboard.script.story import Shot, Story
@@ -55,7 +57,7 @@ def answers(seconds: float, kilobytes: int, image: Path) -> None:
 
     work.make = make
     work.introduce = lambda: {
-        "program": filming.__version__, "runtime": work.runtime_digest(), "name": "", "card": "", "why": "",
+        "program": __version__, "runtime": work.runtime_digest(), "name": "", "card": "", "why": "",
         "wangp": VERSION,
     }  # fmt: skip
 
@@ -90,7 +92,7 @@ def measure(workers: int, clips: int, seconds: float, folder: Path) -> None:
         ) as local,
         Client(local, set_as_default=False) as client,
     ):
-        crew = filming.Crew(client, ours, print)
+        crew = Crew(client, ours, print)
         client.wait_for_workers(workers)
         crew.look()
         began = time.monotonic()

@@ -90,6 +90,12 @@ def _keys(values: dict[str, Any]) -> Keys:
 @click.option("--name", help="How others see this worker.")
 @click.option("--folder", type=FILE, help="Where to keep what is made here.")
 @click.option("--python", type=FILE, metavar="FILE", help="WanGP's Python.")
+@click.option(
+    "--patience",
+    type=click.FloatRange(0.01),
+    metavar="MINUTES",
+    help="End a WanGP that says nothing for so long (30), and give its clip to another worker.",
+)
 @key_options
 @output_options
 def worker(path: Path | None, wangp: Path | None, address: str, **values: Any) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +43,14 @@ def _schema(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
 @click.argument(
     "source", metavar="IMAGE|VIDEO|STORY.yaml", type=click.Path(path_type=Path, exists=True, dir_okay=False)
 )
-@click.argument("prompts", required=False, metavar='["PROMPT | PROMPT"|PROMPTS.txt]')
+@click.argument("more", nargs=-1, metavar='["PROMPT | PROMPT"|PROMPTS.txt|STORY.yaml ...]')
 @click.option(
     "-o",
     "--output",
     "target",
     type=FILE,
     metavar="FILM.mp4",
-    help="Where to write the film; next to the source by default.",
+    help="Where to write the film; next to the source by default. For several stories, a folder.",
 )
 @click.option("--variant", metavar="NAME", help="fast, shot, 2.0, film, tom, wan22, pro, or a profile's name.")
 @click.option("--end", type=FILE, metavar="IMAGE", help="End the film on this image; Wan 2.2 only.")
@@ -120,14 +121,17 @@ def _schema(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
 @farm_options
 @yes_option
 @output_options
-def render(mode: str | None, wangp: Path | None, *, yes: bool, watch: bool, **values: Any) -> Result:
+def render(
+    mode: str | None, wangp: Path | None, source: Path, more: tuple[str, ...], *, yes: bool, watch: bool, **values: Any
+) -> Result:
     """Render a film of any length from one image.
 
     Separate prompts with |, put one on each line of a text file (# starts a comment), or write them as for FramePack:
     [3s: jumping]. A story file has image, defaults and shots. Finished segments are kept: run the same command again
     to continue. With a VIDEO and prompts the film goes on from that video; a film that render has made, without
-    prompts, is rendered again from the story in it.
+    prompts, is rendered again from the story in it. Several story files become a film each.
     """
+    from ..commands import films
     from ..commands import render as run
     from ..report.download_progress import download_progress
     from ..report.film_progress import printer, publishing
@@ -136,6 +140,9 @@ def render(mode: str | None, wangp: Path | None, *, yes: bool, watch: bool, **va
     from ..storyboard.film.watch import USUAL as WATCHED
 
     to: Output = click.get_current_context().obj
+    stories = _stories(source, more)
+    if len(stories) > 1 and (values["redo"] or values["picks"] or values["start"] is not None):
+        raise click.UsageError("--redo, --pick and --from name segments of one film; render that story alone.")
     wish = wish_of(values)
     if wish is not None and (watch or values["anchor"]):
         name = "--watch" if watch else "--anchor-colour"
@@ -149,24 +156,48 @@ def render(mode: str | None, wangp: Path | None, *, yes: bool, watch: bool, **va
     )
     if watch:
         values["takes"] = None
-    request = Request(**values)
+    request = Request(source, more[0] if len(stories) == 1 and more else None, **values)
     root = checkout_root(wangp, to, "svi-install render IMAGE --wangp PATH")
 
     def agree(question: str) -> bool:
         return yes or confirmed(question, to, usual=False)
 
+    telling = films.Telling(
+        printer(to), lambda: download_progress(to), publishing(to), lambda text: say(text, to), agree
+    )
+    if len(stories) > 1:
+        requests = [replace(request, source=each) for each in stories]
+        requests = list(films.placed(requests, request.target))
+        if mode == "lint":
+            return films.each(requests, lambda each: run.check(root, each, how), "can be rendered")._replace(
+                answer=True
+            )
+        if mode == "dry":
+            return films.each(requests, lambda each: run.dry_run(root, each, agree), "are written as settings")
+        if wish is not None:
+            return films.side_by_side(root, requests, how, telling, wish)
+        return films.one_by_one(root, requests, how, telling)
     if mode == "lint":
         return run.check(root, request, how)._replace(answer=True)
     if mode == "dry":
         return run.dry_run(root, request, agree)
-    return run.render(
-        root,
-        request,
-        how,
-        report=printer(to),
-        downloads=lambda: download_progress(to),
-        publishing=publishing(to),
-        say=lambda text: say(text, to),
-        agree=agree,
-        wish=wish,
-    )
+    return run.render(root, request, how, wish=wish, **vars(telling))
+
+
+def _stories(source: Path, more: tuple[str, ...]) -> list[Path]:
+    """Tell several story files from a source and its prompts."""
+    from ..storyboard.film.request import STORIES
+
+    further = [Path(word) for word in more]
+    if not more or source.suffix.lower() not in STORIES or further[0].suffix.lower() not in STORIES:
+        if len(more) > 1:
+            raise click.UsageError(
+                f"{more[1]!r} is one word too many. Put all prompts between one pair of quotes, with | between them; "
+                "or name several story files (.yaml)."
+            )
+        return [source]
+    for path in further:
+        if path.suffix.lower() not in STORIES or not path.is_file():
+            why = "does not exist" if path.suffix.lower() in STORIES else "is no story file (.yaml)"
+            raise click.UsageError(f"{path} {why}. Nothing was started.")
+    return [source, *further]

@@ -4,40 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..checkout.inspection import inspect
 from ..drift import needs
 from ..errors import EXIT_FAILED, EXIT_INTERRUPTED, SviError, counted
 from ..loras.transfer.progress import Report as DownloadReport
-from ..loras.transfer.progress import human_size, no_report
-from ..report.film_progress import span
+from ..loras.transfer.progress import no_report
 from ..report.result import Line, Result
 from ..storyboard.archive import decided, store
 from ..storyboard.archive.store import Takes
 from ..storyboard.farm import cluster, filming
 from ..storyboard.film import budget, damage, film, making, model_choice, picking, watch
 from ..storyboard.film.lint import Finding, lint
-from ..storyboard.film.model_choice import ModelChoice, RenderOptions
+from ..storyboard.film.model_choice import RenderOptions
 from ..storyboard.film.request import Request, story_of, target_of
 from ..storyboard.film.shrinking import Shrinking
 from ..storyboard.finish import continuation, delivery, finishing, preview, publish
-from ..storyboard.headless import task
+from ..storyboard.headless import runner, task
 from ..storyboard.headless.wangp import WanGP, find, has_fields
 from ..storyboard.media import ffmpeg
 from ..storyboard.script.segments import Segment, film_frames, seconds
 from ..storyboard.script.story import Story, usage
 from ..storyboard.script.variants import Variant, variant_of
 from ..storyboard.sheet import sheet
-from . import render_cost, rendering
+from . import render_cost, render_result, rendering
 
 Agree = Callable[[str], bool]
-CREDIT = "The clips are made by WanGP (github.com/deepbeepmeep/Wan2GP)."
 DOUBT = (
     "WanGP once failed to find a file while this film was being made, and an earlier svi-install kept such clips. "
     "Check that its image is in all of them; --from 1 makes them again."
@@ -72,7 +70,7 @@ def check(root: Path, request: Request, how: RenderOptions | None = None) -> Res
     except SviError as error:
         found = (Finding("error", error.message), *found)
     errors = sum(finding.level == "error" for finding in found)
-    head = _summary(planned)
+    head = render_result.summary(planned)
     return Result(
         "render",
         "done",
@@ -82,7 +80,7 @@ def check(root: Path, request: Request, how: RenderOptions | None = None) -> Res
         body=(*_shots(story, planned), *_lines(found)),
         checkout=inspect(root),
         notes=(*render_cost.words(planned, needed), *(() if beginning is None else (beginning.sentence(),))),
-        extra=_facts(planned, findings=[{"level": each.level, "text": each.text} for each in found]),
+        extra=render_result.facts(planned, findings=[{"level": each.level, "text": each.text} for each in found]),
         exit_code=EXIT_FAILED if errors else 0,
     )
 
@@ -119,11 +117,53 @@ def dry_run(root: Path, request: Request, agree: Agree = lambda question: False)
     return Result(
         "render",
         "done",
-        f"{_summary(planned)}. Wrote {path}; nothing was rendered.",
+        f"{render_result.summary(planned)}. Wrote {path}; nothing was rendered.",
         body=_shots(story, planned),
         notes=(*notes, *task.left_out(settings, planned.segments)),
-        extra=_facts(planned, settings=str(path), tasks=tasks),
+        extra=render_result.facts(planned, settings=str(path), tasks=tasks),
     )
+
+
+class Ready(NamedTuple):
+    """A film whose clips can be made: all is checked, chosen and fetched, and its folder is locked.
+
+    Args:
+        wanted: the film, and what was decided for the person.
+        wangp: that makes it.
+        program: ffmpeg.
+        shrinking: model and options, and what makes the clips on one card.
+        page: its contact sheet.
+        after: is called with each finished clip.
+        tell: is told how far it is.
+        further: the file to publish, None where none is wanted.
+        target: the film's own name.
+        mended: segments that are made again because they were damaged.
+        steer: decides after each clip how the film goes on, None to go on as planned.
+        anew: plans the film again.
+    """
+
+    wanted: _Wanted
+    wangp: WanGP
+    program: Path
+    shrinking: Shrinking
+    page: sheet.Sheet
+    after: making.After
+    tell: film.Report
+    further: delivery.Target | None
+    target: delivery.Target
+    mended: tuple[tuple[Segment, str], ...]
+    steer: making.Steer | None
+    anew: Callable[[], film.Film]
+
+    def part(self, finished: Callable[[filming.Part], None] = lambda part: None, name: str = "") -> filming.Part:
+        """The film as one that is made on several cards; see `filming.Part`."""
+        choice = self.shrinking.choice
+        return filming.Part(self.wanted.film, choice, self.program, self.tell, self.after, finished, name)
+
+    def make(self) -> tuple[film.Clip, ...]:
+        """Make its clips on one card."""
+        further = {"steer": self.steer} if self.steer else {}
+        return self.shrinking.make(self.wanted.film, self.program, self.tell, after=self.after, **further)
 
 
 def render(
@@ -137,6 +177,7 @@ def render(
     say: Callable[[str], None] = lambda text: None,
     agree: Agree = lambda question: False,
     wish: cluster.Wish | None = None,
+    kept: runner.Kept | None = None,
 ) -> Result:
     """Render a film, or go on with one.
 
@@ -147,15 +188,42 @@ def render(
         say: prints a line before the work begins.
         agree: asks a person whether a file that is not the film's own may be replaced.
         wish: on which cards or cluster, None for the one card that WanGP takes.
+        kept: a WanGP that stays loaded for the next film, None to end it after this one.
 
     Raises:
         SviError: it could not be rendered; finished segments stay.
+    """
+    with prepared(root, request, how, report=report, downloads=downloads, say=say, agree=agree, kept=kept) as ready:
+        make = ready.make
+        if wish is not None:
+            make = partial(filming.alone, ready.part(), wish, ready.wangp, say)
+        made = _made(ready.wanted.film, make)
+        return finish(ready, made, publishing)
+
+
+@contextlib.contextmanager
+def prepared(
+    root: Path,
+    request: Request,
+    how: RenderOptions,
+    *,
+    report: film.Report,
+    downloads: Callable[[], AbstractContextManager[DownloadReport]],
+    say: Callable[[str], None],
+    agree: Agree,
+    kept: runner.Kept | None = None,
+) -> Iterator[Ready]:
+    """Check, choose and fetch all that a film needs, and keep its folder locked; see `render`.
+
+    Raises:
+        SviError: it cannot be rendered.
     """
     if how.watch or how.anchor:
         needs.check()
     wangp = find(root, how.python)
     program = ffmpeg.find(wangp.root, wangp.python)
-    story, variant, planned, decisions, beginning = _wanted(request, root, how)
+    wanted = _wanted(request, root, how)
+    story, variant, planned, decisions, beginning = wanted
     publishes = publish.wish_of(story)
     target = _free(delivery.look(planned.target, planned.store), agree)
     further = _free(publish.look(planned, publishes, rendering.shown_size(beginning)), agree) if publishes else None
@@ -177,7 +245,7 @@ def render(
         planned = picking.choose(planned, how.picks, how.redo, anew, say)
         if how.start is not None:
             film.forget(planned, range(how.start, len(planned.segments) + 1))
-        shrinking = Shrinking(wangp, chosen, how.quality, downloads, say)
+        shrinking = Shrinking(wangp, chosen, how.quality, downloads, say, kept)
         if making.doubtful(planned, shrinking.job(planned)):
             shrinking.choice = chosen = replace(chosen, notes=(*chosen.notes, DOUBT))
         mended = damage.damaged(planned, program)
@@ -192,32 +260,40 @@ def render(
 
         decided.remember(planned.store, story, str(planned.tasks[1]["resolution"]))
         steer = rendering.steering(watch.Watch(planned, how.watch, anew, say), page) if how.watch else None
-        make = shrinking.make if wish is None else filming.maker(wish, wangp, chosen, say)
-        made = _made(planned, partial(make, planned, program, tell, after=show, **({"steer": steer} if steer else {})))
-        planned = anew() if steer else planned
-        whole = finishing.finish(planned, target, program, wangp, beginning=beginning, report=publishing)
-        planned.store.write("joined", segments=len(planned.segments))
-        with contextlib.suppress(OSError):
-            # It may be open in a player, and is of no more use beside the film.
-            preview.path_of(planned.store).unlink(missing_ok=True)
-        page.complete()
-        published = publish.bring(planned, publishes, further, program, wangp, report=publishing) if further else None
-    result = _result(planned, wangp, shrinking.choice, sorted({clip.segment.number for clip in made}), mended)
-    result = result if whole is None else _told(result, whole.sentence(), key="video", facts=whole.facts())
+        ours = (wangp, program, shrinking, page, show, tell, further, target, mended, steer, anew)
+        yield Ready(wanted._replace(film=planned), *ours)
+
+
+def finish(ready: Ready, made: Sequence[film.Clip], publishing: publish.Report) -> Result:
+    """Give a film whose clips are there its name, and make the file to publish.
+
+    Raises:
+        SviError: ffmpeg failed, or the disk refuses.
+    """
+    story, _, planned, _, beginning = ready.wanted
+    wangp, program, publishes, further = ready.wangp, ready.program, publish.wish_of(story), ready.further
+    planned = ready.anew() if ready.steer else planned
+    whole = finishing.finish(planned, ready.target, program, wangp, beginning=beginning, report=publishing)
+    planned.store.write("joined", segments=len(planned.segments))
+    with contextlib.suppress(OSError):
+        # It may be open in a player, and is of no more use beside the film.
+        preview.path_of(planned.store).unlink(missing_ok=True)
+    ready.page.complete()
+    published = publish.bring(planned, publishes, further, program, wangp, report=publishing) if further else None
+    numbers = sorted({clip.segment.number for clip in made})
+    result = render_result.result(planned, wangp, ready.shrinking.choice, numbers, ready.mended)
+    result = result if whole is None else render_result.told(result, whole.sentence(), key="video", facts=whole.facts())
     if published is None:
         return result
-    return _told(result, *published.sentences(publishes), key="published", facts=published.facts(publishes))
+    return render_result.told(
+        result, *published.sentences(publishes), key="published", facts=published.facts(publishes)
+    )
 
 
 def _free(target: delivery.Target, agree: Agree) -> delivery.Target:
     if not target.own and not agree(f"{target.path} already exists and is not part of this film. Replace it?"):
         raise delivery.refusal(target.path)
     return target
-
-
-def _told(result: Result, *notes: str, key: str, facts: Mapping[str, Any]) -> Result:
-    extra = {**result.extra, "film": {**result.extra["film"], key: facts}}
-    return result._replace(notes=(*notes, *result.notes), extra=extra)
 
 
 class _Wanted(NamedTuple):
@@ -265,7 +341,7 @@ def _made(planned: film.Film, make: Callable[[], tuple[film.Clip, ...]]) -> tupl
 def _announce(
     planned: film.Film, found: Iterable[Finding], mended: Iterable[tuple[Segment, str]], say: Callable[[str], None]
 ) -> None:
-    say(f"{_summary(planned)}. {_left(planned)} still to make.")
+    say(f"{render_result.summary(planned)}. {_left(planned)} still to make.")
     for finding in found:
         say(f"  {finding.level}: {finding.text}")
     for segment, why in mended:
@@ -281,11 +357,6 @@ def _refuse(found: Iterable[Finding]) -> None:
             f"This story cannot be rendered yet. Nothing was started.\n{text}",
             "Fix the story, then run the same command again.",
         )
-
-
-def _summary(planned: film.Film) -> str:
-    frames, count = planned.frames, len(planned.segments)
-    return f"{count} segment{'s' if count > 1 else ''}, {frames} frames, {span(seconds(frames))}"
 
 
 def _left(planned: film.Film) -> str:
@@ -309,75 +380,3 @@ def _shots(story: Story, planned: film.Film) -> tuple[Line, ...]:
 
 def _lines(found: Iterable[Finding]) -> tuple[Line, ...]:
     return tuple(((f"{each.level}: ", _STYLES[each.level]), (each.text, "")) for each in found)
-
-
-def _facts(planned: film.Film, **further: Any) -> dict[str, Any]:
-    return {
-        "film": {
-            "path": str(planned.target),
-            "store": str(planned.store.root),
-            "frames": planned.frames,
-            "seconds": seconds(planned.frames),
-            "segments": [
-                {
-                    "number": segment.number,
-                    "shot": segment.shot,
-                    "scene": segment.scene,
-                    "prompt": segment.prompt,
-                    "seed": segment.seed,
-                    "frames": segment.frames,
-                    "finished": planned.finished(segment),
-                    "path": str(planned.folder(segment) / film.PART),
-                    "take": planned.takes[segment.number].picked,
-                    "takes": [
-                        {
-                            "take": clip.take,
-                            "seed": clip.segment.seed,
-                            "key": clip.key,
-                            "finished": planned.store.finished(clip.key),
-                            "path": str(planned.store.folder(clip.key) / film.PART),
-                        }
-                        for clip in planned.clips(segment)
-                    ],
-                }
-                for segment in planned.segments
-            ],
-            **further,
-        }
-    }
-
-
-def _result(
-    planned: film.Film, wangp: WanGP, chosen: ModelChoice, made: list[int], mended: tuple[tuple[Segment, str], ...]
-) -> Result:
-    unused = planned.store.unused(planned.keys.values())
-    size = sum(store.regular(file) or 0 for folder in unused for file in folder.rglob("*"))
-    notes = [*chosen.notes, CREDIT]
-    if unused:
-        old = f"{len(unused)} folders of other and earlier takes ({human_size(size)})"
-        notes.append(f"{planned.store.root} also holds {old}, which are used when you pick them or undo a change.")
-    notes += [f"Segment {segment.number} was damaged ({why}) and was made again." for segment, why in mended]
-    held = film.taken_out(planned, planned.segments)
-    notes += rendering.held(planned, held)
-    for number in damage.unfit(planned):
-        notes.append(
-            f"Segment {number - 1} ends a little differently than it did when segment {number} went on from it. "
-            f"If you can see it, make everything from there again: --from {number}"
-        )
-    count = len(made)
-    return Result(
-        "render",
-        "done",
-        f"{planned.target}: {_summary(planned)}; {count} segment{'' if count == 1 else 's'} made now.",
-        checkout=inspect(wangp.root),
-        notes=tuple(notes),
-        extra=_facts(
-            planned,
-            made=made,
-            sheet=str(sheet.path_of(planned.store)),
-            watched=watch.facts(planned),
-            anchored=held,
-            headless=wangp.headless,
-            damaged=[{"number": segment.number, "why": why} for segment, why in mended],
-        ),
-    )

@@ -20,6 +20,7 @@ def worker(
     card: int | None = None,
     folder: Path | None = None,
     python: Path | None = None,
+    patience: float | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> NoReturn:
     """Work for a scheduler until somebody stops this command.
@@ -32,6 +33,7 @@ def worker(
         card: number of the card that it works with.
         folder: for what is made here, None for this program's own.
         python: WanGP's Python, None to look for it.
+        patience: minutes that WanGP may say nothing before it is ended, None for the usual.
         say: prints a line.
 
     Raises:
@@ -42,7 +44,8 @@ def worker(
         cluster.check_cards((card,))
     name = name or serve.usual_name(card)
     place = folder or own_folder(name)
-    serve.serve(wangp, address, keys, place, name=name, card=card, say=say)
+    seconds = None if patience is None else 60 * patience
+    serve.serve(wangp, address, keys, place, name=name, card=card, patience=seconds, say=say)
 
 
 def own_folder(name: str) -> Path:

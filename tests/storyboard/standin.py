@@ -56,12 +56,18 @@ def make(task, step):
             else:
                 seen += path.read_bytes()
                 print(f"[load] Loaded image: {path}", flush=True)
+    if before and not Path(before, "segment.json").exists():
+        print("[SVI Mode] not started: the previous clip is not finished: segment.json is missing", flush=True)
+        return
     for back in range(motion, 0, -1) if before else ():
         seen += Path(before, f"tail-{back:03d}.png").read_bytes()
     for number in range(task["num_inference_steps"]):
         step(number + 1, task["num_inference_steps"])
         if "slow" in prompt:
             time.sleep(0.2)
+        if "hang" in prompt and not Path("hung").exists():
+            Path("hung").touch()
+            time.sleep(600)
     if silent:
         if "silent" in prompt:
             print("[SVI Mode] off: a line is missing", flush=True)

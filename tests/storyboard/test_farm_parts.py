@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +13,13 @@ from typing import Any
 import pytest
 
 from svi_install.errors import EXIT_USAGE, SviError
+from svi_install.runtime.segment import Segment
 from svi_install.storyboard.archive.store import Store
-from svi_install.storyboard.farm import cluster, filming, parcel, work
+from svi_install.storyboard.farm import cluster, filming, parcel, scratch, work
+from svi_install.storyboard.farm.crew import Crew
 from svi_install.storyboard.film import film
+from svi_install.storyboard.headless import estimate
+from tests.documented import ROOT
 from tests.trees import posix
 
 from . import standin
@@ -51,6 +59,18 @@ def test_what_was_made_is_not_made_again_unless_it_changed(place: Place, story: 
     assert len(standin.asked(place.root)) == 2
 
 
+def test_what_travels_is_all_that_the_runtime_asks_for(
+    place: Place, story: Stories, worker: Path, tmp_path: Path
+) -> None:
+    planned = place.prepare(scenes(story, 1, 2), "tail")
+    assert work.make(order(planned, 0)).error is None
+    before, out = tmp_path / "before", tmp_path / "out"
+    before.mkdir()
+    out.mkdir()
+    parcel.unpack(parcel.tail(Store(worker).folder(planned.lacking()[0].key)), before)
+    Segment(before, out).check(planned.variant.motion_frames)
+
+
 def test_what_goes_wrong_on_a_worker_arrives_in_words(
     place: Place, story: Stories, worker: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,18 +97,37 @@ def test_what_goes_wrong_on_a_worker_arrives_in_words(
 def test_a_clip_that_one_worker_cannot_make_goes_to_another(place: Place, story: Stories) -> None:
     planned = place.prepare(scenes(story, 1, 1), "retried")
     clip = planned.lacking()[0]
-    crew = filming.Crew(None, place.wangp, place.said.append)  # type: ignore[arg-type]
+    crew = Crew(None, place.wangp, place.said.append)  # type: ignore[arg-type]
     crew.fit = {"a": "A", "b": "B"}
-    row = filming._Row(planned, crew, CHOICE, {clip.key: clip}, lambda progress: None)
-    row.ready.clear()
-    row._again(clip, "A", ("disk", "The disk is full. Finished segments are kept.\nIt said:\n  more", ""))
-    assert [key for _, _, key in row.ready] == [clip.key]
+    part = filming.Part(planned, CHOICE, place.program, lambda progress: None)
+    row = filming._Row([part], crew)
+    row._again(part, clip, "A", ("disk", "The disk is full. Finished segments are kept.\nIt said:\n  more", ""))
+    assert [key for *_, key in row.ready] == [clip.key]
     assert place.said == ["  segment 1 failed on A: The disk is full. It goes to another one."]
     with pytest.raises(SviError, match=r"On B: The disk is full\."):
-        row._again(clip, "B", ("disk", "The disk is full.", ""))
-    fresh = filming._Row(planned, crew, CHOICE, {clip.key: clip}, lambda progress: None)
+        row._again(part, clip, "B", ("disk", "The disk is full.", ""))
+    fresh = filming.Part(planned, CHOICE, place.program, lambda progress: None)
     with pytest.raises(SviError, match="On A: lost"):
-        fresh._again(clip, "A", ("input-lost", "lost", ""))
+        filming._Row([fresh], crew)._again(fresh, clip, "A", ("input-lost", "lost", ""))
+
+
+def test_a_worker_that_fails_where_others_do_not_gets_no_more(place: Place) -> None:
+    crew = Crew(None, place.wangp, place.said.append)  # type: ignore[arg-type]
+    crew.fit = {"a": "A", "b": "B", "c": "C"}
+    assert crew.places(()) is None
+    assert crew.places(("A",)) == {"b", "c"}
+    crew.made("B", ["A"])
+    crew.made("A", [])
+    crew.made("B", ["A", "a worker"])
+    assert (crew.places(()), place.said) == (None, [])
+    crew.made("C", ["A"])
+    assert (crew.places(()), crew.places(("B",))) == ({"b", "c"}, {"c"})
+    assert place.said == ["  A is left out from here on: 2 clips failed there that others could make."]
+
+
+def test_patience_is_longer_than_any_step() -> None:
+    steps = [2 * estimate.work(1280, 720, 81) / speed.effective for speed in estimate.speeds()]
+    assert 2 * max(steps) < cluster.MOST_SILENT
 
 
 def test_the_longest_way_goes_first(place: Place, story: Stories) -> None:
@@ -108,6 +147,28 @@ def test_only_what_was_sent_is_kept(tmp_path: Path) -> None:
         with pytest.raises(SviError, match="did not arrive as it was sent"):
             parcel.unpack(files, tmp_path, hashes)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_of_killed_runs_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = (
+        "import os, signal, sys; sys.path.insert(0, sys.argv[1]);"
+        "from svi_install.storyboard.farm import scratch; held = scratch.folder(); place = held.__enter__();"
+        "(place / 'card-0').mkdir(); (place / 'card-0' / 'clip').touch(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(ROOT)], env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)
+    left = next(tmp_path.glob("svi-farm-*"))
+    other = tmp_path / "svi-farm-of-somebody"
+    other.mkdir()
+    (other / scratch.OWNER).write_text('{"host": "another computer", "pid": 999999, "started": "1"}')
+    link = tmp_path / "svi-farm-link"
+    link.symlink_to(other)
+    (tmp_path / "svi-farm-file").touch()
+    with scratch.folder() as place:
+        assert not left.exists()
+        scratch.sweep()
+        assert place.is_dir(), "its owner lives"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["svi-farm-file", "svi-farm-link", other.name]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from svi_install.errors import SviError
 from svi_install.storyboard.media import ffmpeg
+from tests.trees import posix
 
 
 @pytest.fixture
@@ -91,6 +92,19 @@ def test_no_video(ffmpeg_program: Path, tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"no video")
     with pytest.raises(SviError):
         ffmpeg.count(ffmpeg_program, tmp_path / "a.mp4")
+
+
+@posix
+def test_an_ffmpeg_that_counts_nothing_that_it_copies(ffmpeg_program: Path, raw: Path, tmp_path: Path) -> None:
+    """As 7.0 does, which imageio-ffmpeg has brought to many computers."""
+    video = encoded(ffmpeg_program, raw, tmp_path / "a.mp4")
+    silent = tmp_path / "ffmpeg"
+    silent.write_text(f'#!/bin/bash\nset -o pipefail\n"{ffmpeg_program}" "$@" | grep -v "^frame="\n')
+    silent.chmod(0o755)
+    assert ffmpeg.count(silent, video) == 12
+    video.write_bytes(b"no video")
+    with pytest.raises(SviError):
+        ffmpeg.count(silent, video)
 
 
 def test_where_it_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

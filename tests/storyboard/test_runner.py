@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from svi_install.errors import SviError
-from svi_install.storyboard.headless import runner, wangp
+from svi_install.storyboard.headless import failures, runner, wangp
 
 from . import standin
 
@@ -41,6 +41,15 @@ def test_long_films_come_in_batches(tmp_path: Path, image: Path) -> None:
     log = (tmp_path / "out" / runner.LOG).read_text()
     assert log.count(f"[Task 1/{runner.BATCH}]") == 1
     assert log.count("[Task 1/2]") == 1
+
+
+def test_a_wangp_that_says_nothing_is_ended(tmp_path: Path, image: Path) -> None:
+    root = standin.make(tmp_path / "WanGP")
+    job = runner.Job(wangp.find(root, env={}), tmp_path / "out", patience=2.0)
+    with pytest.raises(SviError, match=r"has said nothing for 2 seconds and was ended") as ended:
+        list(runner.run(job, tasks(tmp_path, image, "hang"), lambda step: None))
+    assert ended.value.code == "wangp-silent"
+    assert "minutes" in failures.silent(120, ["[Task 1/1] hang..."]).message
 
 
 def test_options_and_environment_reach_wangp(wangp_root: Path, tmp_path: Path, image: Path) -> None:

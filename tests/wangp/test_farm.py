@@ -75,8 +75,8 @@ def test_workers_that_are_killed_change_nothing(lab: Lab, start_image: Path, tmp
     for name, after in (("whole", lambda clip: None), ("killed", kill)):
         planned = film.plan(wanted, variant_of("shot"), tmp_path / name / "film.mp4")
         planned.store.root.mkdir(parents=True)
-        make = filming.maker(cluster.Wish(cards=(0, 1)), found, ModelChoice(None, None, 4.0, (), ()), print)
-        assert len(make(planned, program, lambda progress: None, after=after)) == 12
+        part = filming.Part(planned, ModelChoice(None, None, 4.0, (), ()), program, lambda progress: None, after)
+        assert len(filming.alone(part, cluster.Wish(cards=(0, 1)), found, print)) == 12
         film.join(planned, program, tmp_path / name / "joined.mp4")
         hashes.append(hashlib.sha256((tmp_path / name / "joined.mp4").read_bytes()).hexdigest())
     assert len(killed) == 5

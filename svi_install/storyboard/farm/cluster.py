@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from urllib.parse import urlsplit
 from ...errors import EXIT_USAGE, SviError
 from ..headless import hardware
 from ..headless.wangp import WanGP
-from . import needs, work
+from . import needs, scratch, work
 
 if TYPE_CHECKING:
     from distributed import Client, Security
@@ -23,6 +22,9 @@ PATIENCE = 20.0
 PRELOAD = ["svi_install.storyboard.farm.deaf"]
 # A worker that says nothing for so long is taken for dead, and its clip goes to another one.
 SILENCE = "60s"
+# A WanGP says something at each step. One of 1280x720 takes 12 minutes on the slowest card of `clip_times.json`, and a
+# model of 60 GB from a disk of 50 MB a second 20 minutes.
+MOST_SILENT = 30 * 60.0
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -124,7 +126,7 @@ def of_cards(wangp: WanGP, cards: Sequence[int]) -> Iterator[Client]:
     import dask
     from distributed import Client, Nanny, Scheduler, SpecCluster
 
-    with tempfile.TemporaryDirectory(prefix="svi-farm-") as folder, dask.config.set(_settings()):
+    with scratch.folder() as folder, dask.config.set(_settings()):
 
         def options(number: int) -> dict[str, Any]:
             return {
@@ -205,14 +207,21 @@ def check_cards(cards: Sequence[int]) -> None:
         )
 
 
-def environment(wangp: WanGP, folder: Path, name: str, card: int | None = None) -> dict[str, str]:
-    """Return the environment variables that make a process a worker."""
+def environment(
+    wangp: WanGP, folder: Path, name: str, card: int | None = None, patience: float | None = None
+) -> dict[str, str]:
+    """Return the environment variables that make a process a worker.
+
+    Args:
+        patience: seconds that its WanGP may say nothing, None for the usual.
+    """
     chosen = {} if card is None else {"CUDA_VISIBLE_DEVICES": str(card), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
     return {
         work.WANGP: str(wangp.root),
         work.PYTHON: str(wangp.python),
         work.FOLDER: str(folder),
         work.NAME: name,
+        work.PATIENCE: str(MOST_SILENT if patience is None else patience),
         **chosen,
     }
 

@@ -1,18 +1,19 @@
-"""Makes the clips that a film lacks on many workers: those that can be made now, the longest way first."""
+"""Makes the clips that films lack on many workers: those that can be made now, the longest way first."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import queue
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ... import __version__
 from ...errors import SviError
 from ...runtime.segment import DONE as MADE
 from ..archive import images
@@ -22,6 +23,7 @@ from ..film.film import PART, Clip, Film, Progress, Report
 from ..film.model_choice import ModelChoice
 from ..headless.wangp import WanGP
 from . import cluster, parcel, work
+from .crew import Crew, Say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,66 +35,74 @@ TRIES = 3
 # How often it is asked who has come and gone.
 LOOK = 2.0
 OF_THE_FILM = {"input-lost", "story"}
-Say = Callable[[str], None]
 
 
-@dataclass
-class Crew:
-    """The workers that fit this computer's WanGP, by their address.
+@dataclass(eq=False)
+class Part:
+    """One of the films that are made at the same time.
 
     Args:
-        client: of the scheduler.
-        wangp: of this computer; a clip must look the same wherever it is made.
-        say: prints a line.
+        film: the film; its store is locked by the caller.
+        choice: model and options of WanGP.
+        program: ffmpeg.
+        report: is told how far it is.
+        after: is called with each clip that is finished, before the report says so.
+        finished: is called once when nothing is lacking any more; what it raises is this film's error.
+        name: what lines begin with that are about this film, empty where there is only one.
+        made: the clips that were made.
+        error: what went wrong with this film alone.
     """
 
-    client: Client
-    wangp: WanGP
-    say: Say
-    fit: dict[str, str] = field(default_factory=dict)
-    known: dict[str, str] = field(default_factory=dict)
-    left_out: set[str] = field(default_factory=set)
-    cards: set[str] = field(default_factory=set)
+    film: Film
+    choice: ModelChoice
+    program: Path
+    report: Report
+    after: making.After = lambda clip: None
+    finished: Callable[[Part], None] = lambda part: None
+    name: str = ""
+    made: list[Clip] = field(default_factory=list)
+    error: SviError | None = None
+    kept: set[str] = field(default_factory=set)
+    failed: dict[str, list[str]] = field(default_factory=dict)
+    topic: str = field(default_factory=lambda: f"svi-{secrets.token_hex(8)}")
 
-    def look(self) -> None:
-        """Ask workers that have come who they are, and forget those that have gone."""
-        there = self.client.scheduler_info(n_workers=-1)["workers"]
-        new = [
-            address
-            for address, facts in there.items()
-            if address not in self.known and facts.get("resources", {}).get(cluster.RESOURCE)
-        ]
-        answers = self.client.run(work.introduce, workers=new, on_error="return") if new else {}
-        for address, facts in answers.items():
-            if isinstance(facts, OSError):
-                # It has just gone, or is too busy to answer.
-                continue
-            name = str(there[address].get("name", address))
-            why = self._misfit(facts)
-            self.known[address] = name
-            if why:
-                self.say(f"  {name} is left out: {why}")
-                self.left_out.add(address)
-                continue
-            if self.cards and facts["card"] not in self.cards:
-                self.say(
-                    f"  {name} has another card ({facts['card'] or 'unknown'}): its clips may differ in the last bit."
-                )
-            self.cards.add(facts["card"])
-        # One whose answers are late is back at the next look.
-        suit = self.known.keys() - self.left_out
-        self.fit = {address: name for address, name in self.known.items() if address in suit and address in there}
+    @cached_property
+    def lacking(self) -> dict[str, Clip]:
+        """The clips that were lacking at the beginning, by their key."""
+        return {clip.key: clip for clip in self.film.lacking()}
 
-    def _misfit(self, facts: Any) -> str:
-        if not isinstance(facts, Mapping):
-            return f"it is not a worker of svi-install ({facts})"
-        if facts.get("program") != __version__ or facts.get("runtime") != work.runtime_digest():
-            return f"it has another version of this program ({facts.get('program')})"
-        if facts.get("why"):
-            return str(facts["why"])
-        if facts.get("wangp") != self.wangp.version:
-            return f"it has WanGP {facts.get('wangp')}, and this computer {self.wangp.version}"
-        return ""
+    @cached_property
+    def ways(self) -> dict[str, int]:
+        """How many clips wait for each one, itself included, one behind the other."""
+        return _ways(self.lacking)
+
+    @cached_property
+    def pictures(self) -> dict[str, tuple[str, bytes]]:
+        """Name and content of each image."""
+        kept = images.keep(self.film.store, self.film.images)
+        return {path: (copy.name, copy.read_bytes()) for path, copy in kept.items()}
+
+    def begin(self, wangp: str) -> None:
+        """Compress what an earlier run has left, and write down that this one begins."""
+        for clip in self.film.lacking():
+            if self.film.store.made(clip.key) is not None:
+                clips.finish(self.film, clip, self.program, 0.0)
+        if self.lacking:
+            facts = {"segments": len(self.film.segments), "missing": len(self.lacking)}
+            self.film.store.write("start", wangp=wangp, headless="farm", **facts)
+
+    @cached_property
+    def followers(self) -> dict[str | None, list[Clip]]:
+        """The clips that can be made as soon as one is finished, those of None at the beginning."""
+        found: dict[str | None, list[Clip]] = {}
+        for clip in self.lacking.values():
+            found.setdefault(clip.before if clip.before in self.lacking else None, []).append(clip)
+        return found
+
+    @property
+    def left(self) -> int:
+        """How many clips are still to be made."""
+        return 0 if self.error is not None else len(self.lacking) - len(self.made)
 
 
 def make(
@@ -105,32 +115,31 @@ def make(
     after: making.After = lambda clip: None,
     patience: float = 60.0,
 ) -> tuple[Clip, ...]:
-    """Make the missing clips.
-
-    Args:
-        film: the film; its store is locked by the caller.
-        crew: who makes them.
-        choice: model and options of WanGP.
-        program: ffmpeg.
-        report: is told how far it is.
-        after: is called with each clip that is finished, before the report says so.
-        patience: seconds to wait for a worker while there is none.
-
-    Returns:
-        The clips that were made.
+    """Make the missing clips of one film; see `Part` and `make_all`.
 
     Raises:
         SviError: a clip failed everywhere, the disk refuses, or nobody is there; finished clips stay.
     """
-    for clip in film.lacking():
-        if film.store.made(clip.key) is not None:
-            clips.finish(film, clip, program, 0.0)
-    lacking = {clip.key: clip for clip in film.lacking()}
-    if not lacking:
-        return ()
-    row = _Row(film, crew, choice, lacking, report)
+    part = Part(film, choice, program, report, after)
+    make_all([part], crew, patience=patience)
+    if part.error is not None:
+        raise part.error
+    return tuple(part.made)
+
+
+def make_all(parts: Sequence[Part], crew: Crew, *, patience: float = 60.0) -> None:
+    """Make the missing clips of films side by side; where one fails, the others go on.
+
+    Args:
+        crew: who makes them.
+        patience: seconds to wait for a worker while there is none.
+
+    Raises:
+        SviError: nobody is there who makes clips; finished clips stay.
+    """
+    row = _Row(parts, crew)
     try:
-        return row.run(after, patience)
+        row.run(patience)
     finally:
         row.cancel()
 
@@ -138,32 +147,23 @@ def make(
 class _Row:
     """The clips of one run: which wait, which are out, which are back."""
 
-    def __init__(self, film: Film, crew: Crew, choice: ModelChoice, lacking: dict[str, Clip], report: Report) -> None:
-        self.film, self.crew, self.choice, self.lacking, self.report = film, crew, choice, lacking, report
-        self.pictures = {
-            path: (copy.name, copy.read_bytes()) for path, copy in images.keep(film.store, film.images).items()
-        }
-        self.topic = f"svi-{secrets.token_hex(8)}"
-        self.out: dict[Future[parcel.Outcome], Clip] = {}
-        self.failed: dict[str, list[str]] = {}
-        self.ways = _ways(lacking)
+    def __init__(self, parts: Sequence[Part], crew: Crew) -> None:
+        self.parts, self.crew = parts, crew
+        self.out: dict[Future[parcel.Outcome], tuple[Part, Clip]] = {}
+        # Where those that are out may be made, None for everywhere.
+        self.places: dict[Future[parcel.Outcome], set[str] | None] = {}
         self.began, self.looked = time.monotonic(), 0.0
-        self.kept: set[str] = set()
-        self.followers: dict[str, list[Clip]] = {}
-        for clip in lacking.values():
-            if clip.before is not None:
-                self.followers.setdefault(clip.before, []).append(clip)
         self.back: queue.SimpleQueue[Future[parcel.Outcome]] = queue.SimpleQueue()
-        self.ready: list[tuple[int, int, str]] = []
-        for clip in lacking.values():
-            if clip.before not in lacking:
-                self._wait(clip)
+        self.ready: list[tuple[int, int, int, str]] = []
+        self.done: set[int] = set()
 
-    def run(self, after: making.After, patience: float) -> tuple[Clip, ...]:
-        film, made = self.film, []
-        wangp = self.crew.wangp.version
-        film.store.write("start", wangp=wangp, headless="farm", segments=len(film.segments), missing=len(self.lacking))
-        self.crew.client.subscribe_topic(self.topic, self._heard)
+    def run(self, patience: float) -> None:
+        for part in self.parts:
+            with self._alone(part):
+                part.begin(self.crew.wangp.version)
+                for clip in part.followers.get(None, ()):
+                    self._wait(part, clip)
+                self.crew.client.subscribe_topic(part.topic, self._listener(part))
         alone = time.monotonic()
         while self.ready or self.out:
             if self.back.empty() and time.monotonic() - self.looked > LOOK:
@@ -173,41 +173,77 @@ class _Row:
             if time.monotonic() - alone > patience:
                 raise self._nobody()
             self._hire()
+            self._finish()
             try:
                 future = self.back.get(timeout=LOOK)
             except queue.Empty:
                 continue
-            clip = self.out.pop(future)
-            outcome = self._outcome(future, clip)
-            if outcome is None:
-                continue
-            self._keep(clip, outcome)
-            self.kept.add(clip.key)
-            made.append(clip)
-            after(clip)
-            part = film.store.folder(clip.key) / PART
-            self.report(self._progress(clip, outcome.worker, finished=part, seconds=outcome.seconds))
-            for follower in self.followers.get(clip.key, ()):
-                self._wait(follower)
-        return tuple(made)
+            if future in self.out:
+                self._take(future)
+        self._finish()
 
     def cancel(self) -> None:
         """Take back what nobody has begun, and end the listening."""
         client = self.crew.client
         if client.status == "running":
             client.cancel(list(self.out))
-            client.unsubscribe_topic(self.topic)
+            for part in self.parts:
+                client.unsubscribe_topic(part.topic)
 
-    def _wait(self, clip: Clip) -> None:
-        heapq.heappush(self.ready, (-self.ways[clip.key], clip.segment.number, clip.key))
+    @contextlib.contextmanager
+    def _alone(self, part: Part) -> Iterator[None]:
+        """Let what goes wrong with a film end that film alone."""
+        try:
+            yield
+        except SviError as error:
+            part.error = error
+            number = self.parts.index(part)
+            self.ready = [each for each in self.ready if each[1] != number]
+            heapq.heapify(self.ready)
+            given_up = [future for future, (owner, _) in self.out.items() if owner is part]
+            for future in given_up:
+                self._in(future)
+            self.crew.client.cancel(given_up)
+
+    def _take(self, future: Future[parcel.Outcome]) -> None:
+        part, clip = self._in(future)
+        outcome = self._answer(future)
+        with self._alone(part):
+            if outcome.error is not None:
+                self._again(part, clip, outcome.worker, outcome.error)
+                return
+            self.crew.made(outcome.worker, part.failed.get(clip.key, ()))
+            self._keep(part, clip, outcome)
+            part.made.append(clip)
+            part.kept.add(clip.key)
+            part.after(clip)
+            folder = part.film.store.folder(clip.key)
+            part.report(self._progress(part, clip, outcome.worker, finished=folder / PART, seconds=outcome.seconds))
+            for follower in part.followers.get(clip.key, ()):
+                self._wait(part, follower)
+
+    def _finish(self) -> None:
+        """Finish films of which nothing is lacking, while the workers make what is lacking of others."""
+        for number, part in enumerate(self.parts):
+            if number not in self.done and part.error is None and not part.left:
+                self.done.add(number)
+                with self._alone(part):
+                    part.finished(part)
+
+    def _wait(self, part: Part, clip: Clip) -> None:
+        heapq.heappush(self.ready, (-part.ways[clip.key], self.parts.index(part), clip.segment.number, clip.key))
 
     def _hire(self) -> None:
         """Hand out as many clips as there are workers, so that the next one is chosen when one of them is free."""
         while self.ready and len(self.out) < len(self.crew.fit):
-            clip = self.lacking[heapq.heappop(self.ready)[2]]
-            future = self._submit(clip)
-            self.out[future] = clip
-            future.add_done_callback(self.back.put)
+            _, number, _, key = heapq.heappop(self.ready)
+            part = self.parts[number]
+            clip = part.lacking[key]
+            with self._alone(part):
+                places = self.crew.places(part.failed.get(key, ()))
+                future = self._submit(part, clip, places)
+                self.out[future], self.places[future] = (part, clip), places
+                future.add_done_callback(self.back.put)
 
     def _nobody(self) -> SviError:
         known = ", ".join(self.crew.known.values())
@@ -225,57 +261,62 @@ class _Row:
             self.crew.look()
         except (OSError, asyncio.TimeoutError) as error:
             raise cluster.gone(_address(client), str(error)) from error
+        for future, places in list(self.places.items()):
+            if places is not None and not places & self.crew.fit.keys():
+                # All that it was meant for have gone.
+                self._wait(*self._in(future))
+                client.cancel([future])
 
-    def _submit(self, clip: Clip) -> Future[parcel.Outcome]:
-        film, tried = self.film, self.failed.get(clip.key, [])
-        others = [address for address, name in self.crew.fit.items() if name not in tried] if tried else None
+    def _in(self, future: Future[parcel.Outcome]) -> tuple[Part, Clip]:
+        del self.places[future]
+        return self.out.pop(future)
+
+    def _submit(self, part: Part, clip: Clip, places: set[str] | None) -> Future[parcel.Outcome]:
+        film, tried = part.film, part.failed.get(clip.key, [])
         before = {} if clip.before is None else parcel.tail(film.store.folder(clip.before))
         wanted = {
-            path: self.pictures[path] for name in ("image_start", "image_end") for path in clip.task.get(name, ())
+            path: part.pictures[path] for name in ("image_start", "image_end") for path in clip.task.get(name, ())
         }
-        order = parcel.Order(clip, film.variant, wanted, before, self.choice.options, self.choice.model, self.topic)
+        choice = part.choice
+        order = parcel.Order(clip, film.variant, wanted, before, choice.options, choice.model, part.topic)
         clips.count_take(film, clip)
         return self.crew.client.submit(
             on_worker,
             order,
-            key=f"{self.topic}-{clip.key[:16]}-{len(tried)}",
-            workers=others,
-            allow_other_workers=others is not None,
+            # A key of its own for each try: Dask would remember what came of the last one.
+            key=f"{part.topic}-{clip.key[:16]}-{len(tried)}-{secrets.token_hex(4)}",
+            workers=None if places is None else sorted(places),
             resources={cluster.RESOURCE: 1, work.kind(self.crew.wangp.version): 1},
-            priority=self.ways[clip.key],
+            priority=part.ways[clip.key],
             pure=False,
         )
 
-    def _outcome(self, future: Future[parcel.Outcome], clip: Clip) -> parcel.Outcome | None:
-        """Return what came back; None when it is tried once more elsewhere."""
+    def _answer(self, future: Future[parcel.Outcome]) -> parcel.Outcome:
         from distributed import KilledWorker
 
         try:
             outcome: parcel.Outcome = future.result()
         except KilledWorker:
-            self._again(clip, "a worker", ("worker-lost", "the worker died three times over this clip", ""))
-            return None
+            return parcel.Outcome("a worker", error=("worker-lost", "the worker died three times over this clip", ""))
         except (asyncio.CancelledError, CancelledError, OSError) as error:
             raise cluster.gone(_address(self.crew.client), str(error)) from error
-        if outcome.error is not None:
-            self._again(clip, outcome.worker, outcome.error)
-            return None
         return outcome
 
-    def _again(self, clip: Clip, worker: str, error: tuple[str, str, str]) -> None:
+    def _again(self, part: Part, clip: Clip, worker: str, error: tuple[str, str, str]) -> None:
         code, message, hint = error
-        tried = self.failed.setdefault(clip.key, [])
+        tried = part.failed.setdefault(clip.key, [])
         tried.append(worker)
         others = set(self.crew.fit.values()) - set(tried)
         if code in OF_THE_FILM or len(tried) >= TRIES or not others:
             raise SviError(code, f"On {worker}: {message}", hint or "Run the same command again.")
         # Its first sentence; WanGP's own words, which follow it, are said when nobody can make the clip.
         why = message.split(". ")[0].rstrip(".")
-        self.crew.say(f"  segment {clip.segment.number} failed on {worker}: {why}. It goes to another one.")
-        self._wait(clip)
+        which = f"{part.name}segment {clip.segment.number}"
+        self.crew.say(f"  {which} failed on {worker}: {why}. It goes to another one.")
+        self._wait(part, clip)
 
-    def _keep(self, clip: Clip, outcome: parcel.Outcome) -> None:
-        store = self.film.store
+    def _keep(self, part: Part, clip: Clip, outcome: parcel.Outcome) -> None:
+        store = part.film.store
         folder = store.begin(clip.key)
         parcel.unpack(outcome.files, folder, outcome.hashes)
         facts = read_json(folder / MADE)
@@ -285,32 +326,30 @@ class _Row:
                 f"Segment {clip.segment.number} did not arrive whole from {outcome.worker}.",
                 "Run the same command again.",
             )
-        clips.keep(self.film, clip, facts, outcome.seconds, worker=outcome.worker)
+        clips.keep(part.film, clip, facts, outcome.seconds, worker=outcome.worker)
 
-    def _heard(self, event: tuple[float, Mapping[str, Any]]) -> None:
-        said = event[1]
-        clip = self.lacking.get(str(said.get("key")))
-        if clip is not None and clip.key not in self.kept:
-            self.report(
-                self._progress(
-                    clip, str(said.get("worker")), step=int(said.get("step", 0)), steps=int(said.get("steps", 0))
-                )
-            )
+    def _listener(self, part: Part) -> Callable[[tuple[float, Mapping[str, Any]]], None]:
+        def heard(event: tuple[float, Mapping[str, Any]]) -> None:
+            said = event[1]
+            clip = part.lacking.get(str(said.get("key")))
+            if clip is not None and clip.key not in part.kept:
+                step, steps = int(said.get("step", 0)), int(said.get("steps", 0))
+                part.report(self._progress(part, clip, str(said.get("name")), step=step, steps=steps))
 
-    def _progress(self, clip: Clip, worker: str, **further: Any) -> Progress:
-        done = len(self.kept)
-        left = len(self.lacking) - done
-        takes = self.film.takes[clip.segment.number].known
-        # The time that is left counts all workers together.
-        pace = (time.monotonic() - self.began) / done if done else None
+        return heard
+
+    def _progress(self, part: Part, clip: Clip, worker: str, **further: Any) -> Progress:
+        done = sum(len(each.made) for each in self.parts)
         return Progress(
             clip.segment.number,
-            len(self.film.segments),
-            left=left,
+            len(part.film.segments),
+            left=sum(each.left for each in self.parts),
             take=clip.take,
-            takes=takes,
+            takes=part.film.takes[clip.segment.number].known,
             worker=worker,
-            **{"seconds": pace, **further},
+            # The time that is left counts all workers and all films together.
+            pace=(time.monotonic() - self.began) / done if done else None,
+            **further,
         )
 
 
@@ -336,15 +375,25 @@ def _address(client: Client) -> str:
     return str(client.scheduler.address) if client.scheduler else "the cluster"
 
 
-def maker(wish: cluster.Wish, wangp: WanGP, choice: ModelChoice, say: Say) -> Callable[..., tuple[Clip, ...]]:
-    """Return what makes the clips that a film lacks where a person asked for; called like `making.make`."""
+def alone(part: Part, wish: cluster.Wish, wangp: WanGP, say: Say) -> tuple[Clip, ...]:
+    """Make what one film lacks where a person asked for.
 
-    def made(film: Film, program: Path, report: Report, *, after: making.After = lambda clip: None) -> tuple[Clip, ...]:
-        if not film.lacking():
-            return ()
-        with cluster.opened(wish, wangp) as client:
-            if page := cluster.dashboard(client):
-                say(f"  Dask's page: {page}")
-            return make(film, Crew(client, wangp, say), choice, program, report, after=after)
+    Raises:
+        SviError: see `make`.
+    """
+    together([part], wish, wangp, say)
+    if part.error is not None:
+        raise part.error
+    return tuple(part.made)
 
-    return made
+
+def together(parts: Sequence[Part], wish: cluster.Wish, wangp: WanGP, say: Say) -> None:
+    """Make what films lack where a person asked for; see `make_all`."""
+    if not any(part.film.lacking() for part in parts):
+        for part in parts:
+            part.finished(part)
+        return
+    with cluster.opened(wish, wangp) as client:
+        if page := cluster.dashboard(client):
+            say(f"  Dask's page: {page}")
+        make_all(parts, Crew(client, wangp, say))

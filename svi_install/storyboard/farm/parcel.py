@@ -73,13 +73,13 @@ def pack(folder: Path) -> dict[str, bytes]:
 
 
 def tail(folder: Path) -> dict[str, bytes]:
-    """Return the files that the next clip goes on from.
+    """Return the files that the next clip goes on from: the last frames, and that the clip is finished.
 
     Raises:
         SviError: one cannot be read.
     """
     found = {}
-    for path in tail_of(folder):
+    for path in (folder / MADE, *tail_of(folder)):
         with plainly(path, "read"):
             found[path.name] = path.read_bytes()
     return found

@@ -29,6 +29,7 @@ def serve(
     *,
     name: str,
     card: int | None,
+    patience: float | None,
     say: Callable[[str], None],
 ) -> NoReturn:
     """Work for a scheduler until somebody stops this process; when the scheduler goes, wait for it.
@@ -38,13 +39,14 @@ def serve(
         folder: for what is made here.
         name: by which others see it.
         card: number of the card, None for the first one.
+        patience: seconds that WanGP may say nothing, None for the usual.
         say: prints a line.
 
     Raises:
         SviError: this WanGP cannot work, or the scheduler does not answer.
     """
     protected = cluster.security(address, keys)
-    variables = cluster.environment(wangp, folder, name, card)
+    variables = cluster.environment(wangp, folder, name, card, patience)
     os.environ.update(variables)
     known = work.introduce()
     if known["why"]:

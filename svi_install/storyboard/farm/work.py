@@ -1,8 +1,8 @@
 """What a worker does: makes the clip of an order with its own WanGP, which stays loaded from clip to clip.
 
-The environment says which WanGP (SVI_FARM_WANGP, SVI_FARM_PYTHON) and where its files go (SVI_FARM_FOLDER); whoever
-sends an order has no say in either. A clip that was made stays there for a while, under its key: somebody whose
-computer went away asks for it again and gets it at once.
+The environment says which WanGP (SVI_FARM_WANGP, SVI_FARM_PYTHON), where its files go (SVI_FARM_FOLDER) and for how
+many seconds it may say nothing (SVI_FARM_PATIENCE); whoever sends an order has no say in that. A clip that was made
+stays there for a while, under its key: somebody whose computer went away asks for it again and gets it at once.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ..media import ffmpeg
 from . import parcel
 
 WANGP, PYTHON, FOLDER, NAME = "SVI_FARM_WANGP", "SVI_FARM_PYTHON", "SVI_FARM_FOLDER", "SVI_FARM_NAME"
+PATIENCE = "SVI_FARM_PATIENCE"
 DONE = "outcome.json"
 # Clips that stay on a worker after they were fetched.
 KEPT = 64
@@ -148,13 +149,15 @@ def _film(order: parcel.Order, wangp: WanGP, store: Store, tell: Tell) -> dict[s
             before = _made(root / "before")
             parcel.unpack(order.before, before)
     folder = store.begin(clip.key)
-    job = runner.Job(wangp, root / runner.OUT, order.options, model=order.model)
+    patience = float(os.environ.get(PATIENCE, "0")) or None
+    job = runner.Job(wangp, root / runner.OUT, order.options, model=order.model, patience=patience)
     if _State.hand is None or _State.hand.job != job:
         end()
         _State.hand = Hand(job)
     heard, began = runner.size(job), time.monotonic()
     settings = clips.between(clip, order.variant, before, folder, pictures, fields=wangp.fields, model=order.model)
-    said = {"topic": order.topic, "worker": _name(), "key": clip.key}
+    # Dask puts the address of the worker under "worker".
+    said = {"name": _name(), "key": clip.key}
     tell(said)
     _State.hand.make(settings, lambda step: tell({**said, "step": step.step, "steps": step.steps}))
     seconds = time.monotonic() - began

@@ -139,6 +139,7 @@ class Progress:
         takes: how many the segment has.
         sheet: the page that shows what is finished, None where there is none.
         worker: who makes it, empty where there is only this computer.
+        pace: seconds after which one clip more is finished, where that is not how long one takes.
     """
 
     segment: int
@@ -152,14 +153,16 @@ class Progress:
     takes: int = 1
     sheet: Path | None = None
     worker: str = ""
+    pace: float | None = None
 
     @property
     def eta(self) -> float | None:
         """Seconds to the end, None while nothing is known."""
-        if self.seconds is None:
+        pace = self.seconds if self.pace is None else self.pace
+        if pace is None:
             return None
         done = self.step / self.steps if self.steps and self.finished is None else 0.0
-        return max(0.0, self.seconds * (self.left - done))
+        return max(0.0, pace * (self.left - done))
 
 
 Report = Callable[[Progress], None]

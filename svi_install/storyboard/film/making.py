@@ -112,7 +112,7 @@ def make(
             queue(left[:1])
             lacking += left[:1]
         report(progress(index, whole - index - 1, finished=store.folder(clip.key) / PART))
-        _tidy(job.out)
+        _tidy(job.videos)
     return tuple(lacking)
 
 

@@ -29,6 +29,7 @@ class Shrinking:
         asked: quality that the person asked for.
         downloads: gives what takes the progress of downloads while they run.
         say: prints a line.
+        kept: a WanGP that stays loaded for the next film, None to end it after this one.
     """
 
     wangp: WanGP
@@ -36,11 +37,12 @@ class Shrinking:
     asked: str | None
     downloads: Callable[[], AbstractContextManager[DownloadReport]]
     say: Callable[[str], None]
+    kept: runner.Kept | None = None
 
     def job(self, film: Film) -> runner.Job:
         """What WanGP is to do now."""
         out = film.store.root / runner.OUT
-        return runner.Job(self.wangp, out, self.choice.options, model=self.choice.model)
+        return runner.Job(self.wangp, out, self.choice.options, model=self.choice.model, kept=self.kept)
 
     def make(
         self,

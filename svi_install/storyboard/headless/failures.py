@@ -71,6 +71,14 @@ def lost(line: str) -> SviError:
     return SviError("input-lost", f"WanGP could not find a file that this film needs. It said: {line}\n{KEPT}")
 
 
+def silent(seconds: float, said: Sequence[str]) -> SviError:
+    """Make the error for a WanGP that has hung."""
+    last = f" The last thing it said: {said[-1]}" if said else ""
+    span = f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} seconds"
+    text = f"WanGP has said nothing for {span} and was ended.{last}"
+    return SviError("wangp-silent", f"{text}\n{KEPT}")
+
+
 def without_svi(what: str, root: Path, said: Sequence[str]) -> SviError:
     """Make the error for a WanGP that works without SVI, after looking at what keeps SVI from it."""
     lacking = svi_files.lacking(root)

@@ -60,6 +60,8 @@ class Job:
         options: further command line options of WanGP.
         env: environment variables of its process.
         model: WanGP's model type where it is not the one of the tasks, such as a quantization chosen for this card.
+        kept: a WanGP that stays loaded for the next film, None to end it after this one.
+        patience: seconds without a word of WanGP after which it is taken for dead, None to wait.
     """
 
     wangp: WanGP
@@ -67,6 +69,13 @@ class Job:
     options: tuple[str, ...] = ()
     env: Mapping[str, str] | None = None
     model: str | None = None
+    kept: Kept | None = None
+    patience: float | None = None
+
+    @property
+    def videos(self) -> Path:
+        """The folder into which WanGP puts its own videos."""
+        return self.kept.out if self.kept is not None and self.kept.out is not None else self.out
 
 
 def run(
@@ -132,10 +141,10 @@ def _later(step: Step, start: int) -> Step:
 
 
 def _served(job: Job, tasks: Sequence[Mapping[str, Any]], report: Report, *, ahead: bool) -> Iterator[int]:
-    with _process(job, "api", job.options) as wangp:
+    with _process(job, "api", job.options) if job.kept is None else job.kept.lend(job) as wangp:
         wangp.send(tasks[0])
         index = 0
-        for line in wangp.lines():
+        for line in wangp.lines(job.patience):
             if not line.startswith(MARK):
                 _check(line)
                 continue
@@ -150,7 +159,8 @@ def _served(job: Job, tasks: Sequence[Mapping[str, Any]], report: Report, *, ahe
                     wangp.send(tasks[index])
                 yield index - 1
                 if index == len(tasks):
-                    wangp.send(None)
+                    if job.kept is None:
+                        wangp.send(None)
                     return
                 if not ahead:
                     wangp.send(tasks[index])
@@ -164,7 +174,7 @@ def _batch(job: Job, tasks: Sequence[Mapping[str, Any]], report: Report) -> Iter
         file.write_text(json.dumps(list(tasks)), "utf-8")
     with _process(job, "process", ("--process", str(file), *job.options)) as wangp:
         index = 0
-        for line in wangp.lines():
+        for line in wangp.lines(job.patience):
             _check(line)
             step = _STEP.match(line)
             if step and int(step[2]) > 1:
@@ -183,7 +193,7 @@ class _Process:
 
     def __init__(self, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
         self._process = process
-        self._log = log
+        self._log, self._logging = log, threading.Lock()
         self._queue: queue.Queue[bytes | None] = queue.Queue()
         self.said: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -198,16 +208,43 @@ class _Process:
             pipe.write(json.dumps(task).encode() + b"\n")
             pipe.flush()
 
-    def lines(self) -> Iterator[str]:
-        """The lines of the console until it is closed; progress bars end in a carriage return."""
+    def lines(self, patience: float | None = None) -> Iterator[str]:
+        """The lines of the console until it is closed; progress bars end in a carriage return.
+
+        Raises:
+            SviError: nothing was said for so many seconds.
+        """
         rest = b""
-        while (chunk := self._queue.get()) is not None:
+        while (chunk := self._next(patience)) is not None:
             *whole, rest = re.split(rb"[\r\n]+", rest + chunk)
             for raw in whole:
                 line = raw.decode("utf-8", "replace").strip(" \t")
                 if line:
                     self._remember(line)
                     yield line
+
+    def _next(self, patience: float | None) -> bytes | None:
+        try:
+            return self._queue.get(timeout=patience)
+        except queue.Empty:
+            raise failures.silent(patience or 0, self.said) from None
+
+    def log_to(self, path: Path) -> None:
+        """Write from here on what WanGP says into another file.
+
+        Raises:
+            SviError: the disk refuses.
+        """
+        with plainly(path, "write"):
+            log = path.open("ab")
+        with self._logging:
+            before, self._log = self._log, log
+        before.close()
+        self.said.clear()
+
+    def ended(self) -> bool:
+        """Tell whether WanGP has gone."""
+        return self._process.poll() is not None
 
     def code(self) -> int:
         """The exit code."""
@@ -229,6 +266,7 @@ class _Process:
         self._reader.join(PATIENCE)
         if not self._reader.is_alive():
             output.close()
+        self._log.close()
 
     def _remember(self, line: str) -> None:
         if not line.startswith(MARK):
@@ -240,8 +278,9 @@ class _Process:
         assert pipe is not None
         # A thread of its own, so that a full pipe never holds WanGP up.
         while chunk := os.read(pipe.fileno(), 65536):
-            self._log.write(chunk)
-            self._log.flush()
+            with self._logging:
+                self._log.write(chunk)
+                self._log.flush()
             self._queue.put(chunk)
         self._queue.put(None)
 
@@ -255,7 +294,7 @@ def _process(job: Job, mode: str, options: Sequence[str]) -> Iterator[_Process]:
     env |= {"PYTHONIOENCODING": "utf-8", "PYTHONUNBUFFERED": "1"}
     with plainly(job.out / LOG, "write"):
         log = (job.out / LOG).open("ab")
-    with log:
+    try:
         process = subprocess.Popen(
             command,
             cwd=job.wangp.root,
@@ -264,8 +303,46 @@ def _process(job: Job, mode: str, options: Sequence[str]) -> Iterator[_Process]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        running = _Process(process, log)
+    except BaseException:
+        log.close()
+        raise
+    running = _Process(process, log)
+    try:
+        yield running
+    finally:
+        running.end()
+
+
+class Kept:
+    """A WanGP that stays loaded from one film to the next; only where it takes tasks one by one.
+
+    Args:
+        out: the folder of the film that it was started for, None before.
+    """
+
+    def __init__(self) -> None:
+        self.out: Path | None = None
+        self._like: tuple[Any, ...] = ()
+        self._running: _Process | None = None
+        self._open = contextlib.ExitStack()
+
+    @contextlib.contextmanager
+    def lend(self, job: Job) -> Iterator[_Process]:
+        """Give the WanGP that is there, or start one; whatever goes wrong while it is lent ends it."""
+        like = (job.wangp, job.options, job.env)
+        if self._running is None or self._like != like or self._running.ended():
+            self.end()
+            self._running = self._open.enter_context(_process(job, "api", job.options))
+            self._like, self.out = like, job.out
+        else:
+            self._running.log_to(job.out / LOG)
         try:
-            yield running
-        finally:
-            running.end()
+            yield self._running
+        except BaseException:
+            self.end()
+            raise
+
+    def end(self) -> None:
+        """End it."""
+        self._running, self.out = None, None
+        self._open.close()

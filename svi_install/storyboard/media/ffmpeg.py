@@ -282,10 +282,15 @@ def count(program: Path, video: Path, rate: int = 0) -> int:
     command = [str(program), "-v", "error", "-i", str(video), "-map", "0:v:0"]
     command += ["-vf", f"fps={rate}", "-r", str(rate)] if rate else ["-c", "copy"]
     done = subprocess.run([*command, "-progress", "-", "-f", "null", "-"], capture_output=True, check=False)
-    found = _FRAMES.findall(done.stdout)
-    if done.returncode or not found:
+    if found := _FRAMES.findall(done.stdout):
+        frames = int(found[-1])
+    else:
+        # ffmpeg 7.0, which imageio-ffmpeg brings, counts no frames that it copies; here each of them is a line.
+        done = subprocess.run([*command, "-f", "framecrc", "-"], capture_output=True, check=False)
+        frames = len(re.findall(rb"(?m)^[^#\s]", done.stdout))
+    if done.returncode or not frames:
         raise _failed(done.stderr, video)
-    return int(found[-1])
+    return frames
 
 
 def write(
@@ -308,10 +313,8 @@ def write(
     Raises:
         SviError: ffmpeg failed; a target that was there before is still there.
     """
-    partial, described = (
-        target.with_name(f"{target.stem}.part{target.suffix}"),
-        target.with_name(f"{target.name}.notes.txt"),
-    )
+    partial = target.with_name(f"{target.stem}.part{target.suffix}")
+    described = target.with_name(f"{target.name}.notes.txt")
     inputs = str(source.count("-i"))
     said = ("-i", str(described), "-map_metadata", inputs, "-map_chapters", inputs) if notes != NOTHING else ()
     chosen = [word for stream in maps for word in ("-map", stream)]
