@@ -132,11 +132,81 @@ def test_another_take_and_back(make: Film, outputs: Path) -> None:
     assert (outputs / "film.mp4").read_bytes() == first
 
 
+FIVE = "one\ntwo\nthree\nfour\nfive"
+
+
 def test_a_long_film_comes_in_rows(make: Film, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wangp_queue, "BATCH", 2)
+    monkeypatch.setattr(wangp_queue, "MOST", 2)
     session = Session()
-    make(session, asked=asked._replace(text="one\ntwo\nthree\nfour\nfive"))
+    make(session, asked=asked._replace(text=FIVE))
     assert [len(row) for row in session.asked] == [2, 2, 1]
+
+
+def test_a_row_is_as_long_as_the_memory_allows(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture that cannot be read takes all of it."""
+    tasks = [{"image_start": [asked.image], "image_end": [asked.image]}] * 300
+    assert [len(row) for row in wangp_queue.rows(tasks)] == [128, 128, 44]
+    # Two pictures of 64 x 32.
+    monkeypatch.setattr(wangp_queue, "ROOM", 20 * 2 * 64 * 32 * 3)
+    assert [len(row) for row in wangp_queue.rows(tasks[:45])] == [20, 20, 5]
+    assert [len(row) for row in wangp_queue.rows([{"image_start": ["gone.png"]}] * 17)] == [8, 8, 1]
+    assert list(wangp_queue.rows([])) == []
+
+
+def test_a_page_that_is_closed_passes_nothing_on(
+    make: Film, asked: Asked, monkeypatch: pytest.MonkeyPatch, outputs: Path
+) -> None:
+    """What is in the queue is made; then the film ends, says so to whoever looks, and goes on in another page."""
+    monkeypatch.setattr(wangp_queue, "MOST", 2)
+    monkeypatch.setattr(wangp_queue, "PAGE_PATIENCE", 0.2)
+    monkeypatch.setattr(wangp_queue, "page_closed", lambda: lambda: True)
+
+    class Closed(Session):
+        def submit_manifest(self, tasks: list[Mapping[str, Any]]) -> Any:
+            return super().submit_manifest(tasks) if not self.asked else Scripted(("status", "Queued in WanGP..."))
+
+    five = asked._replace(text=FIVE)
+    with pytest.raises(SviError, match="The page was closed before WanGP's queue took the next clips"):
+        make(Closed(), asked=five)
+    assert filming.now() == ""
+    seen = filming.last()
+    assert seen is not None
+    assert seen.said == wangp_queue.CLOSED
+    assert [seen.film.finished(segment) for segment in seen.film.segments] == [True, True, False, False, False]
+    session = Session()
+    assert make(session, asked=five)[-1].startswith("The film is done")
+    assert [task["prompt"] for row in session.asked for task in row] == ["three", "four", "five"]
+
+
+def test_a_closed_page_does_no_harm_to_what_the_queue_has_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wangp_queue, "PAGE_PATIENCE", 0.0)
+    job = Scripted(("status", "Waiting in WanGP queue..."), step(1))
+    seen: list[object] = []
+    for each in wangp_queue.run(job, [{}], lambda index: len(seen) >= 2, Event(), lambda: True):
+        seen.append(each)
+        job.done = each == 0
+    assert seen == [wangp_queue.Step(0, 0, 0, "Waiting in WanGP queue..."), wangp_queue.Step(0, 1, 50, "Denoising"), 0]
+
+
+def test_without_a_page_none_is_closed() -> None:
+    assert wangp_queue.page_closed()() is False
+
+
+def test_a_story_that_is_changed_meanwhile(make: Film, asked: Asked, wangp: Path, outputs: Path) -> None:
+    """The film is the one that was asked for; asked for once more, what has changed is made."""
+    changed = asked._replace(text="one\ntwo\nelse")
+
+    def meanwhile(task: Mapping[str, Any]) -> None:
+        if task["prompt"] == "two":
+            with pytest.raises(SviError, match="is being made already"):
+                make(Session(), asked=changed)
+
+    session = Session(meanwhile)
+    assert make(session)[-1].startswith("The film is done")
+    assert [task["prompt"] for row in session.asked for task in row] == ["one", "two", "three"]
+    again = Session()
+    assert make(again, asked=changed)[-1].startswith("The film is done")
+    assert [task["prompt"] for row in again.asked for task in row] == ["else"]
 
 
 @pytest.mark.parametrize(
