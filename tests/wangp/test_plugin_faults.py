@@ -108,7 +108,7 @@ FAULTS |= {
     "half of an update, all modules are missing": (gone("svi_install"), OFF),
     "an import error": (raising("svi_install/plugin/placed.py", "ImportError('planted')"), OFF),
     "no memory": (at_first(raising("svi_install/patching/known.py", "MemoryError()")), OFF),
-    "a module cannot be read": (at_first(unreadable("svi_install/patching/placement.py")), OFF),
+    "a module cannot be read": (at_first(unreadable("svi_install/patching/patchset.py")), OFF),
     "the runtime is gone": (gone("svi_install/runtime"), OFF),
     "the runtime fails": (raising("svi_install/runtime/__init__.py", "RuntimeError('planted')"), OFF),
     "the runtime is garbage": (written("svi_install/runtime/options.py", b"\xff\xfe\x00garbage"), OFF),
