@@ -223,6 +223,7 @@ OTHERS |= {
     "--host",
     "--workers",
     "--clips",
+    "--held",
 }
 TESTS = re.compile(r"((?:[A-Z_]+=\S+ )*)pytest (.*)")
 

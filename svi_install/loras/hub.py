@@ -17,14 +17,26 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import urljoin
 
 from ..errors import EXIT_DOWNLOAD, SviError
 from ..writing.files import plain
 from ..writing.own_files import write_over
 from . import catalogue
 from .catalogue import Place
-from .transfer.failures import TransferError, clean, failure_of, host_of, origin_of, shown_headers, status_of
+from .transfer.failures import (
+    TransferError,
+    clean,
+    failure_of,
+    host_of,
+    number_in,
+    origin_of,
+    refused,
+    shown_headers,
+    status_of,
+)
 from .transfer.settings import Settings
+from .transfer.transport import Transport
 
 if TYPE_CHECKING:
     import httpx2
@@ -119,13 +131,45 @@ def stated(place: Place, settings: Settings, revision: str = "") -> Stated:
     url = hf_hub_url(place.repository, place.path, revision=revision or "main", endpoint=settings.endpoint)
 
     def ask(token: str) -> Stated:
-        with _client(settings, "/resolve/"):
+        with _client(settings, "/resolve/") as works:
+            if not works:
+                return _stated(*_head(url, token, settings), settings)
             found = get_hf_file_metadata(url, token=token or False, timeout=settings.limits.connect)
-        sha256 = found.etag if found.etag and _SHA256.fullmatch(found.etag) else ""
-        commit = found.commit_hash if found.commit_hash and _COMMIT.fullmatch(found.commit_hash) else ""
-        return Stated(sha256, found.size, commit, host_of(settings.endpoint) if sha256 else "")
+        return _stated(found.etag, found.size, found.commit_hash, settings)
 
     return _asked(ask, url, settings)
+
+
+def _stated(etag: str | None, size: int | None, commit: str | None, settings: Settings) -> Stated:
+    sha256 = etag if etag and _SHA256.fullmatch(etag) else ""
+    return Stated(
+        sha256,
+        size,
+        commit if commit and _COMMIT.fullmatch(commit) else "",
+        host_of(settings.endpoint) if sha256 else "",
+    )
+
+
+def _head(url: str, token: str, settings: Settings) -> tuple[str | None, int | None, str | None]:
+    """Ask as `get_hf_file_metadata` does: hash, size and commit of a file, without following it to its storage."""
+    transport, seen = Transport(settings), {url}
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    while True:
+        status, found, _ = transport.exchange("HEAD", url, headers, b"", 0)
+        if status == 401 and token:
+            # The hub refuses even public files to a token that has run out.
+            headers, token = {}, ""
+            continue
+        following = urljoin(url, found.get("Location") or url)
+        # A repository that has another name today; storage has another address.
+        if status not in (301, 302, 303, 307, 308) or origin_of(following) != origin_of(url) or following in seen:
+            break
+        url = following
+        seen.add(url)
+    if status >= 400:
+        raise refused(status, found, url, bool(settings.token))
+    size = number_in(found.get("X-Linked-Size") or found.get("Content-Length"))
+    return (found.get("X-Linked-Etag") or "").strip('W/"') or None, size, found.get("X-Repo-Commit")
 
 
 def licence(repository: str, settings: Settings) -> str:
@@ -181,12 +225,18 @@ def cached(place: Place, cache: Path, sha256: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _client(settings: Settings, wanted: str = "") -> Iterator[None]:
-    """Let huggingface_hub ask over our own transport: the endpoint alone, and only what has `wanted` in its address."""
-    import httpx2
-    from huggingface_hub import close_session, set_client_factory
+def _client(settings: Settings, wanted: str = "") -> Iterator[bool]:
+    """Let huggingface_hub ask over our own transport: the endpoint alone, and only what has `wanted` in its address.
 
-    from .transfer.transport import Transport
+    Yields:
+        False where it is an older one, as in many a WanGP's Python, whose requests are made by another library.
+    """
+    try:
+        import httpx2
+        from huggingface_hub import close_session, set_client_factory
+    except ImportError:
+        yield False
+        return
 
     transport = Transport(settings)
 
@@ -207,7 +257,7 @@ def _client(settings: Settings, wanted: str = "") -> Iterator[None]:
         # Its own client would keep cookies, log the warnings of a server and read .netrc.
         set_client_factory(lambda: httpx2.Client(transport=Ours(), trust_env=False))
         try:
-            yield
+            yield True
         finally:
             close_session()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from threading import Event, Lock
 from typing import Any, NamedTuple
@@ -39,11 +40,12 @@ class _Work:
 
     def __init__(self) -> None:
         self._one, self.stopped, self.name = Lock(), Event(), ""
+        self.last: Seen | None = None
 
     def begin(self, name: str) -> None:
         if not self._one.acquire(blocking=False):
             raise SviError("busy", f"The film {self.name} is being made already. Stop it first.")
-        self.name = name
+        self.name, self.last = name, None
         self.stopped.clear()
 
     def end(self) -> None:
@@ -57,6 +59,17 @@ _WORK = _Work()
 def now() -> str:
     """Return the name of the film that is being made, empty when none is."""
     return _WORK.name
+
+
+def last() -> Seen | None:
+    """Return what was last said of the film that is being made, or of the one before; for a page opened meanwhile."""
+    return _WORK.last
+
+
+def plain(error: Exception) -> str:
+    """Say in one line what went wrong."""
+    words = getattr(error, "message", None) or f"{type(error).__name__}: {error}"
+    return " ".join(str(words).split())
 
 
 def stop() -> str:
@@ -103,42 +116,62 @@ def make(
     """
     _WORK.begin(target.stem)
     try:
-        planned = plan(story, target)
-        program = ffmpeg.find(root, Path(sys.executable))
-        # WanGP makes the folder of its videos with the first one.
-        with plainly(target.parent, "make"):
-            target.parent.mkdir(parents=True, exist_ok=True)
-        place = delivery.look(planned.target, planned.store)
-        if not place.own:
-            raise SviError(
-                "not-ours", f"{target} is there already and is not this film. It was left alone; choose another name."
-            )
-        with planned.store.locked():
-            if film.take_over(planned):
-                planned = plan(story, target)
-            _refuse(story, planned, root)
-            begun(planned)
-            planned = picking.choose(planned, picks, redo, lambda takes: plan(story, target, takes))
-            mended = damage.damaged(planned, program)
-            film.forget(planned, [segment.number for segment, _ in mended])
-            decided.remember(planned.store, story, str(planned.tasks[1]["resolution"]))
-            for segment, why in mended:
-                yield Seen(f"Segment {segment.number} is damaged and is made again: {why}.", planned)
-            yield from _loras(root, planned)
-            if not _WORK.stopped.is_set():
-                yield from _lacking(api, planned, program)
-            if _WORK.stopped.is_set():
-                done = len(planned.segments) - len(planned.missing())
-                yield Seen(STOPPED.format(done=done, all=len(planned.segments)), planned)
-                return
-            yield Seen("The segments are joined.", planned)
-            joined = planned.store.root / film.JOINED
-            film.join(planned, program, joined)
-            delivery.put(joined, place, planned.store)
-            planned.store.write("joined", segments=len(planned.segments))
-            yield Seen(f"The film is done: {planned.target}, {seconds(planned.frames):.1f} seconds.", planned)
+        with closing(_made(api, root, story, target, picks=picks, redo=redo, begun=begun)) as made:
+            for seen in made:
+                _WORK.last = seen
+                yield seen
+    except Exception as error:
+        if _WORK.last is not None:
+            _WORK.last = _WORK.last._replace(said=plain(error))
+        raise
     finally:
         _WORK.end()
+
+
+def _made(
+    api: Any,
+    root: Path,
+    story: Story,
+    target: Path,
+    *,
+    picks: Sequence[tuple[int, int]],
+    redo: Sequence[int],
+    begun: Callable[[Film], None],
+) -> Generator[Seen]:
+    planned = plan(story, target)
+    program = ffmpeg.find(root, Path(sys.executable))
+    # WanGP makes the folder of its videos with the first one.
+    with plainly(target.parent, "make"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    place = delivery.look(planned.target, planned.store)
+    if not place.own:
+        raise SviError(
+            "not-ours", f"{target} is there already and is not this film. It was left alone; choose another name."
+        )
+    with planned.store.locked():
+        if film.take_over(planned):
+            planned = plan(story, target)
+        _refuse(story, planned, root)
+        begun(planned)
+        planned = picking.choose(planned, picks, redo, lambda takes: plan(story, target, takes))
+        mended = damage.damaged(planned, program)
+        film.forget(planned, [segment.number for segment, _ in mended])
+        decided.remember(planned.store, story, str(planned.tasks[1]["resolution"]))
+        for segment, why in mended:
+            yield Seen(f"Segment {segment.number} is damaged and is made again: {why}.", planned)
+        yield from _loras(root, planned)
+        if not _WORK.stopped.is_set():
+            yield from _lacking(api, planned, program)
+        if _WORK.stopped.is_set():
+            done = len(planned.segments) - len(planned.missing())
+            yield Seen(STOPPED.format(done=done, all=len(planned.segments)), planned)
+            return
+        yield Seen("The segments are joined.", planned)
+        joined = planned.store.root / film.JOINED
+        film.join(planned, program, joined)
+        delivery.put(joined, place, planned.store)
+        planned.store.write("joined", segments=len(planned.segments))
+        yield Seen(f"The film is done: {planned.target}, {seconds(planned.frames):.1f} seconds.", planned)
 
 
 def _refuse(story: Story, planned: Film, root: Path) -> None:
@@ -177,17 +210,18 @@ def _lacking(api: Any, planned: Film, program: Path) -> Iterator[Seen]:
         log=regular(store.root / LOG) or 0,
     )
     yield Seen(_of(planned, lacking[0], "waiting for WanGP's queue"), planned)
-    for start in range(0, len(lacking), wangp_queue.BATCH):
-        row = lacking[start : start + wangp_queue.BATCH]
+    tasks = [clips.placed(planned, clip, pictures, fields=True) for clip in lacking]
+    closed = wangp_queue.page_closed()
+    for places in wangp_queue.rows(tasks):
+        start, row = places.start, lacking[places.start : places.stop]
         for clip in row:
             store.begin(clip.key)
             clips.count_take(planned, clip)
-        tasks = [clips.placed(planned, clip, pictures, fields=True) for clip in row]
 
         def made(index: int, row: Sequence[Clip] = row) -> bool:
             return store.made(row[index].key) is not None
 
-        for each in wangp_queue.run(api, tasks, made, _WORK.stopped):
+        for each in wangp_queue.run(api, tasks[start : places.stop], made, _WORK.stopped, closed):
             if isinstance(each, int):
                 clips.finish(planned, row[each], program, pace.finish(time.monotonic()))
                 yield Seen(_of(planned, row[each], "done"), planned)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import shutil
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from .start import ASIDE, OFF_FILE, SAFE_MODE, SWITCH, Plugin
 _GOOD, _BAD, _OPEN = ("#16a34a", "all right"), ("#dc2626", "not all right"), ("#9ca3af", "not there yet")
 _CELL = "border: none; border-bottom: 1px solid var(--border-color-primary, #e5e7eb); padding: 8px"
 _RESTART = "Restart WanGP to have it take effect."
+STOPPED = "Stopped. What has arrived is kept; Download goes on there."
 
 
 class Row(NamedTuple):
@@ -151,6 +153,15 @@ def missing(plugin: Plugin) -> list[tuple[str, str]]:
     ]
 
 
+_downloads: set[Event] = set()
+
+
+def stop_downloads() -> None:
+    """Have the downloads stopped; each says so itself. Gradio's own way leaves them running."""
+    for stopped in tuple(_downloads):
+        stopped.set()
+
+
 def download(root: Path, name: str, precision: str = "fp32") -> Iterator[str]:
     """Download a LoRA; yields how far it is, in words, and what came of it at the end.
 
@@ -172,23 +183,33 @@ def download(root: Path, name: str, precision: str = "fp32") -> Iterator[str]:
             fetched = prefetch(root, [name], precision=precision, report=report)
             said.put("; ".join(f"{file.path.name}: {human_size(file.size)}, {file.vouched}" for file in fetched.files))
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (it is shown)
-            said.put(f"That failed: {error} {getattr(error, 'hint', '')}".strip())
+            failed = f"That failed: {error} {getattr(error, 'hint', '')}".strip()
+            said.put(STOPPED if stopped.is_set() else failed)
 
     thread = Thread(target=run, daemon=True)
+    _downloads.add(stopped)
     thread.start()
     last = ""
     try:
         while thread.is_alive() or not said.empty():
-            try:
+            each = None
+            with contextlib.suppress(Empty):
                 each = said.get(timeout=0.5)
-            except Empty:
+            if isinstance(each, str):
+                now = each
+            elif stopped.is_set():
+                # A connection that has stalled may take a while to notice.
+                now = "Stopping."
+            elif each is None:
                 continue
-            now = each if isinstance(each, str) else _words(each)
+            else:
+                now = _words(each)
             if now != last:
                 yield now
             last = now
     finally:
         stopped.set()
+        _downloads.discard(stopped)
 
 
 def _words(progress: Any) -> str:

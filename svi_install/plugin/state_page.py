@@ -58,9 +58,7 @@ def add(gr: Any, plugin: Plugin, manager: Any) -> None:
     update.click(lambda: standing.update(plugin, manager), outputs=said)
     running = fetch.click(downloaded, inputs=lora, outputs=progress, show_progress="hidden")
     running.then(look, outputs=shown, show_progress="hidden")
-    stop.click(
-        lambda: "Stopped. What has arrived is kept; Download goes on there.", outputs=progress, cancels=[running]
-    )
+    stop.click(standing.stop_downloads, show_progress="hidden")
 
 
 def _advice(plugin: Plugin, manager: Any) -> str:

@@ -20,6 +20,9 @@ PROMPTS = (
     "Prompts, one per line; each becomes a clip of five seconds. [/duration=10s] makes one longer, [/new_shot] cuts."
 )
 EXAMPLE = "a boat leaves the harbour\nthe open sea"
+UNFINISHED = "The film {name} is not finished: {done} of {all} segments are there. Continue goes on with it."
+# Seconds between two looks at a film that another page has begun.
+LOOK = 2.0
 NO_QUEUE = (
     "This WanGP lends its queue to no plugin, so films are made in the terminal: svi-install render IMAGE PROMPTS"
 )
@@ -144,6 +147,8 @@ def _look(gr: Any, plugin: Plugin, tab: Any, parts: Parts) -> None:
     """What is shown without making anything: a film that was chosen, the takes of a segment."""
     name, form, shown, _ = parts
     said, gallery, movie, segment, take, _ = shown
+    # A page that was opened, or loaded anew, while a film is made shows it too.
+    clock, known = gr.Timer(LOOK, active=False), gr.State(None)
 
     def path_of(called: str | None) -> Path:
         return shelf.target(folder(plugin, tab), called or "", Asked())
@@ -157,7 +162,7 @@ def _look(gr: Any, plugin: Plugin, tab: Any, parts: Parts) -> None:
             asked = shelf.kept(path)
             planned = filming.plan(shelf.begun(path), path)
         except Exception as error:  # noqa: BLE001  (it is said)
-            return (*nothing[: len(form)], _plain(error), *nothing[len(form) + 1 :])
+            return (*nothing[: len(form)], filming.plain(error), *nothing[len(form) + 1 :])
         values = [gr.skip()] * len(form) if asked is None else list(asked)
         left = len(planned.missing())
         words = f"{len(planned.segments) - left} of {len(planned.segments)} segments are finished."
@@ -170,15 +175,40 @@ def _look(gr: Any, plugin: Plugin, tab: Any, parts: Parts) -> None:
         except Exception:  # noqa: BLE001  (there is nothing to choose from)
             return gr.update(choices=[], value=None)
 
-    def refreshed(_state: Any) -> tuple[Any, Any]:
+    def refreshed(_state: Any) -> tuple[Any, ...]:
+        names = shelf.names(folder(plugin, tab))
         busy = filming.now()
-        words = f"The film {busy} is being made." if busy else gr.skip()
-        return gr.update(choices=shelf.names(folder(plugin, tab))), words
+        words = f"The film {busy} is being made." if busy else _unfinished(folder(plugin, tab), names[:1])
+        return gr.update(choices=names), words or gr.skip(), gr.update(active=bool(busy))
+
+    def watched(before: Any) -> tuple[Any, ...]:
+        # In this order: what ends in between is seen the next time.
+        busy, seen = filming.now(), filming.last()
+        if seen is None:
+            return (*[gr.skip()] * 7, gr.update(active=bool(busy)))
+        now = _state_of(seen.film)
+        pictures = _film(gr, seen.film) if now != before else [gr.skip()] * 5
+        return (seen.said, *pictures, now, gr.update(active=bool(busy)))
 
     name.input(opened, inputs=name, outputs=[*form, said, gallery, movie, segment, take], show_progress="hidden")
     segment.input(takes_of, inputs=[name, segment], outputs=take, show_progress="hidden")
-    tab.on_tab_outputs = [name, said]
+    clock.tick(watched, inputs=known, outputs=[*shown, known, clock], show_progress="hidden")
+    tab.on_tab_outputs = [name, said, clock]
     tab.on_tab_select = refreshed
+
+
+def _unfinished(where: Path, latest: list[str]) -> str:
+    """Say how far the latest film is when it is not finished: its page was closed, or WanGP ended."""
+    try:
+        for name in latest:
+            path = shelf.target(where, name, Asked())
+            planned = filming.plan(shelf.begun(path), path)
+            left = len(planned.missing())
+            if left:
+                return UNFINISHED.format(name=name, done=len(planned.segments) - left, all=len(planned.segments))
+    except Exception:  # noqa: BLE001  (what is wrong with it is said when it is chosen)
+        pass
+    return ""
 
 
 def _check(plugin: Plugin) -> None:
@@ -222,11 +252,17 @@ def _shown(gr: Any, seen: Iterator[Seen]) -> Iterator[tuple[Any, ...]]:
     try:
         for said, planned in seen:
             # The browser keeps what it shows until something of it is another one.
-            now = ([planned.finished(segment) for segment in planned.segments], planned.keys, _stamp(planned.target))
+            now = _state_of(planned)
             yield (said, *(_film(gr, planned) if now != before else [gr.skip()] * 5))
             before = now
     except Exception as error:  # noqa: BLE001  (WanGP goes on)
-        yield (_plain(error), *[gr.skip()] * 5)
+        yield (filming.plain(error), *[gr.skip()] * 5)
+
+
+def _state_of(planned: Film) -> list[Any]:
+    """What the pictures of a film depend on."""
+    done = [planned.finished(segment) for segment in planned.segments]
+    return [done, list(planned.keys.values()), _stamp(planned.target)]
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
@@ -271,8 +307,3 @@ def _takes(gr: Any, planned: Film, number: int) -> Any:
         for clip in planned.clips(segment)
     ]
     return gr.update(choices=choices, value=picked)
-
-
-def _plain(error: Exception) -> str:
-    words = getattr(error, "message", None) or f"{type(error).__name__}: {error}"
-    return " ".join(str(words).split())

@@ -9,9 +9,19 @@ from typing import Any, NamedTuple
 
 from ..errors import SviError
 
-# WanGP opens the start image of every task in its queue; and what is in the queue goes on without a browser.
-BATCH = 8
+# What is in the queue goes on without a browser, what is not waits for one. So a row is long; but WanGP opens the
+# images of every task in its queue: their pixels have to find room in memory.
+ROOM = 512 << 20
+LEAST, MOST = 8, 128
 PATIENCE = 60.0
+# The page passes a row on to the queue within a second; a page in the background may take until it is looked at.
+PAGE_PATIENCE = 30.0
+# What WanGP says of clips that its queue has taken.
+_TAKEN = "Waiting in WanGP queue"
+CLOSED = (
+    "The page was closed before WanGP's queue took the next clips. Finished segments are kept. Continue goes on with "
+    "the next one."
+)
 WITHOUT_SVI = "WanGP made a clip without SVI, so it cannot be used. Look at State, above."
 
 
@@ -24,8 +34,51 @@ class Step(NamedTuple):
     said: str
 
 
+def rows(tasks: Sequence[Mapping[str, Any]]) -> Iterator[range]:
+    """Divide clips into rows that the queue takes at a time."""
+    known: dict[str, int] = {}
+    start = room = 0
+    for index, task in enumerate(tasks):
+        pictures = [str(path) for name in ("image_start", "image_end") for path in task.get(name) or ()]
+        needs = sum(known.setdefault(path, known.get(path) or _opened(path)) for path in pictures)
+        if index - start >= MOST or (index - start >= LEAST and room + needs > ROOM):
+            yield range(start, index)
+            start, room = index, 0
+        room += needs
+    if tasks:
+        yield range(start, len(tasks))
+
+
+def _opened(path: str) -> int:
+    """Bytes of a picture in memory; one that cannot be read here takes all the room."""
+    try:
+        from PIL import Image
+
+        with Image.open(path) as picture:
+            return int(picture.width * picture.height * 3)
+    except Exception:  # noqa: BLE001  (WanGP says what is wrong with it)
+        return ROOM
+
+
+def page_closed() -> Callable[[], bool]:
+    """Return what tells whether the page that has called is closed; without a page it never is."""
+    try:
+        from gradio.context import LocalContext
+
+        known = LocalContext.blocks.get().state_holder.session_data
+        page = LocalContext.request.get().session_hash
+        known[page].is_closed  # noqa: B018
+    except Exception:  # noqa: BLE001  (another Gradio, or none)
+        return lambda: False
+    return lambda: page not in known or known[page].is_closed
+
+
 def run(
-    api: Any, tasks: Sequence[Mapping[str, Any]], made: Callable[[int], bool], stopped: Event
+    api: Any,
+    tasks: Sequence[Mapping[str, Any]],
+    made: Callable[[int], bool],
+    stopped: Event,
+    closed: Callable[[], bool] = lambda: False,
 ) -> Iterator[Step | int]:
     """Have WanGP make clips with the model that it has loaded.
 
@@ -34,6 +87,7 @@ def run(
         tasks: settings of the clips, in their order.
         made: tells whether SVI has written all of a clip.
         stopped: set when a person has had enough.
+        closed: tells whether the page is closed that passes the clips on to the queue.
 
     Yields:
         How far it is, and the index of each clip that is made. It ends early when it was stopped.
@@ -45,7 +99,7 @@ def run(
         job = api.submit_manifest([dict(task) for task in tasks])
     except Exception as error:
         raise SviError("queue", f"WanGP's queue does not take the clips: {error}.") from error
-    index = 0
+    index, taken, since = 0, False, time.monotonic()
     try:
         while index < len(tasks):
             event = job.events.get(timeout=0.3)
@@ -56,6 +110,9 @@ def run(
                 break
             kind: str = event.kind if event is not None else ""
             data: Any = event.data if event is not None else None
+            taken = taken or index > 0 or kind == "progress" or str(data).startswith(_TAKEN)
+            if not taken and time.monotonic() - since > PAGE_PATIENCE and closed():
+                raise SviError("page-closed", CLOSED)
             if kind == "progress":
                 yield Step(index, data.current_step or 0, data.total_steps or 0, str(data.status or ""))
             elif kind == "status":

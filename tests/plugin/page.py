@@ -23,7 +23,7 @@ class Part:
         pass
 
     def __getattr__(self, event: str) -> Any:
-        if event not in ("click", "input", "then"):
+        if event not in ("click", "input", "then", "tick"):
             raise AttributeError(event)
 
         def on(call: Callable[..., Any], inputs: Any = (), outputs: Any = (), **further: Any) -> Part:

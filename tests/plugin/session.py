@@ -111,6 +111,21 @@ class Session:
         return self.job
 
 
+class Scripted:
+    """A job of which everything is known before."""
+
+    def __init__(self, *events: tuple[str, Any]) -> None:
+        self.events, self.done, self.cancelled = Events(), False, False
+        for kind, data in events:
+            self.events.put(kind, data)
+
+    def submit_manifest(self, tasks: list[Any]) -> Scripted:
+        return self
+
+    def cancel(self) -> None:
+        self.cancelled = self.done = True
+
+
 def stops_at(prompt: str) -> Session:
     """A session in which a person presses Stop while the clip of that prompt is made."""
 

@@ -60,3 +60,21 @@ def test_a_wrong_byte_is_noticed(store: Store, plugin: Plugin) -> None:
     said = list(standing.download(plugin.root, "svi-tiny"))
     assert said[-1].startswith("That failed: ")
     assert not store.target.exists()
+
+
+def test_it_is_stopped_and_gone_on_with(store: Store, plugin: Plugin) -> None:
+    data = store.publish(lora_bytes())
+    store.hub.always = Fault(rate=len(data) / 5)
+    said = []
+    for words in standing.download(plugin.root, "svi-tiny"):
+        said.append(words)
+        if "%" in words:
+            standing.stop_downloads()
+    assert said[-1] == standing.STOPPED
+    assert 0 < store.part.stat().st_size < len(data)
+    # Nothing is left to be stopped.
+    standing.stop_downloads()
+    store.hub.always = Fault()
+    assert "published" in list(standing.download(plugin.root, "svi-tiny"))[-1]
+    assert store.target.read_bytes() == data
+    assert store.hub.downloads()[-1].start > 0

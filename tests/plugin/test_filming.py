@@ -5,8 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from threading import Event
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,7 +21,7 @@ from svi_install.storyboard.headless.wangp import find
 
 from ..loras.conftest import svi_file
 from ..storyboard import standin
-from .session import Events, Session, stops_at
+from .session import Scripted, Session, stops_at
 
 TEXT = "one\ntwo\nthree"
 Film = Callable[..., list[str]]
@@ -132,11 +130,56 @@ def test_another_take_and_back(make: Film, outputs: Path) -> None:
     assert (outputs / "film.mp4").read_bytes() == first
 
 
+FIVE = "one\ntwo\nthree\nfour\nfive"
+
+
 def test_a_long_film_comes_in_rows(make: Film, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wangp_queue, "BATCH", 2)
+    monkeypatch.setattr(wangp_queue, "MOST", 2)
     session = Session()
-    make(session, asked=asked._replace(text="one\ntwo\nthree\nfour\nfive"))
+    make(session, asked=asked._replace(text=FIVE))
     assert [len(row) for row in session.asked] == [2, 2, 1]
+
+
+def test_a_page_that_is_closed_passes_nothing_on(
+    make: Film, asked: Asked, monkeypatch: pytest.MonkeyPatch, outputs: Path
+) -> None:
+    """What is in the queue is made; then the film ends, says so to whoever looks, and goes on in another page."""
+    monkeypatch.setattr(wangp_queue, "MOST", 2)
+    monkeypatch.setattr(wangp_queue, "PAGE_PATIENCE", 0.2)
+    monkeypatch.setattr(wangp_queue, "page_closed", lambda: lambda: True)
+
+    class Closed(Session):
+        def submit_manifest(self, tasks: list[Mapping[str, Any]]) -> Any:
+            return super().submit_manifest(tasks) if not self.asked else Scripted(("status", "Queued in WanGP..."))
+
+    five = asked._replace(text=FIVE)
+    with pytest.raises(SviError, match="The page was closed before WanGP's queue took the next clips"):
+        make(Closed(), asked=five)
+    assert filming.now() == ""
+    seen = filming.last()
+    assert seen is not None
+    assert seen.said == wangp_queue.CLOSED
+    assert [seen.film.finished(segment) for segment in seen.film.segments] == [True, True, False, False, False]
+    session = Session()
+    assert make(session, asked=five)[-1].startswith("The film is done")
+    assert [task["prompt"] for row in session.asked for task in row] == ["three", "four", "five"]
+
+
+def test_a_story_that_is_changed_meanwhile(make: Film, asked: Asked, wangp: Path, outputs: Path) -> None:
+    """The film is the one that was asked for; asked for once more, what has changed is made."""
+    changed = asked._replace(text="one\ntwo\nelse")
+
+    def meanwhile(task: Mapping[str, Any]) -> None:
+        if task["prompt"] == "two":
+            with pytest.raises(SviError, match="is being made already"):
+                make(Session(), asked=changed)
+
+    session = Session(meanwhile)
+    assert make(session)[-1].startswith("The film is done")
+    assert [task["prompt"] for row in session.asked for task in row] == ["one", "two", "three"]
+    again = Session()
+    assert make(again, asked=changed)[-1].startswith("The film is done")
+    assert [task["prompt"] for row in again.asked for task in row] == ["else"]
 
 
 @pytest.mark.parametrize(
@@ -156,59 +199,6 @@ def test_what_goes_wrong_is_said_in_one_line(make: Film, asked: Asked, outputs: 
     assert make(session)[-1].startswith("The film is done")
     assert [task["prompt"] for row in session.asked for task in row] == ["two", "three"]
     assert (outputs / "film.mp4").is_file()
-
-
-class Scripted:
-    """A job of which everything is known before."""
-
-    def __init__(self, *events: tuple[str, Any]) -> None:
-        self.events, self.done, self.cancelled = Events(), False, False
-        for kind, data in events:
-            self.events.put(kind, data)
-
-    def submit_manifest(self, tasks: list[Any]) -> Scripted:
-        return self
-
-    def cancel(self) -> None:
-        self.cancelled = self.done = True
-
-
-def step(number: int, steps: int = 50) -> tuple[str, Any]:
-    return "progress", SimpleNamespace(current_step=number, total_steps=steps, status="Denoising")
-
-
-def test_what_wangp_says_meanwhile() -> None:
-    job = Scripted(("status", "Queued in WanGP..."), step(1), ("started", {}), step(2), ("output", {}))
-    seen: list[object] = []
-    for each in wangp_queue.run(job, [{}], lambda index: len(seen) >= 3, Event()):
-        seen.append(each)
-        job.done = each == 0
-    assert seen == [
-        wangp_queue.Step(0, 0, 0, "Queued in WanGP..."),
-        wangp_queue.Step(0, 1, 50, "Denoising"),
-        wangp_queue.Step(0, 2, 50, "Denoising"),
-        0,
-    ]
-    assert not job.cancelled
-
-
-def test_of_a_clip_that_is_made_an_error_is_none() -> None:
-    """WanGP may lose sight of its own copy of a clip that SVI has written."""
-    lost = SimpleNamespace(task_index=1, stage="generation")
-    job, made = Scripted(("started", {}), ("error", lost), ("output", {})), {0}
-    seen = []
-    for each in wangp_queue.run(job, [{}, {}], made.__contains__, Event()):
-        seen.append(each)
-        job.done = each == 1
-        made.add(1)
-    assert seen == [0, 1]
-
-
-def test_it_was_stopped_in_wangps_queue() -> None:
-    job = Scripted(("error", SimpleNamespace(task_index=1, stage="cancelled")))
-    with pytest.raises(SviError, match="It was stopped in WanGP's queue"):
-        list(wangp_queue.run(job, [{}, {}], lambda index: False, Event()))
-    assert job.cancelled
 
 
 def test_a_queue_that_takes_nothing(make: Film) -> None:

@@ -18,7 +18,7 @@ from svi_install.storyboard.script.variants import NAMES, variant_of
 from ..loras.conftest import svi_file
 from ..storyboard import standin
 from .page import SKIP, Gradio
-from .session import Session
+from .session import Session, stops_at
 
 
 class Tab:
@@ -180,6 +180,38 @@ def test_a_film_from_the_form_to_its_takes(
     assert again[len(filled)] == "2 of 2 segments are finished."
     assert tab.on_tab_select({})[0]["choices"] == ["start-film"]
     assert shelf.names(plugin.root / "videos") == ["start-film"]
+
+
+def test_a_page_that_was_opened_meanwhile_shows_the_film(
+    gradio: Gradio, plugin: Plugin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is told when its tab is chosen, looks again and again while there is something to see, and then no more."""
+    monkeypatch.chdir(standin.make(tmp_path / "WanGP"))
+    plugin.root = tmp_path / "WanGP"
+    svi_file(plugin.root / "loras/wan_i2v/SVI_Wan2.1-I2V-14B_lora_v2.0.safetensors")
+    png.write(tmp_path / "start.png", png.Picture(64, 32, bytes(range(256)) * 24))
+    tab = opened(plugin, stops_at("two"))
+    (clock,) = [each for each in gradio.parts if each.kind == "Timer"]
+    look, _inputs, outputs = clock.calls["tick"]
+    assert tab.on_tab_select({})[1:] == (SKIP, {"active": False})
+    filled = form(image=str(tmp_path / "start.png"), text="one\ntwo", frames=9, steps=2, size="64x32")
+    making, known, counts = gradio.of("svi_make").calls["click"][0](None, *filled), None, []
+    for _ in making:
+        _names, said, active = tab.on_tab_select({})
+        assert said == "The film start-film is being made."
+        assert active == {"active": True}
+        words, pictures, *_, known, active = look(known)
+        assert len(outputs) == 8
+        assert words.startswith(("Segment ", "Stopped."))
+        assert active == {"active": True}
+        counts.append(None if pictures is SKIP else len(pictures))
+    # Its pictures come once.
+    assert [each for each in counts if each is not None] == [0, 1]
+    assert look(known)[-1] == {"active": False}
+    assert look(known)[0].startswith("Stopped. 1 of 2")
+    _, said, active = tab.on_tab_select({})
+    assert said == "The film start-film is not finished: 1 of 2 segments are there. Continue goes on with it."
+    assert active == {"active": False}
 
 
 def test_a_film_that_is_not_there(gradio: Gradio, plugin: Plugin) -> None:

@@ -14,7 +14,7 @@ import pytest
 from .conftest import NEWEST, OTHER_FLAVOURS, Tree
 from .lab import browser, installer, media, ui
 from .lab.generate import decoded
-from .test_plugin_journeys import SHOWN, SHUT, open_tab, small_profiles, until_said, write
+from .svi_tab import SHOWN, loras_in_place, open_tab, small_clips, small_profiles, until_said, write
 
 pytestmark = pytest.mark.long
 
@@ -39,15 +39,14 @@ def film(fresh_tree: Tree, environment: Path, tmp_path: Path) -> Callable[[str],
         tree, work = fresh_tree(version), tmp_path / "work"
         installer.put_plugin(tree)
         small_profiles(tree, tmp_path)
+        loras_in_place(tree, tmp_path)
         work.mkdir()
         with ui.form(tree, environment, programs, work) as page:
             try:
                 open_tab(page, "SVI")
                 page.upload("Start image", media.write_picture(tmp_path / "start.png"))
                 write(page, "svi_text", "a boat\na bridge")
-                page.browser.click(page.browser.script(SHUT, "Length, seed, size"))
-                page.settled()
-                write(page, "svi_frames", "17")
+                small_clips(page)
                 page.press("Make film")
                 until_said(page, "The film is done")
                 page.settled()

@@ -1,12 +1,11 @@
 """SVI without a terminal, in the real page: paste an address, restart, make films, look at the tab, take it out again.
 
 WanGP takes addresses of GitHub alone; git itself is told to find that one in a repository on this computer. Screenshots
-stay in the folder of the visit.
+stay in the folder of the visit. test_plugin_tab.py has what is run each time.
 """
 
 from __future__ import annotations
 
-import json
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,27 +13,33 @@ from pathlib import Path
 import pytest
 
 from svi_install.checkout.plugin import NAME
+from svi_install.plugin.wangp_queue import CLOSED
 
 from .conftest import Tree
 from .lab import browser, installer, media, tools, ui
 from .lab.generate import decoded, place_loras
+from .svi_tab import (
+    BOX,
+    CHOSEN,
+    PLAYS,
+    SHOWN,
+    load_anew,
+    loras_in_place,
+    name_film,
+    open_tab,
+    queue_of_two,
+    small_clips,
+    small_profiles,
+    until_held,
+    until_said,
+    words,
+    write,
+)
 from .test_plugin import as_clone, git
 from .test_profiles_ui import SHIPPED, SMALL, prepare
 
+pytestmark = pytest.mark.long
 ADDRESS = f"https://github.com/somebody/{NAME}"
-TAB = """return [...document.querySelectorAll('button[role=tab]')]
-  .find(e => e.offsetParent && e.innerText.trim() === arguments[0]) || null"""
-WORDS = "const e = document.getElementById(arguments[0]); return e ? e.innerText : ''"
-BOX = "return document.querySelector(`#${arguments[0]} textarea, #${arguments[0]} input`)"
-SHUT = "return [...document.querySelectorAll('button.label-wrap')].find(e => e.innerText.startsWith(arguments[0]))"
-SHOWN = "return document.querySelectorAll(`#${arguments[0]} button.thumbnail-item`).length"
-PLAYS = "const v = document.querySelector(`#${arguments[0]} video`); return !!v && !v.error"
-# What the two profiles that a person need not choose are called, and the LoRAs that they name.
-CHOSEN = {
-    "SVI-Shot Infinite - 50 Steps": "svi-shot.safetensors",
-    "SVI-2.0 Unified - 50 Steps": "SVI_Wan2.1-I2V-14B_lora_v2.0.safetensors",
-}
-ENTER = "\ue007"
 STORY = "a boat\na bridge\na bird"
 ITEM = """const item = document.querySelector(`.plugin-item[data-plugin-id="${arguments[0]}"]`);
 return item ? [...item.querySelectorAll('button')].find(e => e.innerText.trim() === arguments[1]) || null : null"""
@@ -69,39 +74,6 @@ def published(folder: Path) -> Path:
     return home
 
 
-def open_tab(page: ui.Page, name: str) -> None:
-    page.browser.click(page.browser.until(lambda: page.browser.script(TAB, name), 30, f"the tab {name}"))
-    page.settled()
-
-
-def words(page: ui.Page, name: str) -> str:
-    return page.browser.script(WORDS, name)
-
-
-def small_profiles(tree: Path, folder: Path) -> None:
-    """Makes what the plugin chooses of the size of a test, and puts its LoRAs in place."""
-    for seed, (name, lora) in enumerate(CHOSEN.items()):
-        path = tree / "plugins" / NAME / f"profiles/wan_i2v/{name}.json"
-        path.write_text(
-            json.dumps({**json.loads(path.read_text("utf-8")), "resolution": "64x64", "num_inference_steps": 2}),
-            "utf-8",
-        )
-        media.write_lora(folder / lora, "pipe.dit", seed=seed)
-        place_loras(tree, [folder / lora])
-
-
-def write(page: ui.Page, name: str, text: str) -> None:
-    box = page.browser.script(BOX, name)
-    page.browser.clear(box)
-    page.browser.write(box, text)
-
-
-def until_said(page: ui.Page, part: str, timeout: float = 240) -> str:
-    """Waits for a sentence of the storyboard."""
-    page.browser.until(lambda: part in words(page, "svi_film_said"), timeout, f"{part!r} in the tab")
-    return words(page, "svi_film_said")
-
-
 def films(page: ui.Page, seen: Visit, start: Path) -> None:  # noqa: PLR0915 (step by step)
     """The first film with as few clicks as there are; one that is stopped and gone on with; another take, and back."""
     outputs, hold = page.log.parent / "outputs", page.log.parent / "hold"
@@ -127,17 +99,11 @@ def films(page: ui.Page, seen: Visit, start: Path) -> None:  # noqa: PLR0915 (st
     note("first", "start-film")
     page.browser.screenshot(seen.work / "4 first film.png")
     write(page, "svi_text", STORY)
-    write(page, "svi_name", "story")
-    page.browser.press(ENTER)
-    page.browser.click(page.browser.script(SHUT, "Length, seed, size"))
-    page.settled()
-    write(page, "svi_frames", "17")
+    name_film(page, "story")
+    small_clips(page)
     hold.write_text("a bridge", "utf-8")
     page.press("Make film")
-    # While the second one is held, either may be the last that was heard.
-    said = ("Segment 1 of 3: done", "Segment 2 of 3")
-    page.browser.until(lambda: any(part in words(page, "svi_film_said") for part in said), 240, "the first segment")
-    page.browser.until(lambda: page.browser.script(SHOWN, "svi_segments") == 1, 60, "its picture")
+    until_held(page, 1)
     page.browser.screenshot(seen.work / "5 it grows.png")
     page.press("Stop")
     page.says("WanGP API dispatched abort")
@@ -160,6 +126,20 @@ def films(page: ui.Page, seen: Visit, start: Path) -> None:  # noqa: PLR0915 (st
     page.browser.until(lambda: (outputs / "story.mp4").read_bytes() != seen.films["redone"], 120, "the film")
     until_said(page, "The film is done")
     note("back", "story")
+    name_film(page, "closed")
+    hold.write_text("a boat", "utf-8")
+    page.press("Make film")
+    # The queue has taken two of the three.
+    until_held(page, 2)
+    load_anew(page)
+    hold.unlink()
+    open_tab(page, "SVI")
+    until_said(page, "The page was closed")
+    note("closed", "closed")
+    page.browser.screenshot(seen.work / "9 its page was closed.png")
+    page.press("Continue")
+    until_said(page, "The film is done")
+    note("opened", "closed")
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +179,8 @@ def visit(  # noqa: PLR0915 (one visit, step by step)
         page.browser.screenshot(work / "2 installed.png")
         note("install", page)
     small_profiles(tree, work)
+    loras_in_place(tree, work)
+    queue_of_two(tree)
     with started("first clip", LAB_HOLD=str(work / "first clip/hold")) as page:
         note("first clip", page)
         page.model("Wan2.1", "Image2video 14B", "480p")
@@ -301,13 +283,20 @@ def test_another_take_and_back(visit: Visit) -> None:
     assert visit.films["back"] == visit.films["continued"]
 
 
+def test_when_the_page_is_closed_what_the_queue_has_taken_is_made(visit: Visit) -> None:
+    assert visit.words["closed"] == CLOSED
+    assert visit.windows["closed"] == ["a boat", "a bridge"]
+    assert (visit.segments["closed"], visit.films["closed"]) == (2, b"")
+    assert visit.windows["opened"] == ["a bird"]
+    assert visit.films["opened"] == visit.films["continued"]
+
+
 def test_it_measures_a_video(visit: Visit) -> None:
     verdict, *_, page = visit.words["drift"].splitlines()
     assert any(word in verdict for word in ("steady", "drifting", "broken"))
     assert "svi-install drift" in page
 
 
-@pytest.mark.long
 def test_it_is_the_film_of_the_terminal(
     visit: Visit, fresh_tree: Tree, environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

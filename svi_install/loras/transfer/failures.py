@@ -201,10 +201,12 @@ def status_of(error: Exception) -> int:
 
 
 def refused(status: int, headers: _Headers, url: str, token: bool) -> TransferError:
-    """Let huggingface_hub say what a refusal of the hub means."""
-    import httpx2
-    from huggingface_hub.utils._http import hf_raise_for_status
-
+    """Let huggingface_hub say what a refusal of the hub means; an older one, as WanGP has it, cannot be asked so."""
+    try:
+        import httpx2
+        from huggingface_hub.utils._http import hf_raise_for_status
+    except ImportError:
+        return _in_words(_kind_of(status, headers), status, url, token)
     try:
         request = httpx2.Request("GET", url)
         hf_raise_for_status(httpx2.Response(status, headers=shown_headers(headers), request=request))
@@ -213,31 +215,63 @@ def refused(status: int, headers: _Headers, url: str, token: bool) -> TransferEr
     return TransferError("refused", f"{host_of(url)} answers with status {status} instead of sending the file.", url)
 
 
+def _kind_of(status: int, headers: _Headers) -> str:
+    """Read a refusal as huggingface_hub reads it."""
+    code, words = headers.get("X-Error-Code") or "", headers.get("X-Error-Message") or ""
+    kinds = {
+        "RevisionNotFound": "revision",
+        "EntryNotFound": "entry",
+        "GatedRepo": "gated",
+        "RepoNotFound": "repository",
+    }
+    if words == "Access to this resource is disabled.":
+        return "disabled"
+    # To people without an account, a repository that is not there and a private one look the same.
+    unknown = status == 401 and words != "Invalid credentials in Authorization header"
+    return kinds.get(code, "repository" if unknown else "")
+
+
 def failure_of(error: Exception, url: str, token: bool) -> TransferError:
     """Turn what huggingface_hub raises into our words; its own texts hold addresses and may be a screen long."""
     from huggingface_hub import errors
 
-    host, status = host_of(url), status_of(error)
-    place = catalogue.place_of(url)
-    repository = clean(place.repository) if place else "the repository"
     if isinstance(error, errors.OfflineModeIsEnabled):
         return TransferError("offline", "HF_HUB_OFFLINE does not allow asking the hub.", url)
-    if isinstance(error, errors.GatedRepoError):
+    kinds: tuple[tuple[type[Exception], str], ...] = (
+        # A gated repository is one that was not found, for huggingface_hub.
+        (errors.GatedRepoError, "gated"),
+        (errors.DisabledRepoError, "disabled"),
+        (errors.RevisionNotFoundError, "revision"),
+        (errors.EntryNotFoundError, "entry"),
+        (errors.RepositoryNotFoundError, "repository"),
+    )
+    kind = next((kind for each, kind in kinds if isinstance(error, each)), "")
+    status = status_of(error)
+    if not kind and not status:
+        why = f"The answer of {host_of(url)} cannot be read ({type(error).__name__})."
+        return TransferError("refused", why, url)
+    return _in_words(kind, status, url, token)
+
+
+def _in_words(kind: str, status: int, url: str, token: bool) -> TransferError:
+    host, place = host_of(url), catalogue.place_of(url)
+    repository = clean(place.repository) if place else "the repository"
+    if kind == "gated":
         return TransferError(
             "gated", f"The authors of {repository} ask you to accept their terms on {host} first ({status}).", url
         )
-    if isinstance(error, errors.DisabledRepoError):
+    if kind == "disabled":
         return TransferError("forbidden", f"{host} has taken {repository} offline ({status}).", url)
-    if isinstance(error, errors.RevisionNotFoundError):
+    if kind == "revision":
         return TransferError("missing", f"{host} no longer has that version of {repository} ({status}).", url)
-    if isinstance(error, errors.EntryNotFoundError):
+    if kind == "entry":
         name = clean(place.path) if place else "that file"
         return TransferError("missing", f"{host} has no {name} in {repository} ({status}).", url)
     if status == 401 and token:
         return TransferError("token", f"{host} does not accept the access token ({status}).", url)
     if status == 401:
         return TransferError("token", f"{host} shows {repository} only to people with an access token ({status}).", url)
-    if isinstance(error, errors.RepositoryNotFoundError):
+    if kind == "repository":
         return TransferError("missing", f"{host} has no repository {repository} ({status}).", url)
     if status == 403:
         return TransferError("forbidden", f"{host} refuses to send the file ({status}).", url)
@@ -247,9 +281,7 @@ def failure_of(error: Exception, url: str, token: bool) -> TransferError:
         return TransferError("busy", f"{host} asks us to slow down ({status}).", url)
     if status >= 500 or status == 408:
         return TransferError("server", f"{host} has a problem of its own ({status}).", url)
-    if status:
-        return TransferError("refused", f"{host} answers with status {status} instead of sending the file.", url)
-    return TransferError("refused", f"The answer of {host} cannot be read ({type(error).__name__}).", url)
+    return TransferError("refused", f"{host} answers with status {status} instead of sending the file.", url)
 
 
 def shown_headers(headers: _Headers) -> dict[str, str]:

@@ -50,6 +50,8 @@ def wait_for_a_name():
 def wait_while_held(prompt):
     """The file that LAB_HOLD names holds the clip of the prompt in it, so that a person has time to press a button."""
     hold = Path(os.environ.get("LAB_HOLD") or os.devnull)
+    if hold.is_file() and hold.read_text("utf-8") == prompt:
+        write(event="held")
     while hold.is_file() and hold.read_text("utf-8") == prompt:
         time.sleep(0.05)
 
