@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .scan import Scan
-from .steps import QUANTITIES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +18,7 @@ LEAST = (0.10, 0.30, 0.15)
 # A step that anybody sees.
 OBVIOUS = (4.0, 5.0, 2.0)
 # Against the 99th percentile of the steps within clips. Colour and detail follow what a codec does to single frames.
-TIMES = (1.2, 1.6, 2.0)
+TIMES = (1.05, 1.6, 2.0)
 # Frames on each side that a jump is judged from.
 REACHES = (2, 3, 4, 6, 8, 12)
 # Motion that stops or starts at a seam, as a factor.
@@ -69,8 +68,7 @@ def sudden(scan: Scan, reach: int) -> NDArray[np.float64]:
     """
     import numpy as np
 
-    columns = [QUANTITIES.index(name) for name in ("L", "a", "b", "detail")]
-    steps = scan.steps[:, columns].copy()
+    steps = scan.steps.copy()
     steps[list(scan.cuts)] = 0.0
     where = np.arange(-reach, reach)
     shape = np.stack([np.ones(2 * reach), where, where >= 0], axis=1).astype(float)

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # What an eye notices in the long run, per quantity of `steps.QUANTITIES`; a displacement counts in these units.
-UNITS = dict(zip(QUANTITIES, (1.0, 0.8, 0.8, 0.8, 0.04, 0.10, 0.4), strict=True))
+UNITS = dict(zip(QUANTITIES, (1.0, 0.8, 0.8, 0.04, 0.04, 0.10, 0.4), strict=True))
 # The displacement that is called drift: so many units, chosen on clean videos that move, pan, zoom and cut
 # (benchmarks/drift_calibration.py), and so many times what the video wanders by itself.
-LEAST = dict(zip(QUANTITIES, (2.4, 2.4, 2.4, 2.7, 2.7, 4.5, 1.6), strict=True))
+LEAST = dict(zip(QUANTITIES, (2.4, 2.4, 2.4, 2.7, 2.7, 8.0, 1.6), strict=True))
 WANDERS = 3.0
 # The share of the largest excursion that must be left at the end: what comes back is content.
 LEFT = 0.6
@@ -41,6 +41,7 @@ class Trend:
         wander: how much it changes otherwise, as a standard deviation around the fit.
         returns: it comes back by itself.
         margin: `end` against what would be called drift; from 1 on it is drift.
+        last: how far it is off in the last clip, whatever the fit says.
         far: how far the clip that is farthest off is from the first one.
     """
 
@@ -53,6 +54,7 @@ class Trend:
     wander: float
     returns: bool
     margin: float
+    last: float = 0.0
     far: float = 0.0
 
     @property
@@ -68,7 +70,7 @@ class Trend:
     @property
     def distance(self) -> float:
         """How far it is off at the end, and a little of how far it ever was, in the same units."""
-        return (abs(self.end) + FARTHEST * self.far) / UNITS[self.quantity]
+        return (abs(self.last) + FARTHEST * self.far) / UNITS[self.quantity]
 
 
 def positions(marks: Sequence[int], starts: Sequence[int], frames: int) -> NDArray[np.float64]:
@@ -104,7 +106,7 @@ def trends(scan: Scan, starts: Sequence[int], left_out: Sequence[int] = ()) -> t
     detail, noise = found["detail"], found["noise"]
     if noise.drifts and noise.end > 0 and detail.end > 0:
         # Grain is fine detail too; it has one name.
-        found["detail"] = replace(detail, margin=min(detail.margin, 0.99), end=0.0, far=0.0)
+        found["detail"] = replace(detail, margin=min(detail.margin, 0.99), end=0.0, last=0.0, far=0.0)
     return tuple(found.values())
 
 
@@ -139,15 +141,16 @@ def trend(name: str, where: NDArray[np.float64], values: NDArray[np.float64], cl
     sure = low > 0 or high < 0
     size = min(abs(end) / UNITS[name] / LEAST[name], abs(end) / (WANDERS * wander + 1e-9))
     margin = size if not returns and explained >= EXPLAINED and sure else min(size, 0.99)
-    return Trend(name, onset + 1, per_clip, low, high, end, wander, returns, margin, _farthest(where, values))
+    return Trend(name, onset + 1, per_clip, low, high, end, wander, returns, margin, *_off(where, values))
 
 
-def _farthest(where: NDArray[np.float64], values: NDArray[np.float64]) -> float:
+def _off(where: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[float, float]:
+    """How far the last clip is from where the video began, and the one that is farthest off from the first one."""
     import numpy as np
 
     inside = np.floor(where)
     middles = np.array([np.median(values[inside == clip]) for clip in np.unique(inside)])
-    return float(np.abs(middles - middles[0]).max())
+    return float(middles[-1] - np.median(values[:3])), float(np.abs(middles - middles[0]).max())
 
 
 def _best(

@@ -256,7 +256,7 @@ def gain(found: Scan, lead: int) -> tuple[NDArray[np.float64], NDArray[np.float6
     import numpy as np
 
     if not found.marks:
-        return np.zeros(1), np.zeros((1, found.steps.shape[1]))
+        return np.zeros(1), np.zeros((1, found.drift.shape[1]))
     start = max((index for index, mark in enumerate(found.marks) if mark < max(1, lead)), default=0)
     where = np.maximum(np.array(found.marks[start:], float) - lead, 0)
     return where, found.drift[start:] - found.drift[start]
