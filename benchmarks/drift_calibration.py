@@ -1,7 +1,7 @@
 """How well ``drift`` tells: clean long videos made here, each made worse in eight ways, and what is said of them.
 
     python benchmarks/drift_calibration.py                  a short run: three scenes of each half
-    python benchmarks/drift_calibration.py --half "held out" --scenes 14 --curves 3 --clean 40 --jumps 40 --draw docs/drift.svg
+    python benchmarks/drift_calibration.py --half "held out" --scenes 14 --curves 3 --clean 40 --jumps 40
 
 Scenes with even numbers are the half that the limits in ``svi_install/drift`` were chosen on; odd ones from 4001 on
 were not looked at meanwhile. (Those from 2001 on were, once, for limits that hold no more.)

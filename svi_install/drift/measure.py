@@ -128,7 +128,7 @@ def lab_of(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 @functools.cache
 def _tables() -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Levels to linear light, linear light in 1/65535 to what CIELAB makes of it, and from RGB to XYZ as seen in D65."""
+    """Levels to linear light, light in 1/65535 to what CIELAB makes of it, and from RGB to XYZ as seen in D65."""
     import numpy as np
 
     level = np.arange(256) / 255

@@ -200,9 +200,7 @@ def _light(
     return (level, red, yellow), second
 
 
-def bounded_mean(
-    values: NDArray[np.float32], least: float = BOUND, trust: NDArray[np.float32] | None = None
-) -> float:
+def bounded_mean(values: NDArray[np.float32], least: float = BOUND, trust: NDArray[np.float32] | None = None) -> float:
     """Return the mean of all values with less weight the farther they are from the median, none beyond a bound.
 
     The weights are those of Tukey's biweight. A median alone would not see a change that a codec writes in a few blocks
@@ -307,8 +305,8 @@ def _finer(change: NDArray[np.float32], trust: NDArray[np.float32]) -> float:
     """
     import numpy as np
 
-    # Where coarse detail changes otherwise than in the rest of the picture, something else has come there; what blurs or
-    # sharpens leaves it alone. A codec writes a change of fine detail in some cells only, so that these may differ.
+    # Where coarse detail changes otherwise than in the rest of the picture, something else has come there; what blurs
+    # or sharpens leaves it alone. A codec writes a change of fine detail in some cells only, so that these may differ.
     coarse = change[2] - np.float32(_median(change[2]))
     trust = trust * _weights(coarse, 2 * SAME)
     finer = change[0] - change[2]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 UNITS = dict(zip(QUANTITIES, (1.0, 0.8, 0.8, 0.04, 0.04, 0.10, 0.4), strict=True))
 # The displacement that is called drift: so many units, chosen on clean videos that move, pan, zoom and cut
 # (benchmarks/drift_calibration.py), and so many times what the video wanders by itself.
-LEAST = dict(zip(QUANTITIES, (2.4, 2.4, 2.4, 2.7, 2.7, 8.0, 1.6), strict=True))
+LEAST = dict(zip(QUANTITIES, (2.2, 2.2, 2.2, 2.0, 2.4, 8.0, 1.6), strict=True))
 WANDERS = 3.0
 # The share of the largest excursion that must be left at the end: what comes back is content.
 LEFT = 0.6

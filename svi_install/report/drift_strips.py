@@ -14,13 +14,13 @@ TITLES = {
     "L": ("Brightness", "L*"),
     "a": ("Green to red", "a*"),
     "b": ("Blue to yellow", "b*"),
-    "chroma": ("Strength of colour", "chroma"),
+    "chroma": ("Strength of colour", "log of the ratio"),
     "contrast": ("Contrast", "log of the ratio"),
     "detail": ("Detail against contrast", "log2"),
     "noise": ("Noise", "levels of 255"),
 }
 # Quantities whose plain average may be laid over the curve: the same unit, from the first frame on.
-_PLAIN = {"L", "a", "b", "chroma", "noise", "detail"}
+_PLAIN = {"L", "a", "b", "noise", "detail"}
 
 
 def strips(report: Report) -> str:

@@ -163,6 +163,7 @@ def measure(film: Film, clip: Clip) -> Look:
     """
     import numpy as np
 
+    from ...drift.findings import in_unit
     from ...drift.freeze import freezes
     from ...drift.seams import seams
     from ...drift.steps import QUANTITIES
@@ -193,7 +194,7 @@ def measure(film: Film, clip: Clip) -> Look:
         wrong.append("the picture stands still")
     if not arrives and (growth > GROWTH or (distance > FAR and growth > 0)):
         worst = max(QUANTITIES, key=lambda name: abs(off[name] - was.get(name, 0.0)) * weight[name])
-        wrong.append(f"it drifts: {off[worst] - was.get(worst, 0.0):+.2f} {_WORDS[worst]}")
+        wrong.append(f"it drifts: {in_unit(worst, off[worst] - was.get(worst, 0.0)):+.2f} {_WORDS[worst]}")
     look = Look(off, end, distance, growth, seam, tuple(wrong), _goal(film, clip))
     write_json(store.folder(clip.key) / LOOK, {"key": clip.key, **json.loads(json.dumps(asdict(look)))})
     return look
@@ -266,9 +267,9 @@ _WORDS = {
     "L": "L*",
     "a": "a* (green to red)",
     "b": "b* (blue to yellow)",
-    "chroma": "of chroma",
-    "contrast": "of contrast",
-    "detail": "of detail",
+    "chroma": "% of colour",
+    "contrast": "% of contrast",
+    "detail": "% of fine detail",
     "noise": "levels of noise",
 }
 
