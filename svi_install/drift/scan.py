@@ -134,7 +134,10 @@ class _Chain:
 
     def _calm(self, looks: Looks) -> Looks:
         """A codec gives one frame more detail and the next one less: the last few together say how much there is."""
-        return replace(looks, energy=sum(self._energies) / len(self._energies))
+        energy = self._energies[0].copy()
+        for each in list(self._energies)[1:]:
+            energy += each
+        return replace(looks, energy=energy / len(self._energies))
 
     def _note(self, looks: Looks, change: tuple[float, ...]) -> None:
         before = self.total[-1] if self.total else (0.0,) * len(QUANTITIES)

@@ -178,8 +178,8 @@ def _joined(
     """All pixels of the first frame and of the second one, (3, pixels) each."""
     import numpy as np
 
-    first, second = (np.concatenate([each[which].reshape(3, -1) for each in pairs], axis=1) for which in (0, 1))
-    return first, second
+    first = np.concatenate([each.reshape(3, -1) for each, _, _ in pairs], axis=1)
+    return first, np.concatenate([each.reshape(3, -1) for _, each, _ in pairs], axis=1)
 
 
 def _light(
