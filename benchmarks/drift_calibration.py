@@ -1,7 +1,8 @@
 """How well ``drift`` tells: clean long videos made here, each made worse in eight ways, and what is said of them.
 
     python benchmarks/drift_calibration.py                  a short run: three scenes of each half
-    python benchmarks/drift_calibration.py --half "held out" --scenes 14 --curves 3 --clean 40 --jumps 40
+    python benchmarks/drift_calibration.py --half "held out" --scenes 12 --curves 3 --clean 14 --jumps 14
+    python benchmarks/drift_calibration.py --half "held out" --first 4067 --scenes 0 --clean 7 --jumps 7
 
 Scenes with even numbers are the half that the limits in ``svi_install/drift`` were chosen on; odd ones from 4001 on
 were not looked at meanwhile. (Those from 2001 on were, once, for limits that hold no more.)
@@ -64,6 +65,7 @@ def main() -> int:
     ask.add_argument("--clean", type=int, default=6, help="clean scenes of each half, with those")
     ask.add_argument("--jumps", type=int, default=4, help="scenes of each half with a jump at a seam")
     ask.add_argument("--half", choices=[*HALVES], help="one half only")
+    ask.add_argument("--first", type=int, help="number of the first scene, instead of the half's")
     ask.add_argument("--strengths", type=float, nargs="+", default=list(STRENGTHS), help="per clip")
     ask.add_argument("--real", type=Path, help="folder with further clean videos")
     ask.add_argument("--keep", type=Path, help="folder for results and scans")
@@ -74,7 +76,7 @@ def main() -> int:
         keep.mkdir(parents=True, exist_ok=True)
         for half, first in HALVES.items():
             if given.half in {None, half}:
-                rows = measured(given, first, keep)
+                rows = measured(given, first if given.first is None else given.first, keep)
                 print(f"\n{half}")
                 print("\n".join(table(rows)))
                 if given.draw and half == "held out":
