@@ -18,9 +18,9 @@ _TINTS = ("red", "warm", "yellow", "green", "cyan", "cool", "blue", "magenta")
 _STRONGER = "turn the strength of the accelerator LoRA down a little"
 _WAYS: Mapping[str, tuple[str, str, str]] = {
     "L": ("the picture gets brighter", "the picture gets darker", "L*"),
-    "chroma": ("the colours grow louder", "the colours fade", "of chroma"),
-    "contrast": ("the contrast grows", "the contrast fades", "of contrast"),
-    "detail": ("the picture gets over-sharp", "the picture goes soft", "of detail (log2)"),
+    "chroma": ("the colours grow louder", "the colours fade", "% of colour"),
+    "contrast": ("the contrast grows", "the contrast fades", "% of contrast"),
+    "detail": ("the picture gets over-sharp", "the picture goes soft", "% of fine detail"),
     "noise": ("grain builds up", "grain goes away and takes fine texture with it", "levels of noise"),
 }
 
@@ -90,12 +90,18 @@ def _trends(trends: Sequence[Trend], settings: Mapping[str, Any]) -> list[Findin
         if each.drifts and each.quantity in _WAYS:
             more, less, unit = _WAYS[each.quantity]
             words = more if each.end > 0 else less
-            change = f"{each.per_clip:+.2f} {unit} per clip"
-            if each.quantity == "contrast":
-                change = f"{100 * math.expm1(each.per_clip):+.1f} % per clip"
+            change = f"{in_unit(each.quantity, each.per_clip):+.{1 if '%' in unit else 2}f} {unit} per clip"
             text = f"{words} {_from(each.onset)} ({change})"
             found.append(Finding(each.quantity, each.onset, each.per_clip, text, _remedy(each, settings), each.margin))
     return found
+
+
+def in_unit(quantity: str, value: float) -> float:
+    """Return a change as a person reads it: of contrast, colour and detail in percent, of others as it is."""
+    if quantity == "detail":
+        # Of what can be seen of it: energy grows with the square.
+        return 100 * (2 ** (value / 2) - 1)
+    return 100 * math.expm1(value) if quantity in {"chroma", "contrast"} else value
 
 
 def _from(onset: int) -> str:

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 SMALL = 192 * 108
 LARGE = 1_100_000
 _AREA = "AREA"
+# Formats whose first plane is the brightness, a byte each, and the levels of black and white in it where the file says
+# nothing else; taking it as it is spares a conversion of every frame.
+_PLAIN = {
+    **dict.fromkeys(("yuv420p", "yuv422p", "yuv444p", "nv12"), (16, 235)),
+    **dict.fromkeys(("yuvj420p", "yuvj422p", "yuvj444p"), (0, 255)),
+}
+_FULL_RANGE = 2
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,7 @@ class Frame:
         rgb: small, (height, width, 3), uint8.
         gray: brightness at full size, (height, width), uint8.
         rotation: degrees, counterclockwise, by which a player turns it.
+        levels: of black and white in ``gray``.
     """
 
     index: int
@@ -37,6 +45,7 @@ class Frame:
     rgb: NDArray[np.uint8]
     gray: NDArray[np.uint8]
     rotation: int = 0
+    levels: tuple[int, int] = (0, 255)
 
 
 @dataclass(frozen=True)
@@ -118,7 +127,10 @@ class Video:
             SviError: nothing of it can be decoded.
         """
         import av
+        from av.video.reformatter import VideoReformatter
 
+        # Each keeps what it has worked out for one size; a frame's own would begin anew with every frame.
+        colour, bright = VideoReformatter(), VideoReformatter()
         index, start = 0, None
         small = large = (0, 0)
         shape: tuple[int, int] | None = None
@@ -134,13 +146,9 @@ class Video:
                     self.shown = shape[::-1] if turned else shape
                 time = frame.time if frame.time is not None else index / float(self._stream.average_rate or 16)
                 start = time if start is None else start
-                yield Frame(
-                    index,
-                    time - start,
-                    _picture(frame, small, "rgb24"),
-                    _picture(frame, large, "gray"),
-                    int(getattr(frame, "rotation", 0)) % 360,
-                )
+                gray, levels = _brightness(bright, frame, large)
+                turn = int(getattr(frame, "rotation", 0)) % 360
+                yield Frame(index, time - start, _picture(colour, frame, small, "rgb24"), gray, turn, levels)
                 index += 1
         except (av.FFmpegError, OSError, ValueError) as error:
             # What comes before the damage is measured; the caller sees how many frames that were.
@@ -170,10 +178,22 @@ def size_within(width: int, height: int, pixels: int) -> tuple[int, int]:
     return max(min(8, width), round(width * scale)), max(min(8, height), round(height * scale))
 
 
-def _picture(frame: Any, size: tuple[int, int], kind: str) -> NDArray[np.uint8]:
-    made = frame.reformat(width=size[0], height=size[1], format=kind, interpolation=_AREA)
+def _picture(scaler: Any, frame: Any, size: tuple[int, int], kind: str) -> NDArray[np.uint8]:
+    made = scaler.reformat(frame, width=size[0], height=size[1], format=kind, interpolation=_AREA)
     array: NDArray[np.uint8] = made.to_ndarray()
     return array
+
+
+def _brightness(scaler: Any, frame: Any, size: tuple[int, int]) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """Return the brightness in a size, and which levels of it are black and white."""
+    import numpy as np
+
+    levels = _PLAIN.get(frame.format.name)
+    if levels is None or size != (frame.width, frame.height):
+        return _picture(scaler, frame, size, "gray"), (0, 255)
+    plane = frame.planes[0]
+    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+    return rows[:, : plane.width], (0, 255) if frame.color_range == _FULL_RANGE else levels
 
 
 def _is_cover(stream: Any) -> bool:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import collections
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from . import cuts
 from .frames import Frame, Stream
 from .measure import VALUES, Looks, measure
-from .steps import QUANTITIES, Step, drifted, step
+from .steps import QUANTITIES, SUDDEN, Step, drifted, step
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +24,15 @@ STRIDE = 8
 AROUND = 4
 # Frames of a scene that are left out: a codec begins each with a picture that is better than what follows.
 SETTLED = 8
+# And so many until what it keeps of the fine detail of that picture is as little as later on, where things move.
+DECAYED = 32
+# Frames whose detail is looked at together.
+TOGETHER = 4
 WORKERS = 2
-REPEAT = 0.9995
+# Frames that wait to be measured.
+AHEAD = 6
+# SSIM, over squares of so many pixels, from which on a frame repeats the one before it.
+REPEAT, SIDE = 0.9995, 7
 # Deviation of L* below which there is no picture.
 BLANK = 0.7
 # Every so many frames one is compared with the reference.
@@ -40,7 +47,7 @@ class Scan:
         stream: what the file says.
         times: of each frame, in seconds.
         values: one row per frame, columns as in `measure.VALUES`.
-        steps: one row per frame: the change from the frame before, columns as in `steps.QUANTITIES`; row 0 is zero.
+        steps: one row per frame: the change from the frame before, columns as in `steps.SUDDEN`; row 0 is zero.
         difference, likeness, motion, flicker: one per frame, see `steps.Step`; the first is 0, 1, 0, 0.
         repeats: frames that show the same as the one before them.
         cuts: frames that begin another scene.
@@ -87,6 +94,7 @@ class _Chain:
         self._first: Looks | None = None
         self._begins: int | None = None
         self._resume = False
+        self._energies: collections.deque[NDArray[np.float32]] = collections.deque(maxlen=TOGETHER)
 
     def add(self, looks: Looks, *, cut: bool) -> None:
         if blank(looks):
@@ -97,11 +105,13 @@ class _Chain:
             self.end()
             self._last = self._before = None
             self._begins, self._resume = looks.index, False
+            self._energies.clear()
+        self._energies.append(looks.energy)
         if looks.index - self._begins < SETTLED:
             self._first = looks
             return
         if self._last is None:
-            self._last = looks
+            self._last = self._calm(looks)
             self._note(looks, (0.0,) * len(QUANTITIES))
         elif looks.index - self._last.index >= STRIDE:
             self._mark(looks)
@@ -110,13 +120,24 @@ class _Chain:
     def end(self) -> None:
         if self._last is None and self._first is not None:
             self._note(self._first, (0.0,) * len(QUANTITIES))
-        if self._last is not None and self._before is not None and self._before is not self._last:
+        if self._last is not None and self._before is not None and self._before.index != self._last.index:
             self._mark(self._before)
 
     def _mark(self, looks: Looks) -> None:
         assert self._last is not None
-        self._note(looks, drifted(self._last, looks))
-        self._last = looks
+        calm = self._calm(looks)
+        change = drifted(self._last, calm)
+        if self._begins is not None and looks.index - self._begins < DECAYED:
+            change = tuple(0.0 if name == "detail" else each for name, each in zip(QUANTITIES, change, strict=True))
+        self._note(looks, change)
+        self._last = calm
+
+    def _calm(self, looks: Looks) -> Looks:
+        """A codec gives one frame more detail and the next one less: the last few together say how much there is."""
+        energy = self._energies[0].copy()
+        for each in list(self._energies)[1:]:
+            energy += each
+        return replace(looks, energy=energy / len(self._energies))
 
     def _note(self, looks: Looks, change: tuple[float, ...]) -> None:
         before = self.total[-1] if self.total else (0.0,) * len(QUANTITIES)
@@ -164,10 +185,9 @@ def scan(
             cut_at.append(looks.index)
         chain.add(looks, cut=is_cut)
 
-    for looks in _measured(frames, keep):
+    for looks, now in _measured(frames, keep):
         rows.append(looks.values)
         times.append(looks.time)
-        now = Step((0.0,) * len(QUANTITIES), 0.0, 1.0, 0.0, 0.0) if before is None else step(before, looks)
         taken.append(now)
         if before is not None and now.flicker < 1.0 and _same(before, looks):
             repeats.append(looks.index)
@@ -209,25 +229,42 @@ def blank(looks: Looks) -> bool:
     return looks.value("L_spread") < BLANK
 
 
-def _measured(frames: Iterable[Frame], keep: Callable[[Frame], None]) -> Iterator[Looks]:
+def _measured(frames: Iterable[Frame], keep: Callable[[Frame], None]) -> Iterator[tuple[Looks, Step]]:
     """Measure a few frames ahead on all cores: numpy lets other threads run meanwhile."""
     with ThreadPoolExecutor(WORKERS) as pool:
-        queue: collections.deque[Future[Looks]] = collections.deque()
+        queue: collections.deque[tuple[Future[Looks], Future[Step]]] = collections.deque()
+        last: Future[Looks] | None = None
         for frame in frames:
             keep(frame)
-            queue.append(pool.submit(measure, frame))
-            if len(queue) > 2 * WORKERS:
-                yield queue.popleft().result()
+            looks = pool.submit(measure, frame)
+            # Work is begun in the order in which it is handed in: what a step waits for is never behind it.
+            queue.append((looks, pool.submit(_stepped, last, looks)))
+            last = looks
+            if len(queue) > AHEAD:
+                yield _both(queue.popleft())
         while queue:
-            yield queue.popleft().result()
+            yield _both(queue.popleft())
+
+
+def _both(one: tuple[Future[Looks], Future[Step]]) -> tuple[Looks, Step]:
+    return one[0].result(), one[1].result()
+
+
+def _stepped(before: Future[Looks] | None, after: Future[Looks]) -> Step:
+    if before is None:
+        return Step((0.0,) * len(SUDDEN), 0.0, 1.0, 0.0, 0.0)
+    return step(before.result(), after.result())
 
 
 def _same(before: Looks, after: Looks) -> bool:
-    from skimage.metrics import structural_similarity
+    """Tell whether two frames show the same, by SSIM of their brightness."""
+    import numpy as np
+    from scipy.ndimage import uniform_filter
 
-    if min(before.rgb.shape[:2]) < 7:
+    one, two = before.lab[0], after.lab[0]
+    if min(one.shape) < SIDE:
         return bool((before.rgb == after.rgb).all())
-    same: float = structural_similarity(  # type: ignore[no-untyped-call]
-        before.lab[..., 0], after.lab[..., 0], data_range=100.0
-    )
-    return bool(same >= REPEAT)
+    means = [uniform_filter(each, SIDE) for each in (one, two, one * one, two * two, one * two)]
+    a, b, aa, bb, ab = means
+    same = (2 * a * b + 1) * (2 * (ab - a * b) + 9) / ((a * a + b * b + 1) * (aa - a * a + bb - b * b + 9))
+    return bool(np.mean(same) >= REPEAT)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .scan import Scan
-from .steps import QUANTITIES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,8 +68,7 @@ def sudden(scan: Scan, reach: int) -> NDArray[np.float64]:
     """
     import numpy as np
 
-    columns = [QUANTITIES.index(name) for name in ("L", "a", "b", "detail")]
-    steps = scan.steps[:, columns].copy()
+    steps = scan.steps.copy()
     steps[list(scan.cuts)] = 0.0
     where = np.arange(-reach, reach)
     shape = np.stack([np.ones(2 * reach), where, where >= 0], axis=1).astype(float)

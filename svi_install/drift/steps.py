@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import TYPE_CHECKING
 
-from .measure import Looks, Tile, detail_of, tile_size, tiles_of
+from .measure import NOTHING, Looks, Tile, detail_of, tile_size, tiles_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,17 +14,25 @@ if TYPE_CHECKING:
 
 # Quantities whose changes are followed; the unit of each is about the least change that an eye notices.
 QUANTITIES = ("L", "a", "b", "chroma", "contrast", "detail", "noise")
+# Those that are looked at from frame to frame, for seams.
+SUDDEN = ("L", "a", "b", "detail")
 # A pixel that changes more than this against the rest of the picture belongs to something that moves (CIELAB); where
 # everything moves, more than so many times the usual change.
 BOUND, BOUNDS = 1.5, 2.0
-# Contrast is compared where less than this changes.
-STILL = 3.0
+# Spread of L* and of colour that is too little to tell how it grows or shrinks.
+EVEN, GRAY = 0.5, 1.5
+# Changes of coarse and of fine detail, in log2, by which cells of one picture may differ.
+SAME, UNLIKE = 0.6, 1.0
 # Levels from frame to frame above which motion is followed there too.
 MOVING = 2.0
 # L* = 116 f(Y) - 16.
 OFFSET = 16.0
+# L* + 16 of a middle gray: what a change of colour is said for.
+MIDDLE = 66.0
 # The share of a tile that must be seen in both frames for its motion to be taken out.
 OVERLAP = 0.5
+# From frame to frame one pixel in so many, down and across, is enough.
+EVERY = 2
 Shift = tuple[int, int]
 
 
@@ -33,9 +41,8 @@ class Step:
     """From one frame to another.
 
     Args:
-        change: of each of `QUANTITIES`: L*, a*, b*, chroma as differences, the colours as under the light of the first
-            frame; contrast as a natural logarithm of the ratio, likewise; detail as a difference of log2; noise in
-            levels.
+        change: of each of `SUDDEN`: L*, a*, b* as differences, the colours as in a middle gray;
+            detail as a difference of log2.
         difference: mean distance in CIELAB over all pixels.
         likeness: correlation of the two brightnesses, 1 for the same structure.
         motion: pixels of the small picture by which things move, from the change against the gradient.
@@ -55,18 +62,19 @@ def step(before: Looks, after: Looks) -> Step:
 
     first, second = before.lab, after.lab
     if first.shape != second.shape:
-        return Step((0.0,) * len(QUANTITIES), 100.0, 0.0, 0.0, 255.0)
+        return Step((0.0,) * len(SUDDEN), 100.0, 0.0, 0.0, 255.0)
     gap = second - first
-    bright = first[..., 0]
-    slope = np.square(np.diff(bright, axis=0)).mean() + np.square(np.diff(bright, axis=1)).mean()
-    whole = gap[..., 0] - gap[..., 0].mean()
-    flicker = float(np.abs(after.rgb.astype(np.int16) - before.rgb).mean())
-    change = drifted(before, after) if flicker > MOVING else _change(before, after, first, second, (0, 0))
+    bright = first[0]
+    slope = np.square(bright[1:] - bright[:-1]).mean() + np.square(bright[:, 1:] - bright[:, :-1]).mean()
+    flicker = float(np.abs(after.rgb[::2].astype(np.int16) - before.rgb[::2]).mean())
+    shifts = _by_tile(before, after) if flicker > MOVING else [((0, 0),)]
+    _, pairs = _aligned(before, after, shifts, EVERY)
+    detail = after.value("detail") - before.value("detail")
     return Step(
-        change,
-        float(np.sqrt(np.square(gap).sum(-1)).mean()),
-        _likeness(bright, second[..., 0]),
-        float(np.sqrt(np.square(whole).mean() / (slope + 0.05))),
+        (*_light(*_joined(pairs))[0], detail),
+        float(np.sqrt(np.square(gap[:, ::2]).sum(0)).mean()),
+        _likeness(bright, second[0]),
+        float(np.sqrt(gap[0].var() / (slope + 0.05))),
         flicker,
     )
 
@@ -74,42 +82,54 @@ def step(before: Looks, after: Looks) -> Step:
 def drifted(before: Looks, after: Looks) -> tuple[float, ...]:
     """Return the change of each of `QUANTITIES` between two frames of one scene, up to a second apart.
 
+    That is of L*, a*, b* as differences, of a* and b* as they would be in a middle gray; how much more the colours and
+    the brightness spread than under it, as natural logarithms; detail as a difference of log2; noise in levels.
+
     The picture is followed tile by tile, so that a pan, a zoom or a near thing in front of a far one is compared with
     itself; what only one of the frames shows is left out.
     """
-    import numpy as np
-
     if before.lab.shape != after.lab.shape:
         return (0.0,) * len(QUANTITIES)
     # A fast pan goes farther than a tile is wide.
-    camera = _shifts(before.whole, after.whole, before.lab.shape[:2])[0]
-    tiles = tiles_of(*before.lab.shape[:2])
-    own = _shifts(before.tiles, after.tiles, tile_size(tiles))
-    pairs = [_followed(before.lab, after.lab, tile, (camera, shift)) for tile, shift in zip(tiles, own, strict=True)]
-    first = np.concatenate([each.reshape(1, -1, 3) for each, _, _ in pairs], axis=1)
-    second = np.concatenate([each.reshape(1, -1, 3) for _, each, _ in pairs], axis=1)
-    shifts = [shift for _, _, shift in pairs]
-    whole = round(median(down for down, _ in shifts)), round(median(right for _, right in shifts))
-    return _change(before, after, first, second, whole)
+    camera = _shifts(before.whole, after.whole, before.lab.shape[1:])
+    tiles, pairs = _aligned(before, after, [(*camera, *own) for own in _by_tile(before, after)], 1)
+    first, second = _joined(pairs)
+    change, second = _light(first, second)
+    # What is followed grows softer with its age, the more often a codec moves it; what is new comes in sharp, or softer
+    # still. Half of it all, without following anything, keeps a long pan from adding that up.
+    fresh = detail_of(after.energy) - detail_of(before.energy)
+    return (
+        *change,
+        _growth(first[1:], second[1:], GRAY),
+        _growth(first[:1], second[:1], EVEN),
+        (_detail(before, after, tiles, [shift for _, _, shift in pairs]) + fresh) / 2,
+        after.value("noise") - before.value("noise"),
+    )
+
+
+def _by_tile(before: Looks, after: Looks) -> list[tuple[Shift, ...]]:
+    size = tile_size(tiles_of(*before.lab.shape[1:]))
+    return [(shift,) for shift in _shifts(before.tiles, after.tiles, size)]
 
 
 def _followed(
-    before: NDArray[np.float32], after: NDArray[np.float32], tile: Tile, shifts: tuple[Shift, Shift]
+    before: NDArray[np.float32], after: NDArray[np.float32], tile: Tile, shifts: Sequence[Shift], every: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], Shift]:
     """Return a tile of the first frame, the same thing in the second one, and by how much it has moved."""
     import numpy as np
 
     top, bottom, left, right = tile
-    height, width = before.shape[:2]
-    best: tuple[float, NDArray[np.float32], NDArray[np.float32], tuple[int, int]] | None = None
+    height, width = before.shape[1:]
+    best: tuple[float, NDArray[np.float32], NDArray[np.float32], Shift] | None = None
     for down, along in dict.fromkeys(((0, 0), *shifts)):
         # The second picture moved by this lies on the first: what is here now was there.
         a, b = max(top, down), min(bottom, height + down)
         c, d = max(left, along), min(right, width + along)
         if (b - a) * (d - c) < OVERLAP * (bottom - top) * (right - left) or b <= a:
             continue
-        one, two = before[a:b, c:d], after[a - down : b - down, c - along : d - along]
-        rest = float(np.abs(two[..., 0] - one[..., 0]).mean())
+        one = before[:, a:b:every, c:d:every]
+        two = after[:, a - down : b - down : every, c - along : d - along : every]
+        rest = float(np.abs(two[0] - one[0]).mean())
         if best is None or rest < best[0]:
             best = rest, one, two, (down, along)
     assert best is not None
@@ -117,7 +137,7 @@ def _followed(
 
 
 def _shifts(
-    first: NDArray[np.complex64], second: NDArray[np.complex64], size: tuple[int, int]
+    first: NDArray[np.complex64], second: NDArray[np.complex64], size: tuple[int, ...]
 ) -> list[tuple[int, int]]:
     """By how many pixels down and to the right the second pictures have to be moved to lie on the first.
 
@@ -136,68 +156,190 @@ def _shifts(
     return [(down - height * (down > height // 2), right - width * (right > width // 2)) for down, right in found]
 
 
-def _overlap(array: NDArray[np.float32], down: int, right: int) -> NDArray[np.float32]:
-    """The part of a picture that is left when the other one is moved by this over it."""
-    height, width = array.shape[:2]
-    return array[max(0, down) : height + min(0, down), max(0, right) : width + min(0, right)]
+def _aligned(
+    before: Looks, after: Looks, shifts: Sequence[Sequence[Shift]], every: int
+) -> tuple[list[Tile], list[tuple[NDArray[np.float32], NDArray[np.float32], Shift]]]:
+    """Cut both frames into tiles that show the same.
+
+    Args:
+        shifts: by which each tile may have moved; for one tile only when nothing moves.
+        every: how many pixels to go on by in both directions.
+    """
+    height, width = before.lab.shape[1:]
+    tiles = tiles_of(height, width) if len(shifts) > 1 else [(0, height, 0, width)]
+    return tiles, [
+        _followed(before.lab, after.lab, tile, each, every) for tile, each in zip(tiles, shifts, strict=True)
+    ]
 
 
-def _change(
-    before: Looks, after: Looks, first: NDArray[np.float32], second: NDArray[np.float32], shift: tuple[int, int]
-) -> tuple[float, ...]:
+def _joined(
+    pairs: Sequence[tuple[NDArray[np.float32], NDArray[np.float32], Shift]],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """All pixels of the first frame and of the second one, (3, pixels) each."""
     import numpy as np
 
-    gap = second - first
+    first = np.concatenate([each.reshape(3, -1) for each, _, _ in pairs], axis=1)
+    return first, np.concatenate([each.reshape(3, -1) for _, each, _ in pairs], axis=1)
+
+
+def _light(
+    first: NDArray[np.float32], second: NDArray[np.float32]
+) -> tuple[tuple[float, float, float], NDArray[np.float32]]:
+    """Return the change of L*, a* and b*, and the second pixels as under the light of the first ones."""
+    import numpy as np
+
     # All of f(X), f(Y), f(Z) in CIELAB grow by one factor with the light, and L* + 16, a* and b* with them: divided by
-    # it, colour and contrast do not change when a lamp is turned up.
-    light = bounded_mean(np.log((second[..., 0] + OFFSET) / (first[..., 0] + OFFSET)), BOUND / 50)
-    factor = np.float32(np.exp(-light))
-    tint = second[..., 1:] * factor
-    colour = [bounded_mean(tint[..., each] - first[..., 1 + each]) for each in (0, 1)]
-    chroma = bounded_mean(np.hypot(tint[..., 0], tint[..., 1]) - np.hypot(first[..., 1], first[..., 2]))
-    rest = gap[..., 0] - np.median(gap[..., 0])
-    still = np.abs(rest) < STILL
-    contrast = 0.0
-    if still.mean() > 0.2:
-        spread = second[..., 0][still].std() + 0.5, first[..., 0][still].std() + 0.5
-        contrast = float(np.log(spread[0] / spread[1])) - light
-    detail = _detail(before, after, shift)
-    noise = after.value("noise") - before.value("noise")
-    return (bounded_mean(gap[..., 0]), *colour, chroma, contrast, detail, noise)
+    # it, contrast does not change when a lamp is turned up; and a* and b* divided by L* + 16 change by the same in dark
+    # and in bright places when the lamp gets another colour.
+    one, two = first[0] + OFFSET, second[0] + OFFSET
+    light = bounded_mean(np.log(two / one), BOUND / 50)
+    level = bounded_mean(second[0] - first[0])
+    red, yellow = (bounded_mean(MIDDLE * (second[each] / two - first[each] / one), trust=one) for each in (1, 2))
+    second = second * np.float32(np.exp(-light))
+    second[0] += np.float32(OFFSET * np.expm1(-light))
+    return (level, red, yellow), second
 
 
-def bounded_mean(values: NDArray[np.float32], least: float = BOUND) -> float:
+def bounded_mean(values: NDArray[np.float32], least: float = BOUND, trust: NDArray[np.float32] | None = None) -> float:
     """Return the mean of all values with less weight the farther they are from the median, none beyond a bound.
 
     The weights are those of Tukey's biweight. A median alone would not see a change that a codec writes in a few blocks
     at a time; a mean would see everything that comes into the picture.
+
+    Args:
+        least: of the bound.
+        trust: what each value counts otherwise; all the same when None.
     """
     import numpy as np
 
+    flat = values.reshape(-1)
     # A quarter of the pixels tells the middle as well.
-    some = values[::2, ::2] if len(values) > 1 else values[:, ::4]
-    middle = float(np.median(some))
-    rest = values - middle
-    bound = 2 * max(least, BOUNDS * float(np.median(np.abs(some - middle))))
-    weights = np.square(np.maximum(0, 1 - np.square(rest / bound)))
-    return middle + float((weights * rest).sum() / weights.sum())
+    some = flat[:: 1 + 3 * (len(flat) > 4000)]
+    middle = _median(some)
+    rest = flat - np.float32(middle)
+    weights = _weights(rest, 2 * max(least, BOUNDS * _median(np.abs(some - np.float32(middle)))))
+    if trust is not None:
+        weights *= trust
+    return middle + float(weights @ rest) / float(weights.sum())
 
 
-def _detail(before: Looks, after: Looks, shift: tuple[int, int]) -> float:
-    rows, columns = before.fine.shape
-    if before.fine.shape != after.fine.shape:
+def _median(values: NDArray[np.float32]) -> float:
+    """The upper median; numpy's own spends more time on its ways in than on so few values."""
+    import numpy as np
+
+    half = len(values) // 2
+    return float(np.partition(values, half)[half])
+
+
+def _weights(rest: NDArray[np.float32], bound: float) -> NDArray[np.float32]:
+    import numpy as np
+
+    weights: NDArray[np.float32] = np.maximum(np.float32(0), 1 - np.square(rest * np.float32(1 / bound)))
+    weights *= weights
+    return weights
+
+
+def _growth(first: NDArray[np.float32], second: NDArray[np.float32], least: float) -> float:
+    """Return by how much values spread more about their mean than before, as a natural logarithm.
+
+    The change is laid as a line over the mean of both, so that neither counts as the truth; pixels that follow another
+    line, because something moves there, count little.
+
+    Args:
+        first, second: (dimensions, pixels).
+        least: a spread that is too little to tell.
+    """
+    import numpy as np
+
+    gap, mean = second - first, (second + first) / 2
+    weights = np.ones(gap.shape[1], np.float32)
+    slope = np.float32(0)
+    for _ in range(2):
+        total = weights.sum()
+        level, about = (gap @ weights / total)[:, None], (mean @ weights / total)[:, None]
+        offset = mean - about
+        rest = gap - level - slope * offset
+        distance = np.sqrt(np.square(rest).sum(0))
+        weights = _weights(distance, 2 * max(BOUND, BOUNDS * _median(distance[::4])))
+        total = weights.sum()
+        level, about = (gap @ weights / total)[:, None], (mean @ weights / total)[:, None]
+        offset = mean - about
+        spread = float((np.square(offset) @ weights).sum() / total)
+        slope = np.float32(((gap - level) * offset @ weights).sum() / total / (spread + least**2))
+    return float(slope)
+
+
+def _detail(before: Looks, after: Looks, tiles: Sequence[Tile], shifts: Sequence[Shift]) -> float:
+    """Return the change of fine against coarse detail, in log2: cell by cell, each followed to where it has moved."""
+    import numpy as np
+
+    if before.energy.shape != after.energy.shape:
         return 0.0
-    height, width = before.lab.shape[:2]
-    down, right = round(shift[0] * rows / height), round(shift[1] * columns / width)
-    first = [_overlap(each, down, right) for each in (before.fine, before.coarse[:rows, :columns])]
-    second = [_overlap(each, -down, -right) for each in (after.fine, after.coarse[:rows, :columns])]
-    return detail_of(*second) - detail_of(*first)
+    _, rows, columns = before.energy.shape
+    height, width = before.lab.shape[1:]
+    down, across = (np.zeros((rows, columns)) for _ in range(2))
+    for (top, bottom, left, right), (low, along) in zip(tiles, shifts, strict=True):
+        inside = (
+            slice(round(top * rows / height), round(bottom * rows / height)),
+            slice(round(left * columns / width), round(right * columns / width)),
+        )
+        down[inside], across[inside] = low * rows / height, along * columns / width
+    # Both are looked up half of the way from where they are: a value between cells is smoother than one on a cell.
+    y, x = np.arange(rows)[:, None] + down / 2, np.arange(columns)[None] + across / 2
+    v, u = y - down, x - across
+    seen = (np.minimum(y, v) > -0.5) & (np.maximum(y, v) < rows - 0.5)
+    seen &= (np.minimum(x, u) > -0.5) & (np.maximum(x, u) < columns - 0.5)
+    if not seen.any():
+        return 0.0
+    one, two = _between(before.energy, y[seen], x[seen]), _between(after.energy, v[seen], u[seen])
+    change = np.log2((two + NOTHING) / (one + NOTHING))
+    return _finer(change, np.sqrt(np.minimum(one[0], two[0])))
+
+
+def _finer(change: NDArray[np.float32], trust: NDArray[np.float32]) -> float:
+    """Return by how much fine detail changes more than coarse, over cells that show the same thing.
+
+    Args:
+        change: log2 of the energy, at full size, at half and at a quarter of it, (3, cells).
+        trust: what each cell counts.
+    """
+    import numpy as np
+
+    # Where coarse detail changes otherwise than in the rest of the picture, something else has come there; what blurs
+    # or sharpens leaves it alone. A codec writes a change of fine detail in some cells only, so that these may differ.
+    coarse = change[2] - np.float32(_median(change[2]))
+    trust = trust * _weights(coarse, 2 * SAME)
+    finer = change[0] - change[2]
+    middle = _median(finer)
+    for _ in range(3):
+        rest = finer - np.float32(middle)
+        weights = trust * _weights(rest, 2 * max(UNLIKE, BOUNDS * _median(np.abs(rest))))
+        total = float(weights.sum())
+        if total < 1e-6:
+            return 0.0
+        middle += float(weights @ rest) / total
+    return middle
+
+
+def _between(maps: NDArray[np.float32], y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return values of maps at parts of a cell."""
+    import numpy as np
+
+    _, rows, columns = maps.shape
+    y, x = np.clip(y, 0, rows - 1), np.clip(x, 0, columns - 1)
+    top, left = np.minimum(y.astype(int), max(0, rows - 2)), np.minimum(x.astype(int), max(0, columns - 2))
+    v, u = (y - top).astype(np.float32), (x - left).astype(np.float32)
+    below, right = np.minimum(top + 1, rows - 1), np.minimum(left + 1, columns - 1)
+    upper = maps[:, top, left] * (1 - u) + maps[:, top, right] * u
+    lower = maps[:, below, left] * (1 - u) + maps[:, below, right] * u
+    found: NDArray[np.float32] = upper * (1 - v) + lower * v
+    return found
 
 
 def _likeness(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
     import numpy as np
 
-    one, two = first - first.mean(), second - second.mean()
-    size = float(np.sqrt(np.square(one).sum() * np.square(two).sum()))
+    one, two = (first - first.mean()).reshape(-1), (second - second.mean()).reshape(-1)
+    size = float(np.sqrt((one @ one) * (two @ two)))
     # Two empty pictures are alike.
-    return float((one * two).sum()) / size if size > 1e-3 * one.size else 1.0
+    return float(one @ two) / size if size > 1e-3 * one.size else 1.0

@@ -7,23 +7,27 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .scan import Scan
-from .steps import QUANTITIES
+from .steps import MOVING, QUANTITIES
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 # What an eye notices in the long run, per quantity of `steps.QUANTITIES`; a displacement counts in these units.
-UNITS = dict(zip(QUANTITIES, (1.0, 0.8, 0.8, 0.8, 0.04, 0.10, 0.4), strict=True))
+UNITS = dict(zip(QUANTITIES, (1.0, 0.8, 0.8, 0.04, 0.04, 0.10, 0.4), strict=True))
 # The displacement that is called drift: so many units, chosen on clean videos that move, pan, zoom and cut
 # (benchmarks/drift_calibration.py), and so many times what the video wanders by itself.
-LEAST = dict(zip(QUANTITIES, (2.4, 2.4, 2.4, 2.7, 2.7, 4.5, 1.6), strict=True))
+LEAST = dict(zip(QUANTITIES, (2.2, 2.2, 2.2, 2.0, 2.4, 8.0, 1.6), strict=True))
+# The same for detail where the picture hardly moves: what a codec moves, it also makes softer.
+STILL_DETAIL = 3.2
 WANDERS = 3.0
 # The share of the largest excursion that must be left at the end: what comes back is content.
 LEFT = 0.6
 # Share of the variance that the model must explain.
 EXPLAINED = 0.6
 CONFIDENCE = 0.95
+# What a level of grain adds to the detail at most, in log2; sharpening adds more than that for each.
+GRAIN = 0.7
 # What the clip that is farthest off counts beside the end: a fit alone follows what the scene does by chance.
 FARTHEST = 0.2
 
@@ -41,6 +45,7 @@ class Trend:
         wander: how much it changes otherwise, as a standard deviation around the fit.
         returns: it comes back by itself.
         margin: `end` against what would be called drift; from 1 on it is drift.
+        last: how far it is off in the last clip, whatever the fit says.
         far: how far the clip that is farthest off is from the first one.
     """
 
@@ -53,6 +58,7 @@ class Trend:
     wander: float
     returns: bool
     margin: float
+    last: float = 0.0
     far: float = 0.0
 
     @property
@@ -68,7 +74,7 @@ class Trend:
     @property
     def distance(self) -> float:
         """How far it is off at the end, and a little of how far it ever was, in the same units."""
-        return (abs(self.end) + FARTHEST * self.far) / UNITS[self.quantity]
+        return (abs(self.last) + FARTHEST * self.far) / UNITS[self.quantity]
 
 
 def positions(marks: Sequence[int], starts: Sequence[int], frames: int) -> NDArray[np.float64]:
@@ -86,6 +92,14 @@ def positions(marks: Sequence[int], starts: Sequence[int], frames: int) -> NDArr
     return found
 
 
+def least(scan: Scan) -> dict[str, float]:
+    """Return the displacement that is called drift in a video, in units, by quantity."""
+    import numpy as np
+
+    still = scan.frames > 1 and float(np.median(scan.flicker[1:])) <= MOVING
+    return {**LEAST, "detail": STILL_DETAIL} if still else LEAST
+
+
 def trends(scan: Scan, starts: Sequence[int], left_out: Sequence[int] = ()) -> tuple[Trend, ...]:
     """Look for drift in every quantity.
 
@@ -98,23 +112,32 @@ def trends(scan: Scan, starts: Sequence[int], left_out: Sequence[int] = ()) -> t
     where = positions(scan.marks, starts, scan.frames)
     kept = [clip for clip in range(1, len(starts) + 1) if clip not in left_out]
     where = where - sum((where >= clip for clip in sorted(set(left_out))), start=np.zeros(len(where)))
-    found = {name: trend(name, where, scan.drift[:, column], len(kept)) for column, name in enumerate(QUANTITIES)}
+    most = least(scan)
+    found = {
+        name: trend(name, where, scan.drift[:, column], len(kept), most[name]) for column, name in enumerate(QUANTITIES)
+    }
     if left_out and kept:
         found = {name: replace(each, onset=kept[each.onset - 1]) for name, each in found.items()}
     detail, noise = found["detail"], found["noise"]
     if noise.drifts and noise.end > 0 and detail.end > 0:
-        # Grain is fine detail too; it has one name.
-        found["detail"] = replace(detail, margin=min(detail.margin, 0.99), end=0.0, far=0.0)
+        # Grain is fine detail too, and over-sharpening lifts what grain there is; each has one name.
+        if detail.end < GRAIN * noise.end:
+            found["detail"] = replace(detail, margin=min(detail.margin, 0.99), end=0.0, last=0.0, far=0.0)
+        else:
+            found["noise"] = replace(noise, margin=min(noise.margin, 0.99))
     return tuple(found.values())
 
 
-def trend(name: str, where: NDArray[np.float64], values: NDArray[np.float64], clips: int) -> Trend:
+def trend(
+    name: str, where: NDArray[np.float64], values: NDArray[np.float64], clips: int, limit: float | None = None
+) -> Trend:
     """Look for drift in one quantity.
 
     Args:
         where: position of each value in clips.
         values: of the quantity, freed from cuts.
         clips: how many there are.
+        limit: the displacement that is called drift, in units; that of `LEAST` when None.
     """
     import numpy as np
 
@@ -137,17 +160,18 @@ def trend(name: str, where: NDArray[np.float64], values: NDArray[np.float64], cl
     spread = float(np.mean(np.square(values - values.mean())))
     explained = 1 - wander**2 / spread if spread else 0.0
     sure = low > 0 or high < 0
-    size = min(abs(end) / UNITS[name] / LEAST[name], abs(end) / (WANDERS * wander + 1e-9))
+    size = min(abs(end) / UNITS[name] / (limit or LEAST[name]), abs(end) / (WANDERS * wander + 1e-9))
     margin = size if not returns and explained >= EXPLAINED and sure else min(size, 0.99)
-    return Trend(name, onset + 1, per_clip, low, high, end, wander, returns, margin, _farthest(where, values))
+    return Trend(name, onset + 1, per_clip, low, high, end, wander, returns, margin, *_off(where, values))
 
 
-def _farthest(where: NDArray[np.float64], values: NDArray[np.float64]) -> float:
+def _off(where: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[float, float]:
+    """How far the last clip is from where the video began, and the one that is farthest off from the first one."""
     import numpy as np
 
     inside = np.floor(where)
     middles = np.array([np.median(values[inside == clip]) for clip in np.unique(inside)])
-    return float(np.abs(middles - middles[0]).max())
+    return float(middles[-1] - np.median(values[:3])), float(np.abs(middles - middles[0]).max())
 
 
 def _best(

@@ -89,7 +89,7 @@ def _one(report: Report, budget: int, *, named: bool) -> str:
 _KEY = (
     '<span><span class="sample drift"></span> what all of the picture does, pans and cuts taken out</span>'
     '<span><span class="sample plain"></span> its plain average</span>'
-    '<span><span class="sample unseen"></span> what nobody notices</span>'
+    '<span><span class="sample unseen"></span> what is not called drift</span>'
     '<span><span class="sample seam"></span> a seam that jumps</span>'
     '<span><span class="sample cut"></span> a cut</span>'
 )

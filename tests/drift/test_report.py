@@ -19,6 +19,16 @@ CHANGES = {
     "harsh": (videos.harsh, {"contrast", "chroma"}),
     "grainy": (lambda picture, amount: videos.grainy(picture, amount / 3), {"noise"}),
     "soft": (lambda picture, amount: videos.soft(picture, 3 * amount), {"detail"}),
+    "sharp": (lambda picture, amount: videos.soft(picture, -6 * amount), {"detail"}),
+}
+WORDS = {
+    "warm": "colour runs ",
+    "darker": "the picture gets darker",
+    "pale": "the colours fade",
+    "harsh": "the contrast grows",
+    "grainy": "grain builds up",
+    "soft": "% of fine detail per clip",
+    "sharp": "the picture gets over-sharp",
 }
 
 
@@ -47,6 +57,7 @@ def test_drift_is_found_named_and_dated(tmp_path: Path, name: str) -> None:
     named = {finding.quantity for finding in report.findings}
     assert named & quantities
     assert all(finding.remedy and finding.text for finding in report.findings)
+    assert WORDS[name] in " ".join(finding.text for finding in report.findings)
 
 
 def test_a_frozen_video_fails(tmp_path: Path) -> None:

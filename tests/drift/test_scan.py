@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from svi_install.drift import scan as scanning
 from svi_install.drift.scan import SETTLED, STRIDE
 from svi_install.drift.steps import QUANTITIES
 
@@ -58,6 +59,16 @@ def test_repeated_frames() -> None:
     frames[12] = frames[11]
     frames[13] = frames[11]
     assert videos.scanned(frames).repeats == (12, 13)
+
+
+def test_the_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for count in (1, 3):
+        monkeypatch.setattr(scanning, "WORKERS", count)
+        found.append(videos.scanned(videos.pan(30)))
+    one, three = found
+    for name in ("values", "steps", "difference", "likeness", "motion", "flicker", "drift"):
+        assert (getattr(one, name) == getattr(three, name)).all()
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])

@@ -19,8 +19,8 @@ PLACE = videos.place().round().astype(np.uint8)
 
 
 def changed(picture: np.ndarray, before: np.ndarray = PLACE) -> dict[str, float]:
-    clipped = np.clip(np.round(picture), 0, 255).astype(np.uint8)
-    return dict(zip(QUANTITIES, drifted(looks(before), looks(clipped)), strict=True))
+    one, two = (np.clip(np.round(each), 0, 255).astype(np.uint8) for each in (before, picture))
+    return dict(zip(QUANTITIES, drifted(looks(one), looks(two)), strict=True))
 
 
 def test_nothing_changes_between_equal_frames() -> None:
@@ -53,6 +53,27 @@ def test_a_pan_is_followed() -> None:
     plain = looks(second).value("L") - looks(first).value("L")
     followed = dict(zip(QUANTITIES, drifted(looks(first), looks(second)), strict=True))
     assert abs(followed["L"]) < max(0.3, abs(plain) / 2)
+
+
+def test_there_and_back_is_nothing() -> None:
+    # Of detail above all: values looked up between cells are smoother, and that must not look like blur.
+    first, second = looks(videos.pan(40)[0]), looks(videos.pan(40)[8])
+    there, back = (np.array(drifted(*each)) for each in ((first, second), (second, first)))
+    assert np.abs(there + back)[:2] == pytest.approx(0, abs=0.2)
+    assert np.abs(there + back)[QUANTITIES.index("detail")] < 0.02
+
+
+def test_a_coloured_lamp_counts_the_same_in_dark_and_in_bright_places() -> None:
+    found = [changed(videos.warm(videos.place() * bright, 0.05), videos.place() * bright) for bright in (0.5, 1.0)]
+    assert found[0]["b"] == pytest.approx(found[1]["b"], rel=0.15)
+
+
+def test_what_comes_into_the_picture_is_not_sharper_or_softer() -> None:
+    before, after = PLACE.copy(), PLACE.copy()
+    after[60:90, 110:160] = np.random.default_rng(0).integers(0, 255, (30, 50, 3))
+    plain = looks(after).value("detail") - looks(before).value("detail")
+    assert plain > 0.5
+    assert abs(changed(after, before)["detail"]) < 0.6 * plain
 
 
 def test_what_moves_does_not_count_as_light() -> None:

@@ -163,10 +163,11 @@ def measure(film: Film, clip: Clip) -> Look:
     """
     import numpy as np
 
+    from ...drift.findings import in_unit
     from ...drift.freeze import freezes
     from ...drift.seams import seams
     from ...drift.steps import QUANTITIES
-    from ...drift.trend import LEAST, UNITS
+    from ...drift.trend import UNITS, least
 
     store = film.store
     if (known := read(store, clip.key)) is not None:
@@ -180,7 +181,8 @@ def measure(film: Film, clip: Clip) -> Look:
     was = before.end if before is not None else dict.fromkeys(QUANTITIES, 0.0)
     off = {name: was.get(name, 0.0) + float(half[index]) for index, name in enumerate(QUANTITIES)}
     end = {name: was.get(name, 0.0) + float(last[index]) for index, name in enumerate(QUANTITIES)}
-    weight = {name: 2 / (UNITS[name] * LEAST[name]) for name in QUANTITIES}
+    limits = least(found)
+    weight = {name: 2 / (UNITS[name] * limits[name]) for name in QUANTITIES}
     distance = math.hypot(*(off[name] * weight[name] for name in QUANTITIES))
     growth = distance - (before.distance if before is not None else 0.0)
     wrong, seam = [], 0.0
@@ -193,7 +195,7 @@ def measure(film: Film, clip: Clip) -> Look:
         wrong.append("the picture stands still")
     if not arrives and (growth > GROWTH or (distance > FAR and growth > 0)):
         worst = max(QUANTITIES, key=lambda name: abs(off[name] - was.get(name, 0.0)) * weight[name])
-        wrong.append(f"it drifts: {off[worst] - was.get(worst, 0.0):+.2f} {_WORDS[worst]}")
+        wrong.append(f"it drifts: {in_unit(worst, off[worst] - was.get(worst, 0.0)):+.2f} {_WORDS[worst]}")
     look = Look(off, end, distance, growth, seam, tuple(wrong), _goal(film, clip))
     write_json(store.folder(clip.key) / LOOK, {"key": clip.key, **json.loads(json.dumps(asdict(look)))})
     return look
@@ -256,7 +258,7 @@ def gain(found: Scan, lead: int) -> tuple[NDArray[np.float64], NDArray[np.float6
     import numpy as np
 
     if not found.marks:
-        return np.zeros(1), np.zeros((1, found.steps.shape[1]))
+        return np.zeros(1), np.zeros((1, found.drift.shape[1]))
     start = max((index for index, mark in enumerate(found.marks) if mark < max(1, lead)), default=0)
     where = np.maximum(np.array(found.marks[start:], float) - lead, 0)
     return where, found.drift[start:] - found.drift[start]
@@ -266,9 +268,9 @@ _WORDS = {
     "L": "L*",
     "a": "a* (green to red)",
     "b": "b* (blue to yellow)",
-    "chroma": "of chroma",
-    "contrast": "of contrast",
-    "detail": "of detail",
+    "chroma": "% of colour",
+    "contrast": "% of contrast",
+    "detail": "% of fine detail",
     "noise": "levels of noise",
 }
 
