@@ -7,9 +7,7 @@ from tests import documented_plugin, updating
 ASSUMED = "a mention of what the sentence is about"
 BY_HAND_THERE = "the laboratory; tests/wangp/test_by_hand.py runs it"
 MINUTES = "a benchmark; minutes"
-CALIBRATION = (
-    'python benchmarks/drift_calibration.py --half "held out" --scenes 16 --clean 60 --jumps 60 --strengths 0.02'
-)
+HELD_OUT = 'python benchmarks/drift_calibration.py --half "held out"'
 NOT_RUN = {
     "install.bat": "Windows; tests/test_install_bat.py runs it there and under wine",
     r"install.bat C:\path\to\WanGP": "Windows; tests/test_install_bat.py runs it there and under wine",
@@ -53,8 +51,9 @@ NOT_RUN = {
     "python benchmarks/film_size.py": MINUTES,
     "python benchmarks/precision.py /path/to/WanGP": "WanGP's environment; tests/wangp/test_precision.py runs it",
     "python benchmarks/drift_calibration.py": MINUTES,
-    CALIBRATION: MINUTES,
-    "python benchmarks/drift_speed.py": MINUTES,
+    f"{HELD_OUT} --scenes 12 --curves 3 --clean 14 --jumps 14": MINUTES,
+    f"{HELD_OUT} --first 4067 --scenes 0 --clean 7 --jumps 7": MINUTES,
+    "python benchmarks/drift_speed.py once": MINUTES,
     "python benchmarks/precision.py WANGP": "WanGP's environment; tests/wangp/test_precision.py runs it",
     "python docs/pictures.py": "minutes, a browser, and it writes docs/pictures",
     "python tests/wangp/pictures.py": "the laboratory and a browser, and it writes docs/pictures",

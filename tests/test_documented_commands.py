@@ -224,6 +224,8 @@ OTHERS |= {
     "--workers",
     "--clips",
     "--held",
+    "--curves",
+    "--first",
 }
 TESTS = re.compile(r"((?:[A-Z_]+=\S+ )*)pytest (.*)")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .scan import Scan
-from .steps import MOVING, QUANTITIES
+from .steps import QUANTITIES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,8 +18,6 @@ UNITS = dict(zip(QUANTITIES, (1.0, 0.8, 0.8, 0.04, 0.04, 0.10, 0.4), strict=True
 # The displacement that is called drift: so many units, chosen on clean videos that move, pan, zoom and cut
 # (benchmarks/drift_calibration.py), and so many times what the video wanders by itself.
 LEAST = dict(zip(QUANTITIES, (2.2, 2.2, 2.2, 2.0, 2.4, 8.0, 1.6), strict=True))
-# The same for detail where the picture hardly moves: what a codec moves, it also makes softer.
-STILL_DETAIL = 3.2
 WANDERS = 3.0
 # The share of the largest excursion that must be left at the end: what comes back is content.
 LEFT = 0.6
@@ -92,14 +90,6 @@ def positions(marks: Sequence[int], starts: Sequence[int], frames: int) -> NDArr
     return found
 
 
-def least(scan: Scan) -> dict[str, float]:
-    """Return the displacement that is called drift in a video, in units, by quantity."""
-    import numpy as np
-
-    still = scan.frames > 1 and float(np.median(scan.flicker[1:])) <= MOVING
-    return {**LEAST, "detail": STILL_DETAIL} if still else LEAST
-
-
 def trends(scan: Scan, starts: Sequence[int], left_out: Sequence[int] = ()) -> tuple[Trend, ...]:
     """Look for drift in every quantity.
 
@@ -112,10 +102,7 @@ def trends(scan: Scan, starts: Sequence[int], left_out: Sequence[int] = ()) -> t
     where = positions(scan.marks, starts, scan.frames)
     kept = [clip for clip in range(1, len(starts) + 1) if clip not in left_out]
     where = where - sum((where >= clip for clip in sorted(set(left_out))), start=np.zeros(len(where)))
-    most = least(scan)
-    found = {
-        name: trend(name, where, scan.drift[:, column], len(kept), most[name]) for column, name in enumerate(QUANTITIES)
-    }
+    found = {name: trend(name, where, scan.drift[:, column], len(kept)) for column, name in enumerate(QUANTITIES)}
     if left_out and kept:
         found = {name: replace(each, onset=kept[each.onset - 1]) for name, each in found.items()}
     detail, noise = found["detail"], found["noise"]
@@ -128,16 +115,13 @@ def trends(scan: Scan, starts: Sequence[int], left_out: Sequence[int] = ()) -> t
     return tuple(found.values())
 
 
-def trend(
-    name: str, where: NDArray[np.float64], values: NDArray[np.float64], clips: int, limit: float | None = None
-) -> Trend:
+def trend(name: str, where: NDArray[np.float64], values: NDArray[np.float64], clips: int) -> Trend:
     """Look for drift in one quantity.
 
     Args:
         where: position of each value in clips.
         values: of the quantity, freed from cuts.
         clips: how many there are.
-        limit: the displacement that is called drift, in units; that of `LEAST` when None.
     """
     import numpy as np
 
@@ -160,7 +144,7 @@ def trend(
     spread = float(np.mean(np.square(values - values.mean())))
     explained = 1 - wander**2 / spread if spread else 0.0
     sure = low > 0 or high < 0
-    size = min(abs(end) / UNITS[name] / (limit or LEAST[name]), abs(end) / (WANDERS * wander + 1e-9))
+    size = min(abs(end) / UNITS[name] / LEAST[name], abs(end) / (WANDERS * wander + 1e-9))
     margin = size if not returns and explained >= EXPLAINED and sure else min(size, 0.99)
     return Trend(name, onset + 1, per_clip, low, high, end, wander, returns, margin, *_off(where, values))
 

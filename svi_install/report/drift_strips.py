@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..drift.report import Report
 from ..drift.steps import QUANTITIES
-from ..drift.trend import UNITS, least, positions
+from ..drift.trend import LEAST, UNITS, positions
 from .drift_svg import Curve, Marks, bars, ruler, strip
 
 TITLES = {
@@ -30,7 +30,7 @@ def strips(report: Report) -> str:
     where = positions(scan.marks, starts, scan.frames)
     every = positions(range(scan.frames), starts, scan.frames)
     by_name = {each.quantity: each for each in report.trends}
-    drawn, limits = [], least(scan)
+    drawn = []
     for column, name in enumerate(QUANTITIES):
         title, unit = TITLES[name]
         curves = [Curve(where.tolist(), scan.drift[:, column].tolist(), "drift")]
@@ -39,7 +39,7 @@ def strips(report: Report) -> str:
             curves.append(Curve(every.tolist(), plain.tolist(), "plain"))
         trend = by_name[name]
         note = f"{trend.per_clip:+.2f} per clip from clip {trend.onset} on" if trend.drifts else ""
-        drawn.append(strip(title, unit, curves, marks, band=limits[name] * UNITS[name], note=note))
+        drawn.append(strip(title, unit, curves, marks, band=LEAST[name] * UNITS[name], note=note))
     if report.seams:
         drawn.append(_seams(report, marks))
     clipped = [100 * float(each) for each in scan.of("clipped")]
@@ -57,7 +57,7 @@ def strips(report: Report) -> str:
 def compared(reports: Sequence[Report]) -> str:
     """Draw the quantities of several videos on one scale, each over its own clips."""
     longest = max(len(report.clips.starts) for report in reports)
-    drawn, limits = [], least(reports[0].scan)
+    drawn = []
     for column, name in enumerate(QUANTITIES):
         title, unit = TITLES[name]
         curves = [
@@ -68,7 +68,7 @@ def compared(reports: Sequence[Report]) -> str:
             )
             for number, report in enumerate(reports)
         ]
-        drawn.append(strip(title, unit, curves, Marks(longest), band=limits[name] * UNITS[name]))
+        drawn.append(strip(title, unit, curves, Marks(longest), band=LEAST[name] * UNITS[name]))
     return f'<div class="strips">{"".join(drawn)}{ruler(longest)}</div>'
 
 

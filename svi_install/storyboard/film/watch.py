@@ -167,7 +167,7 @@ def measure(film: Film, clip: Clip) -> Look:
     from ...drift.freeze import freezes
     from ...drift.seams import seams
     from ...drift.steps import QUANTITIES
-    from ...drift.trend import UNITS, least
+    from ...drift.trend import LEAST, UNITS
 
     store = film.store
     if (known := read(store, clip.key)) is not None:
@@ -181,8 +181,7 @@ def measure(film: Film, clip: Clip) -> Look:
     was = before.end if before is not None else dict.fromkeys(QUANTITIES, 0.0)
     off = {name: was.get(name, 0.0) + float(half[index]) for index, name in enumerate(QUANTITIES)}
     end = {name: was.get(name, 0.0) + float(last[index]) for index, name in enumerate(QUANTITIES)}
-    limits = least(found)
-    weight = {name: 2 / (UNITS[name] * limits[name]) for name in QUANTITIES}
+    weight = {name: 2 / (UNITS[name] * LEAST[name]) for name in QUANTITIES}
     distance = math.hypot(*(off[name] * weight[name] for name in QUANTITIES))
     growth = distance - (before.distance if before is not None else 0.0)
     wrong, seam = [], 0.0
