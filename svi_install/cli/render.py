@@ -135,11 +135,13 @@ def render(
     from ..commands import render as run
     from ..report.download_progress import download_progress
     from ..report.film_progress import printer, publishing
+    from ..report.worker_lines import worker_lines
     from ..storyboard.film.model_choice import RenderOptions
     from ..storyboard.film.request import Request
     from ..storyboard.film.watch import USUAL as WATCHED
 
-    to: Output = click.get_current_context().obj
+    context = click.get_current_context()
+    to: Output = context.obj
     stories = _stories(source, more)
     if len(stories) > 1 and (values["redo"] or values["picks"] or values["start"] is not None):
         raise click.UsageError("--redo, --pick and --from name segments of one film; render that story alone.")
@@ -156,6 +158,8 @@ def render(
     )
     if watch:
         values["takes"] = None
+    if wish is not None:
+        to = context.with_resource(worker_lines(to))
     request = Request(source, more[0] if len(stories) == 1 and more else None, **values)
     root = checkout_root(wangp, to, "svi-install render IMAGE --wangp PATH")
 

@@ -1,4 +1,4 @@
-"""Shows how a film goes: one line that changes on a terminal, a line per finished segment in a pipe."""
+"""Shows how a film goes: a line that changes on a terminal, for each worker, a line per finished segment in a pipe."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..storyboard.film.film import Progress
 from .output import Output, takes_ansi
+from .worker_lines import WorkerLines
 from .wrapping import columns
 
 WIDTH = 28
@@ -33,18 +34,31 @@ def printer(to: Output) -> Callable[[Progress], None]:
         if progress.finished is not None:
             if terminal:
                 progress = replace(progress, finished=_from_here(progress.finished))
-            text = line(progress)
+            # Where all workers have lines, what is left stands below these.
+            text = line(replace(progress, left=0) if isinstance(to.err, WorkerLines) else progress)
             link = f"  {_link(progress.sheet)}" if linked and progress.sheet is not None else ""
             if link and len(text) + len("  contact sheet") > (columns(to.err) or 1000):
                 link = f"\n{link}"
             print(f"\r{text:<{width}}{link}" if width else f"{text}{link}", file=to.err, flush=True)
             width = 0
+            if isinstance(to.err, WorkerLines):
+                to.err.drop(progress.worker, _whole(progress))
+        elif isinstance(to.err, WorkerLines):
+            to.err.show(progress.worker, line(replace(progress, seconds=None, pace=None)), _whole(progress))
         elif terminal:
             text = line(progress)
             print(f"\r{text:<{width}}", end="", file=to.err, flush=True)
             width = len(text)
 
     return show
+
+
+def _whole(progress: Progress) -> str:
+    """How much of everything is left, empty when nothing is."""
+    if not progress.left:
+        return ""
+    clips = f"{progress.left} clip{'s' * (progress.left > 1)} to make"
+    return clips if progress.eta is None else f"{clips}, about {span(progress.eta)} left"
 
 
 def _from_here(path: Path) -> Path:

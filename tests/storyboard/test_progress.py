@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
 
 from svi_install.report.film_progress import line, printer, span
-from svi_install.report.output import Output
+from svi_install.report.output import Output, say
+from svi_install.report.worker_lines import worker_lines
 from svi_install.storyboard.film.film import Progress
 
 
@@ -66,6 +68,56 @@ def test_a_terminal_reads_where_a_segment_is_from_here(monkeypatch: pytest.Monke
         near, far = stream.getvalue().splitlines()
         assert near == f"segment 1/1 done in 3 s: {Path(path) / 'a.mp4'}"
         assert far.endswith(str(tmp_path.parent / "film.svi" / "a.mp4"))
+
+
+def on_screen(written: str) -> list[str]:
+    """What a terminal shows: of the codes that rich writes, those that move up and clear a line matter."""
+    rows, row = [""], 0
+    for part in re.findall(r"\x1b\[\d*A|\x1b\[2K|\x1b\[\?\d+[hl]|\r|\n|[^\x1b\r\n]+", written):
+        if part.endswith("A") and part[0] == "\x1b":
+            row -= int(part[2:-1] or 1)
+        elif part == "\x1b[2K":
+            rows[row] = ""
+        elif part == "\n":
+            row += 1
+            rows += [""] * (row == len(rows))
+        elif part[0] not in "\x1b\r":
+            rows[row] += part
+    return [each for each in rows if each]
+
+
+def test_each_worker_has_a_line_and_the_whole_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the terminal shows it in the end, by one that understands what was written."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    err = Terminal()
+
+    def shown() -> list[str]:
+        return on_screen(err.getvalue())
+
+    with worker_lines(Output(io.StringIO(), err)) as to:
+        show = printer(to)
+        say("before", to)
+        show(Progress(1, 4, 1, 9, worker="one", left=4))
+        show(Progress(3, 4, 2, 9, worker="two", left=4, pace=60))
+        working = ["one: segment 1/4, step 1/9", "two: segment 3/4, step 2/9"]
+        assert shown() == ["before", *working, "4 clips to make, about 4 min left"]
+        show(Progress(1, 4, finished=Path("a.mp4"), seconds=3, left=3, worker="one", pace=60))
+        say("a command that is longer than the terminal is wide, so that it can be copied", to)
+        show(Progress(2, 4, 1, 9, worker="one", left=3))
+        rows = shown()
+        assert rows[1] == "one: segment 1/4 done in 3 s: a.mp4"
+        assert rows[2] == "a command that is longer than the terminal is wide, so that it can be copied"
+        assert rows[-3:] == ["one: segment 2/4, step 1/9", "two: segment 3/4, step 2/9", "3 clips to make"]
+        show(Progress(2, 4, finished=Path("b.mp4"), seconds=3, worker="one"))
+        print("joining", end="", file=to.err)
+        assert shown()[-2:] == ["one: segment 2/4 done in 3 s: b.mp4", "joining"]
+        show(Progress(4, 4, 1, 9, worker="two", left=1))
+    assert not any("step" in row for row in shown())
+    for stream_of, term in ((io.StringIO(), "xterm"), (Terminal(), "dumb")):
+        monkeypatch.setenv("TERM", term)
+        plain = Output(io.StringIO(), stream_of)
+        with worker_lines(plain) as to:
+            assert to is plain
 
 
 @pytest.mark.parametrize("quiet", [{"as_json": True}, {"quiet": True}])
