@@ -36,7 +36,6 @@ from .transfer.failures import (
     status_of,
 )
 from .transfer.settings import Settings
-from .transfer.transport import Transport
 
 if TYPE_CHECKING:
     import httpx2
@@ -152,6 +151,8 @@ def _stated(etag: str | None, size: int | None, commit: str | None, settings: Se
 
 def _head(url: str, token: str, settings: Settings) -> tuple[str | None, int | None, str | None]:
     """Ask as `get_hf_file_metadata` does: hash, size and commit of a file, without following it to its storage."""
+    from .transfer.transport import Transport
+
     transport, seen = Transport(settings), {url}
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     while True:
@@ -237,6 +238,8 @@ def _client(settings: Settings, wanted: str = "") -> Iterator[bool]:
     except ImportError:
         yield False
         return
+
+    from .transfer.transport import Transport
 
     transport = Transport(settings)
 
