@@ -14,7 +14,7 @@ from ..patching import patchset, state
 from ..patching.plan import plan_revert
 from ..plugin import planning
 from ..report.result import Result
-from ..writing import transaction
+from ..writing import files, transaction
 from ..writing.change import Plan
 from .changes import Committed, carry_out, diff_of, file_changes
 from .interrupted import recover
@@ -78,10 +78,18 @@ def revert(root: Path, *, dry_run: bool = False, committed: Committed = lambda _
 
 
 def _models(root: Path) -> dict[str, bytes]:
-    """Return the definitions of quantized models that `render` wrote."""
-    # Nearly always there are none, and then taking SVI out is to depend on as little as possible.
-    if not any((root / "finetunes").glob("svi_*.json")):
-        return {}
+    """Return the definitions of quantized models that `render` wrote.
+
+    Raises:
+        SviError: the disk does not say whether there are any.
+    """
+    folder = root / "finetunes"
+    try:
+        # Nearly always there are none, and then taking SVI out is to depend on as little as possible.
+        if not any(folder.glob("svi_*.json")):
+            return {}
+    except OSError as error:
+        raise files.plain(error, folder, "read") from error
     from ..storyboard.headless.quality import definitions
 
     return definitions(root)

@@ -32,7 +32,11 @@ def refresh(root: Path) -> str:
     Returns:
         What a person should know, empty when git will see what is there.
     """
-    git = git_folder.find(root)
+    try:
+        git = git_folder.find(root)
+    except OSError as error:
+        # The files are changed by now: what git sees is not worth an error.
+        return _later(root, files.plain(error, root / ".git", "read").message.rstrip("."))
     if git is None:
         return ""
     place = git.own / "index"
