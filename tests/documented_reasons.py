@@ -7,7 +7,9 @@ from tests import documented_plugin, updating
 ASSUMED = "a mention of what the sentence is about"
 BY_HAND_THERE = "the laboratory; tests/wangp/test_by_hand.py runs it"
 MINUTES = "a benchmark; minutes"
-HELD_OUT = 'python benchmarks/drift_calibration.py --half "held out"'
+CALIBRATION = (
+    'python benchmarks/drift_calibration.py --half "held out" --first 6001 --scenes 6 --curves 0 --clean 24 --jumps 24'
+)
 NOT_RUN = {
     "install.bat": "Windows; tests/test_install_bat.py runs it there and under wine",
     r"install.bat C:\path\to\WanGP": "Windows; tests/test_install_bat.py runs it there and under wine",
@@ -51,8 +53,7 @@ NOT_RUN = {
     "python benchmarks/film_size.py": MINUTES,
     "python benchmarks/precision.py /path/to/WanGP": "WanGP's environment; tests/wangp/test_precision.py runs it",
     "python benchmarks/drift_calibration.py": MINUTES,
-    f"{HELD_OUT} --scenes 12 --curves 3 --clean 14 --jumps 14": MINUTES,
-    f"{HELD_OUT} --first 4067 --scenes 0 --clean 7 --jumps 7": MINUTES,
+    CALIBRATION: MINUTES,
     "python benchmarks/drift_speed.py once": MINUTES,
     "python benchmarks/precision.py WANGP": "WanGP's environment; tests/wangp/test_precision.py runs it",
     "python docs/pictures.py": "minutes, a browser, and it writes docs/pictures",
