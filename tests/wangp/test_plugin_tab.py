@@ -37,6 +37,9 @@ from .svi_tab import (
     write,
 )
 
+# Its film waits for WanGP to hold a clip, which a busy machine reaches too late.
+pytestmark = pytest.mark.long
+
 STORY = "a boat\na bridge"
 # As in shim/tiny_loras.py, which changes svi-install's own list.
 TENSORS = 2 * len(media.LAYERS) * media.BLOCKS
