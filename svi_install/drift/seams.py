@@ -21,8 +21,6 @@ OBVIOUS = (4.0, 5.0, 2.0)
 TIMES = (1.2, 1.6, 2.0)
 # Frames on each side that a jump is judged from.
 REACHES = (2, 3, 4, 6, 8, 12)
-# Motion that stops or starts at a seam, as a factor.
-STALL = 4.0
 
 
 @dataclass(frozen=True)
