@@ -89,6 +89,9 @@ def _keys(values: dict[str, Any]) -> Keys:
 )
 @click.option("--name", help="How others see this worker.")
 @click.option("--folder", type=FILE, help="Where to keep what is made here.")
+@click.option(
+    "--shared", type=FILE, metavar="FOLDER", help="A folder that all workers see: what one has made, none makes again."
+)
 @click.option("--python", type=FILE, metavar="FILE", help="WanGP's Python.")
 @click.option(
     "--patience",

@@ -52,11 +52,56 @@ def test_what_was_made_is_not_made_again_unless_it_changed(place: Place, story: 
     assert [each.get("step") for each in said] == [None, 1, 2, 3]
     assert work.make(order(planned, 0)) == first
     assert len(standin.asked(place.root)) == 1
-    folder = Store(worker).folder(planned.lacking()[0].key)
+    folder = Store(worker).folder(work.address(order(planned, 0), place.wangp.version))
     (folder / "segment.mp4").write_bytes(b"x")
     repaired = work.make(order(planned, 0))
     assert (repaired.files, repaired.hashes) == (first.files, first.hashes)
     assert len(standin.asked(place.root)) == 2
+
+
+def test_workers_that_share_a_folder_make_a_clip_once(
+    place: Place, story: Stories, worker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned, shared = place.prepare(scenes(story, 2, 1), "shared"), tmp_path / "shärd"
+    monkeypatch.setenv(work.SHARED, str(shared))
+    first = work.make(order(planned, 0))
+    monkeypatch.setenv(work.FOLDER, str(tmp_path / "other"))
+    assert work.make(order(planned, 0)) == first
+    assert len(standin.asked(place.root)) == 1
+    # What was damaged there is made again, and what another one threw away.
+    kept = Store(shared).folder(work.address(order(planned, 0), place.wangp.version))
+    (kept / "segment.mp4").write_bytes(b"x")
+    assert work.make(order(planned, 0)).files == first.files
+    assert work.make(order(planned, 0)).files == first.files
+    assert len(standin.asked(place.root)) == 2
+    assert [path.name for path in kept.parent.iterdir()] == [kept.name], "nothing half done is left"
+    # A file where the folder belongs costs the others the clip, and nobody the film.
+    monkeypatch.setenv(work.SHARED, str(place.root / "wgp.py"))
+    assert work.make(order(planned, 1)).error is None
+
+
+def test_a_clip_is_only_handed_on_where_it_would_be_the_same(place: Place, story: Stories) -> None:
+    planned = place.prepare(scenes(story, 2, 1), "same")
+    first = work.address(order(planned, 0), "12.60")
+    others = [
+        work.address(order(planned, 0), "12.59"),
+        work.address(order(planned, 1), "12.60"),
+        work.address(order(planned, 0, model="i2v_Q4_K_M"), "12.60"),
+        work.address(order(planned, 0, options=("--profile", "5")), "12.60"),
+    ]
+    assert len({first, *others}) == 5
+    assert work.address(order(planned, 0), "12.60") == first
+
+
+def test_only_the_newest_clips_stay_on_a_worker(
+    place: Place, story: Stories, worker: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "KEPT", 2)
+    planned = place.prepare(scenes(story, 3, 1), "kept")
+    for number in range(3):
+        assert work.make(order(planned, number)).error is None
+    kept = {Store(worker).folder(work.address(order(planned, number), place.wangp.version)) for number in (1, 2)}
+    assert set((worker / "segments").iterdir()) == kept
 
 
 def test_what_travels_is_all_that_the_runtime_asks_for(
@@ -67,7 +112,8 @@ def test_what_travels_is_all_that_the_runtime_asks_for(
     before, out = tmp_path / "before", tmp_path / "out"
     before.mkdir()
     out.mkdir()
-    parcel.unpack(parcel.tail(Store(worker).folder(planned.lacking()[0].key)), before)
+    made = Store(worker).folder(work.address(order(planned, 0), place.wangp.version))
+    parcel.unpack(parcel.tail(made), before)
     Segment(before, out).check(planned.variant.motion_frames)
 
 

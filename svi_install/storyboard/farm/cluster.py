@@ -136,7 +136,9 @@ def of_cards(wangp: WanGP, cards: Sequence[int]) -> Iterator[Client]:
                 "resources": {RESOURCE: 1, work.kind(wangp.version): 1},
                 "name": f"card {number}",
                 "local_directory": str(Path(folder, f"dask-{number}")),
-                "env": environment(wangp, Path(folder, f"card-{number}"), f"card {number}", number),
+                "env": environment(
+                    wangp, Path(folder, f"card-{number}"), f"card {number}", card=number, shared=Path(folder, "made")
+                ),
                 "host": "127.0.0.1",
             }
 
@@ -208,14 +210,23 @@ def check_cards(cards: Sequence[int]) -> None:
 
 
 def environment(
-    wangp: WanGP, folder: Path, name: str, card: int | None = None, patience: float | None = None
+    wangp: WanGP,
+    folder: Path,
+    name: str,
+    *,
+    card: int | None = None,
+    patience: float | None = None,
+    shared: Path | None = None,
 ) -> dict[str, str]:
     """Return the environment variables that make a process a worker.
 
     Args:
         patience: seconds that its WanGP may say nothing, None for the usual.
+        shared: a folder in which several workers keep finished clips, None where there is none.
     """
     chosen = {} if card is None else {"CUDA_VISIBLE_DEVICES": str(card), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    if shared is not None:
+        chosen[work.SHARED] = str(shared)
     return {
         work.WANGP: str(wangp.root),
         work.PYTHON: str(wangp.python),

@@ -30,6 +30,7 @@ def serve(
     name: str,
     card: int | None,
     patience: float | None,
+    shared: Path | None,
     say: Callable[[str], None],
 ) -> NoReturn:
     """Work for a scheduler until somebody stops this process; when the scheduler goes, wait for it.
@@ -40,13 +41,14 @@ def serve(
         name: by which others see it.
         card: number of the card, None for the first one.
         patience: seconds that WanGP may say nothing, None for the usual.
+        shared: a folder in which several workers keep finished clips, None where there is none.
         say: prints a line.
 
     Raises:
         SviError: this WanGP cannot work, or the scheduler does not answer.
     """
     protected = cluster.security(address, keys)
-    variables = cluster.environment(wangp, folder, name, card, patience)
+    variables = cluster.environment(wangp, folder, name, card=card, patience=patience, shared=shared)
     os.environ.update(variables)
     known = work.introduce()
     if known["why"]:

@@ -2,13 +2,18 @@
 
 The environment says which WanGP (SVI_FARM_WANGP, SVI_FARM_PYTHON), where its files go (SVI_FARM_FOLDER) and for how
 many seconds it may say nothing (SVI_FARM_PATIENCE); whoever sends an order has no say in that. A clip that was made
-stays there for a while, under its key: somebody whose computer went away asks for it again and gets it at once.
+stays there for a while, or in the folder that several workers share (SVI_FARM_SHARED): who asks for it again, because a
+computer went away before it had arrived, gets it at once.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import os
+import secrets
+import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -26,9 +31,9 @@ from ..media import ffmpeg
 from . import parcel
 
 WANGP, PYTHON, FOLDER, NAME = "SVI_FARM_WANGP", "SVI_FARM_PYTHON", "SVI_FARM_FOLDER", "SVI_FARM_NAME"
-PATIENCE = "SVI_FARM_PATIENCE"
+PATIENCE, SHARED = "SVI_FARM_PATIENCE", "SVI_FARM_SHARED"
 DONE = "outcome.json"
-# Clips that stay on a worker after they were fetched.
+# Clips that stay on a worker, or in a shared folder, after they were fetched.
 KEPT = 64
 
 Tell = Callable[[Mapping[str, Any]], None]
@@ -123,19 +128,56 @@ def end() -> None:
         hand.end()
 
 
+def address(order: parcel.Order, wangp: str) -> str:
+    """Return the name under which a clip stays on a worker.
+
+    A film's own key outlives an update of WanGP and another quantization on purpose; between films of different people
+    only what is the same to the last bit may be exchanged.
+
+    Args:
+        order: what is to be made.
+        wangp: version of the WanGP that makes it.
+    """
+    text = json.dumps([order.clip.key, kind(wangp), order.model, order.options])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _make(order: parcel.Order, tell: Tell) -> parcel.Outcome:
-    wangp, clip, base = _wangp(), order.clip, Path(os.environ[FOLDER])
-    store = Store(base)
-    folder = store.folder(clip.key)
-    found = read_json(folder / DONE)
-    if found is None or found.get("key") != clip.key or _changed(folder, found):
-        found = _film(order, wangp, store, tell)
-    files = parcel.pack(folder)
-    _forget(store, folder)
-    return parcel.Outcome(_name(), found["facts"], files, found["hashes"], float(found["seconds"]))
+    wangp, own = _wangp(), Store(Path(os.environ[FOLDER]))
+    shared = Store(Path(os.environ[SHARED])) if os.environ.get(SHARED) else own
+    key = address(order, wangp.version)
+    for store in (own, shared):
+        # Whoever shares the folder may just throw something away: then the clip is made.
+        with contextlib.suppress(SviError):
+            found = read_json(store.folder(key) / DONE)
+            if found is not None and found.get("key") == order.clip.key and not _changed(store.folder(key), found):
+                return _outcome(store.folder(key), found)
+    outcome = _outcome(own.folder(key), _film(order, wangp, own, key, tell))
+    if shared is not own:
+        _share(own.folder(key), shared.folder(key))
+    for store in (own, shared):
+        _forget(store.folder(key).parent)
+    return outcome
 
 
-def _film(order: parcel.Order, wangp: WanGP, store: Store, tell: Tell) -> dict[str, Any]:
+def _outcome(folder: Path, found: Mapping[str, Any]) -> parcel.Outcome:
+    return parcel.Outcome(_name(), found["facts"], parcel.pack(folder), found["hashes"], float(found["seconds"]))
+
+
+def _share(folder: Path, target: Path) -> None:
+    """Move a finished clip to where other workers find it; where that cannot be, only they miss it."""
+    part = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
+    with contextlib.suppress(OSError):
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(folder, part)
+            remove(target)
+            part.rename(target)
+        finally:
+            remove(part)
+
+
+def _film(order: parcel.Order, wangp: WanGP, store: Store, key: str, tell: Tell) -> dict[str, Any]:
     clip, root = order.clip, store.root
     program = ffmpeg.find(wangp.root, wangp.python)
     before = None
@@ -148,7 +190,7 @@ def _film(order: parcel.Order, wangp: WanGP, store: Store, tell: Tell) -> dict[s
             remove(root / "before")
             before = _made(root / "before")
             parcel.unpack(order.before, before)
-    folder = store.begin(clip.key)
+    folder = store.begin(key)
     patience = float(os.environ.get(PATIENCE, "0")) or None
     job = runner.Job(wangp, root / runner.OUT, order.options, model=order.model, patience=patience)
     if _State.hand is None or _State.hand.job != job:
@@ -161,7 +203,7 @@ def _film(order: parcel.Order, wangp: WanGP, store: Store, tell: Tell) -> dict[s
     tell(said)
     _State.hand.make(settings, lambda step: tell({**said, "step": step.step, "steps": step.steps}))
     seconds = time.monotonic() - began
-    facts = store.made(clip.key)
+    facts = store.made(key)
     if facts is None:
         what = f"WanGP made segment {clip.segment.number} without SVI, so it cannot be used"
         raise failures.without_svi(what, wangp.root, runner.said(job, heard))
@@ -184,12 +226,14 @@ def _changed(folder: Path, found: Mapping[str, Any]) -> bool:
         return True
 
 
-def _forget(store: Store, newest: Path) -> None:
+def _forget(clips_made: Path) -> None:
     """Throw away what nobody has asked for in a while."""
-    with plainly(store.root, "clean"):
-        os.utime(newest)
-        folders = sorted(newest.parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-        for folder in folders[KEPT:]:
+    with contextlib.suppress(OSError):
+        ages = {}
+        for folder in clips_made.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                ages[folder] = folder.stat().st_mtime
+        for folder in sorted(ages, key=ages.__getitem__, reverse=True)[KEPT:]:
             remove(folder)
 
 
