@@ -14,6 +14,7 @@ from ..report.result import Result
 from .app import output_options, yes_option
 from .dispatch import checkout_root
 from .farm import farm_options, wish_of
+from .headings import HeadedCommand, under
 from .prompts import confirmed
 
 FILE = click.Path(path_type=Path)
@@ -39,86 +40,114 @@ def _schema(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
         ctx.exit()
 
 
-@click.command()
+@click.command(cls=HeadedCommand)
 @click.argument(
     "source", metavar="IMAGE|VIDEO|STORY.yaml", type=click.Path(path_type=Path, exists=True, dir_okay=False)
 )
 @click.argument("more", nargs=-1, metavar='["PROMPT | PROMPT"|PROMPTS.txt|STORY.yaml ...]')
-@click.option(
-    "-o",
-    "--output",
-    "target",
-    type=FILE,
-    metavar="FILM.mp4",
-    help="Where to write the film; next to the source by default. For several stories, a folder.",
+@under(
+    "The film",
+    click.option(
+        "-o",
+        "--output",
+        "target",
+        type=FILE,
+        metavar="FILM.mp4",
+        help="Where to write the film; next to the source by default. For several stories, a folder.",
+    ),
+    click.option("--variant", metavar="NAME", help="fast, shot, 2.0, film, tom, wan22, pro, or a profile's name."),
+    click.option(
+        "--seconds", type=click.FloatRange(0.1), metavar="N", help="Length of each prompt; one clip by default."
+    ),
+    click.option(
+        "--seed",
+        type=click.IntRange(0),
+        metavar="N",
+        help="Seed of the first clip of a scene; each later clip adds 42.",
+    ),
+    click.option("--steps", type=click.IntRange(1), metavar="N", help="Denoising steps."),
+    click.option("--resolution", metavar="WxH", help="Such as 832x480."),
+    click.option("--clip-frames", type=click.IntRange(9), metavar="N", help="Frames per clip; SVI was trained on 81."),
+    click.option("--style", metavar="TEXT", help="What every prompt begins with."),
+    click.option("--negative", "negative_prompt", metavar="TEXT", help="Negative prompt: what should not appear."),
+    click.option("--end", type=FILE, metavar="IMAGE", help="End the film on this image; Wan 2.2 only."),
+    click.option("--loop", is_flag=True, help="End the film on the image that it begins with; Wan 2.2 only."),
+    click.option(
+        "--lora", "loras", multiple=True, metavar="NAME[:STRENGTH]", help="An additional LoRA; can be repeated."
+    ),
+    click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A WanGP setting; can be repeated."),
 )
-@click.option("--variant", metavar="NAME", help="fast, shot, 2.0, film, tom, wan22, pro, or a profile's name.")
-@click.option("--end", type=FILE, metavar="IMAGE", help="End the film on this image; Wan 2.2 only.")
-@click.option("--loop", is_flag=True, help="End the film on the image that it begins with; Wan 2.2 only.")
-@click.option("--seconds", type=click.FloatRange(min=0.1), help="Length of each prompt; one clip by default.")
-@click.option("--seed", type=click.IntRange(0), help="Seed of the first clip of a scene; each later clip adds 42.")
-@click.option("--steps", type=click.IntRange(1), help="Denoising steps.")
-@click.option("--resolution", metavar="WxH", help="Such as 832x480.")
-@click.option("--clip-frames", type=click.IntRange(9), help="Frames per clip; SVI was trained on 81.")
-@click.option("--negative", "negative_prompt", metavar="TEXT", help="Negative prompt: what should not appear.")
-@click.option("--style", metavar="TEXT", help="What every prompt begins with.")
-@click.option("--lora", "loras", multiple=True, metavar="NAME[:STRENGTH]", help="An additional LoRA; can be repeated.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A WanGP setting; can be repeated.")
-@click.option(
-    "--quality", type=click.Choice(QUALITIES), help="Use a quantized model, with WanGP's options chosen for this card."
+@under(
+    "Look before rendering",
+    click.option("--lint", "mode", flag_value="lint", help="Check the story; render nothing."),
+    click.option("--dry-run", "mode", flag_value="dry", help="Write the film as WanGP settings; render nothing."),
+    click.option(
+        "--schema",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_schema,
+        help="Print the JSON schema of story files, for editors, and exit.",
+    ),
 )
-@click.option("--profile", type=float, metavar="N", help="WanGP's memory profile.")
-@click.option(
-    "--fps",
-    type=click.Choice(("24", "30", "60")),
-    callback=lambda context, option, value: value and int(value),
-    help="Also make a file to publish with that many frames a second, by WanGP's RIFE or ffmpeg.",
+@under(
+    "Change and improve",
+    click.option(
+        "--redo",
+        multiple=True,
+        type=int,
+        metavar="N",
+        help="Make another take of segment N, with a new seed, and everything that follows from it.",
+    ),
+    click.option("--from", "start", type=int, metavar="N", help="Make segment N and everything after it again."),
+    click.option("--takes", type=click.IntRange(1, 99), metavar="N", help="Make N takes of each clip before going on."),
+    click.option(
+        "--pick",
+        "picks",
+        multiple=True,
+        callback=_picks,
+        metavar="N:TAKE",
+        help="Put this take of segment N in the film; can be repeated.",
+    ),
+    click.option("--preview", is_flag=True, help="Join what is finished after each segment."),
+    click.option(
+        "--watch",
+        is_flag=True,
+        help="Measure each clip before the next one starts; one that is bad is made again with a new seed, at most "
+        "--takes times (3), and the best is kept.",
+    ),
+    click.option(
+        "--anchor-colour",
+        "anchor",
+        is_flag=True,
+        help="Where the colour drifts from clip to clip, bring each clip back to clip 1 before the next one starts.",
+    ),
 )
-@click.option("--audio", type=FILE, metavar="MUSIC", help="Music for the file to publish, cut or repeated, and faded.")
-@click.option("--scale", metavar="SIZE", help="Size of the file to publish: 2x, 1080p or 1280x720.")
-@click.option(
-    "--redo",
-    multiple=True,
-    type=int,
-    metavar="N",
-    help="Make another take of segment N, with a new seed, and everything that follows from it.",
+@under(
+    "A file to publish",
+    click.option(
+        "--fps",
+        type=click.Choice(("24", "30", "60")),
+        callback=lambda context, option, value: value and int(value),
+        help="Also make a file to publish with that many frames a second, by WanGP's RIFE or ffmpeg.",
+    ),
+    click.option("--scale", metavar="SIZE", help="Size of the file to publish: 2x, 1080p or 1280x720."),
+    click.option(
+        "--audio", type=FILE, metavar="MUSIC", help="Music for the file to publish, cut or repeated, and faded."
+    ),
 )
-@click.option("--takes", type=click.IntRange(1, 99), metavar="N", help="Make N takes of each clip before going on.")
-@click.option(
-    "--pick",
-    "picks",
-    multiple=True,
-    callback=_picks,
-    metavar="N:TAKE",
-    help="Put this take of segment N in the film; can be repeated.",
+@under(
+    "WanGP and its model",
+    click.option("--wangp", type=FILE, metavar="PATH", help="WanGP's folder."),
+    click.option("--python", type=FILE, metavar="FILE", help="WanGP's Python."),
+    click.option(
+        "--quality",
+        type=click.Choice(QUALITIES),
+        help="Use a quantized model, with WanGP's options chosen for this card.",
+    ),
+    click.option("--profile", type=float, metavar="N", help="WanGP's memory profile."),
 )
-@click.option("--from", "start", type=int, metavar="N", help="Make segment N and everything after it again.")
-@click.option("--preview", is_flag=True, help="Join what is finished after each segment.")
-@click.option(
-    "--watch",
-    is_flag=True,
-    help="Measure each clip before the next one starts; one that is bad is made again with a new seed, at most --takes "
-    "times (3), and the best is kept.",
-)
-@click.option(
-    "--anchor-colour",
-    "anchor",
-    is_flag=True,
-    help="Where the colour drifts from clip to clip, bring each clip back to clip 1 before the next one starts.",
-)
-@click.option("--lint", "mode", flag_value="lint", help="Check the story; render nothing.")
-@click.option("--dry-run", "mode", flag_value="dry", help="Write the film as WanGP settings; render nothing.")
-@click.option(
-    "--schema",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_schema,
-    help="Print the JSON schema of story files, for editors, and exit.",
-)
-@click.option("--wangp", type=FILE, metavar="PATH", help="WanGP's folder.")
-@click.option("--python", type=FILE, metavar="FILE", help="WanGP's Python.")
-@farm_options
+@under("Several cards and machines", farm_options)
 @yes_option
 @output_options
 def render(
