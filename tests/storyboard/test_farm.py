@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -204,10 +204,20 @@ def test_a_wangp_that_hangs_costs_one_clip(
     assert gone(place.root), "the one that hung is ended"
 
 
+class Where(Protocol):
+    """What a cluster has to know."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def root(self) -> Path: ...
+
+
 class Cluster:
     """A scheduler and workers, as people start them."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Where) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]

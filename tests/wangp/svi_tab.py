@@ -65,7 +65,7 @@ def write(page: ui.Page, name: str, text: str) -> None:
     page.browser.write(box, text)
 
 
-def until_said(page: ui.Page, part: str, timeout: float = 240) -> str:
+def until_said(page: ui.Page, part: str, timeout: float = 900) -> str:
     """Waits for a sentence of the storyboard."""
     page.browser.until(lambda: part in words(page, "svi_film_said"), timeout, f"{part!r} in the tab")
     return words(page, "svi_film_said")
@@ -88,7 +88,7 @@ def until_held(page: ui.Page, times: int) -> None:
     def held() -> bool:
         return sum(each["event"] == "held" for each in page.events) >= times
 
-    page.browser.until(held, 240, "a clip that is held")
+    page.browser.until(held, 900, "a clip that is held")
     page.settled()
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import random
 import signal
 import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +26,23 @@ from svi_install.storyboard.media import ffmpeg
 from svi_install.storyboard.script.variants import variant_of
 from svi_install.storyboard.script.yamlfile import read
 
+from ..storyboard.test_farm import Cluster, gone, ours, worker_of
 from .lab import installer
-from .test_storyboard import API, Lab, lab
+from .test_storyboard import API, Lab, events, lab
 
 __all__ = ["lab"]
 pytestmark = pytest.mark.long
+# In each of two films.
+KILLS = 10
 SIZE = "{resolution: 64x64, clip_frames: 9, steps: 2, variant: shot}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a `Cluster` keeps its logs, and the WanGP of its workers."""
+
+    folder: Path
+    root: Path
 
 
 def write(folder: Path, start: Path, scenes: int, clips: int) -> Path:
@@ -54,30 +71,94 @@ def test_one_two_and_four_workers_make_the_same_film(lab: Lab, start_image: Path
         assert render(story, tree, tmp_path / f"{len(cards)}.mp4", "--cards", cards) == alone
 
 
-def test_workers_that_are_killed_change_nothing(lab: Lab, start_image: Path, tmp_path: Path) -> None:
-    tree, _ = lab(API)
+def windows(calls: Path) -> int:
+    """How many clips any WanGP has begun so far."""
+    return len(events(calls, "window"))
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_workers_that_are_killed_change_nothing(lab: Lab, start_image: Path, tmp_path: Path, seed: int) -> None:
+    """Ten of them in one film, at random moments; each costs the clip that it was making and no other."""
+    tree, calls = lab(API)
     found = wangp.find(tree)
     program = ffmpeg.find(tree, found.python)
     wanted = read(write(tmp_path, start_image, 4, 3))
-    hashes, killed, chance = [], [], random.Random(3)
+    hashes, begun, chance = [], [], random.Random(seed)
+    killed: list[int] = []
+    kills: list[threading.Timer] = []
 
-    def kill(clip: film.Clip) -> None:
-        listed = subprocess.run(["pgrep", "-f", f"driver.py .*{tree}"], capture_output=True, text=True, check=False)
-        workers = {
-            int(Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[1])
-            for number in listed.stdout.split()
-            if Path(f"/proc/{number}").exists()
-        } - {os.getpid()}
-        if workers and len(killed) < 5:
+    def kill() -> None:
+        workers = {victim for each in ours(tree) if (victim := worker_of(each)) and victim not in killed}
+        if workers and len(killed) < KILLS:
             killed.append(chance.choice(sorted(workers)))
-            os.kill(killed[-1], signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(killed[-1], signal.SIGKILL)
 
-    for name, after in (("whole", lambda clip: None), ("killed", kill)):
+    def after(clip: film.Clip) -> None:
+        kills.append(threading.Timer(8 * chance.random(), kill))
+        kills[-1].start()
+
+    for name, then in (("whole", lambda clip: None), ("killed", after)):
         planned = film.plan(wanted, variant_of("shot"), tmp_path / name / "film.mp4")
         planned.store.root.mkdir(parents=True)
-        part = filming.Part(planned, ModelChoice(None, None, 4.0, (), ()), program, lambda progress: None, after)
-        assert len(filming.alone(part, cluster.Wish(cards=(0, 1)), found, print)) == 12
+        part = filming.Part(planned, ModelChoice(None, None, 4.0, (), ()), program, lambda progress: None, then)
+        made = filming.alone(part, cluster.Wish(cards=(0, 1)), found, print)
+        begun.append(windows(calls) - sum(begun))
+        assert len(made) == 12, "none is kept twice"
         film.join(planned, program, tmp_path / name / "joined.mp4")
         hashes.append(hashlib.sha256((tmp_path / name / "joined.mp4").read_bytes()).hexdigest())
-    assert len(killed) == 5
+    for timer in kills:
+        timer.cancel()
+        timer.join()
     assert hashes[0] == hashes[1]
+    assert begun[0] == 12
+    print(f"{len(killed)} workers killed, {begun[1]} clips begun")
+    assert KILLS - 2 <= len(killed) <= KILLS, "the last may come when the film is done"
+    assert begun[1] <= 12 + len(killed)
+    assert gone(tree), "no WanGP is left behind"
+
+
+def kept(target: Path) -> int:
+    """How many segments of a film are finished."""
+    return len(list(target.with_suffix(".svi").glob("segments/*/done.json")))
+
+
+def until(question: Callable[[], bool]) -> None:
+    end = time.monotonic() + 600
+    while not question():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def test_a_scheduler_and_a_client_that_are_killed_change_nothing(lab: Lab, start_image: Path, tmp_path: Path) -> None:
+    tree, calls = lab(API)
+    story, target = write(tmp_path, start_image, 4, 3), tmp_path / "cluster.mp4"
+    alone = render(story, tree, tmp_path / "alone.mp4")
+    running = Cluster(Place(tmp_path, tree))
+    try:
+        running.work("one")
+        running.work("two")
+        words = ["render", str(story), "-o", str(target), "--wangp", str(tree), "--on", running.address]
+        command = [sys.executable, "-m", "svi_install", *words, "--json"]
+        first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        until(lambda: kept(target) >= 2)
+        running.scheduler.kill()
+        said, _ = first.communicate(timeout=300)
+        assert first.returncode == 1
+        assert "does not answer" in said
+        running.scheduler.wait()
+        running.schedule()
+        before = kept(target)
+        second = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until(lambda: kept(target) >= before + 2)
+        second.kill()
+        second.wait()
+        assert kept(target) < 12
+        made = installer.svi_install(*words)["film"]
+        assert len(made["segments"]) == 12
+        assert hashlib.sha256(target.read_bytes()).hexdigest() == alone
+        # A worker ends with its scheduler in the middle of a clip; with its client it does not.
+        assert windows(calls) - 12 <= 12 + 2
+    finally:
+        running.close()
+    assert gone(tree), "no WanGP is left behind"
