@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 import pytest
@@ -84,9 +85,9 @@ def person(tmp_path: Path, hub: Hub) -> Person:
     bin_folder = tmp_path / "bin"
     starter = tmp_path / "starter.py"
     starter.write_text(STARTER)
-    executable(bin_folder / "svi-install", f'exec {sys.executable} {starter} "$@"')
+    executable(bin_folder / "svi-install", f'exec {quote(sys.executable)} {quote(str(starter))} "$@"')
     for name in ("python", "python3"):
-        executable(bin_folder / name, f'exec {sys.executable} "$@"')
+        executable(bin_folder / name, f'exec {quote(sys.executable)} "$@"')
     loras = [
         json.loads(json.dumps(CATALOGUE["loras"][0]).replace("svi-shot", name)) for name in ("svi-shot", "svi-2.0")
     ]

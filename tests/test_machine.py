@@ -37,7 +37,7 @@ pytestmark = [posix, pytest.mark.no_cover]
 
 PATCHES = patchset.load()
 PATHS = PATCHES.paths
-STEPS = int(os.environ.get("SVI_MACHINE_STEPS", "600"))
+STEPS = int(os.environ.get("SVI_MACHINE_STEPS", "320"))
 LENGTH = 40
 COMMANDS: dict[str, Callable[[Path, patchset.PatchSet], plan.Plan]] = {
     "install": install,

@@ -107,13 +107,13 @@ def test_every_call(every: dict[str, Scenario], base: Path, name: str, capsys: p
     outcomes = {"old": 0, "new": 0}
     cases = faults(seen.calls)
     # Of eight or nine faults at each call, so one at least, and in turn every one.
-    for fault in some(cases, 5):
+    for fault in some(cases, 7):
         shutil.copytree(scenario.start, root, symlinks=True)
         outcomes[judge(scenario, root, fault, seen.calls[fault.at])] += 1
         shutil.rmtree(root)
     assert len(cases) >= 8 * len(seen.calls) > 0
     tried = sum(outcomes.values())
-    assert tried >= len(cases) / 5
+    assert tried >= len(cases) / 7
     with capsys.disabled():
         print(f"\n{name}: {len(seen.calls)} calls, {tried} of {len(cases)} faults: {outcomes}", end="")
 

@@ -64,7 +64,7 @@ def test_all_releases_and_all_commits_are_there(git: Path, commits: list[str]) -
 
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n"], ids=["lf", "crlf"])
 def test_every_hook_of_every_commit_is_beside_its_anchor(git: Path, commits: list[str], newline: bytes) -> None:
-    wanted = [*(commits if newline == b"\n" else some(commits, 6)), *(CONFLICT, BROKEN), *PATCHES.commits.values()]
+    wanted = [*(commits if newline == b"\n" else some(commits, 12)), *(CONFLICT, BROKEN), *PATCHES.commits.values()]
     placed, refused, broken = 0, [], []
     for job, text in contents(git, wanted):
         data = text.replace(b"\n", newline)
@@ -131,7 +131,7 @@ def test_by_hand_the_named_diff_does_on_every_release_what_the_installer_does(
 
 
 def test_frozen_at_any_release_it_outlives_almost_everything_and_is_never_wrong(git: Path, commits: list[str]) -> None:
-    tried = some(range(len(commits)), 6)
+    tried = some(range(len(commits)), 12)
     rows = dict(zip(tried, jobs_of(git, [commits[number] for number in tried], PATCHES.paths), strict=True))
     wanted = [job for number in range(len(PATCHES.paths)) for row in rows.values() if (job := row[number])]
     position = {commit: number for number, commit in enumerate(commits)}
