@@ -177,7 +177,8 @@ def main(arguments: Sequence[str]) -> int:
     else:
         # What the tests of a file share is made once, so a file stays in one process. xdist's groups of files
         # ("loadgroup") would share more, but 3.8 does not see them under pytest 9.
-        beside = ["-n", str(os.cpu_count() or 1), "--dist", "loadfile", "--no-loadscope-reorder"]
+        # One process more than there are processors: tests that wait for a program of theirs leave one idle.
+        beside = ["-n", str(1 + (os.cpu_count() or 1)), "--dist", "loadfile", "--no-loadscope-reorder"]
         passed.append(counted("tests", [*tests, *measure, *beside, "--ignore", REAL], env, counts))
         passed.append(counted("tests on the real WanGP", [*tests, *measure, *APPEND, *beside, REAL], env, counts))
     if not arguments:

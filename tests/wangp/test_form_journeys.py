@@ -156,7 +156,7 @@ def journeys(
         profiles(tree, work)
         records = work / "records"
         records.mkdir()
-        ends = version in WITH_ENDS
+        ends = version in WITH_ENDS and request.config.getoption("--wangp-all")
         if ends:
             form_ends.prepare(tree)
         recorded = {"LAB_CONDITIONING": str(records)} if ends else {}
@@ -231,6 +231,7 @@ def ends(visit: Visit) -> form_ends.Visit:
     return visit.ends
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", WITH_ENDS)
 def test_each_clip_arrives_at_its_end_image(journeys: Visits, version: str) -> None:
     seen = ends(journeys(version))
@@ -242,6 +243,7 @@ def test_each_clip_arrives_at_its_end_image(journeys: Visits, version: str) -> N
     assert seen.frames == {form_ends.BOTH: 9, form_ends.SECOND: 9, form_ends.LOOP: 17}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", WITH_ENDS)
 @pytest.mark.parametrize(
     ("why", "said"),
