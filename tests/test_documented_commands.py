@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 
 import click
 import pytest
@@ -86,7 +87,7 @@ def launches(person: Person, line: str) -> None:
     wgp.write_text(
         wgp.read_text().replace('if __name__ == "__main__":', 'open("begun", "w")\nif __name__ == "__main__":')
     )
-    executable(person.wangp / "venv" / "bin" / "python", f'exec {sys.executable} "$@"')
+    executable(person.wangp / "venv" / "bin" / "python", f'exec {quote(sys.executable)} "$@"')
     run(person, line)
     assert (person.wangp / "begun").exists()
 

@@ -17,7 +17,7 @@ from .freeze import Freeze, freezes
 from .scan import Progress, Scan, scan
 from .seams import Seam, seams
 from .thumbnails import Thumbnails
-from .trend import Trend, trends
+from .trend import Trend, onset_of, trends
 
 if TYPE_CHECKING:
     import numpy as np
@@ -143,7 +143,7 @@ def judge(
     joints, ways, still = seams(found, starts), trends(found, starts, clips_out), freezes(found)
     off = [way for way in ways if way.drifts]
     margin = max((way.margin for way in ways), default=0.0)
-    onset = max(off, key=lambda way: way.margin).onset if off else None
+    onset = onset_of(found, starts, off, clips_out)
     ruined = any(way.drifts and way.size >= RUINED for way in ways)
     frozen = any(each.fails for each in still)
     jumps = [seam for seam in joints if seam.obvious]

@@ -97,11 +97,7 @@ def trends(scan: Scan, starts: Sequence[int], left_out: Sequence[int] = ()) -> t
         starts: the frame at which each clip begins.
         left_out: clips, from 1, of which there are no marks: time stands still meanwhile.
     """
-    import numpy as np
-
-    where = positions(scan.marks, starts, scan.frames)
-    kept = [clip for clip in range(1, len(starts) + 1) if clip not in left_out]
-    where = where - sum((where >= clip for clip in sorted(set(left_out))), start=np.zeros(len(where)))
+    where, kept = _places(scan, starts, left_out)
     found = {name: trend(name, where, scan.drift[:, column], len(kept)) for column, name in enumerate(QUANTITIES)}
     if left_out and kept:
         found = {name: replace(each, onset=kept[each.onset - 1]) for name, each in found.items()}
@@ -113,6 +109,37 @@ def trends(scan: Scan, starts: Sequence[int], left_out: Sequence[int] = ()) -> t
         else:
             found["noise"] = replace(noise, margin=min(noise.margin, 0.99))
     return tuple(found.values())
+
+
+def onset_of(scan: Scan, starts: Sequence[int], off: Sequence[Trend], left_out: Sequence[int] = ()) -> int | None:
+    """Return the first clip, from 1, that is off: the one that fits best to all quantities that drift, taken together.
+
+    Args:
+        starts, left_out: as for `trends`.
+        off: those of its results that drift; None comes back when there is none.
+    """
+    import numpy as np
+
+    if not off:
+        return None
+    where, kept = _places(scan, starts, left_out)
+    # What is left over counts as a share: of normal errors that is the likelihood, whatever the unit.
+    rest = np.zeros(len(kept))
+    for each in off:
+        values = scan.drift[:, QUANTITIES.index(each.quantity)]
+        rest += [
+            np.log(1e-9 + min((fit[0] for fit in fits), default=np.inf)) for fits in _fits(where, values, len(kept))
+        ]
+    return kept[int(np.argmin(rest))]
+
+
+def _places(scan: Scan, starts: Sequence[int], left_out: Sequence[int]) -> tuple[NDArray[np.float64], list[int]]:
+    """Return where the marks are, in clips that are not left out, and the numbers of these."""
+    import numpy as np
+
+    where = positions(scan.marks, starts, scan.frames)
+    kept = [clip for clip in range(1, len(starts) + 1) if clip not in left_out]
+    return where - sum((where >= clip for clip in sorted(set(left_out))), start=np.zeros(len(where))), kept
 
 
 def trend(name: str, where: NDArray[np.float64], values: NDArray[np.float64], clips: int) -> Trend:
@@ -162,20 +189,29 @@ def _best(
     where: NDArray[np.float64], values: NDArray[np.float64], clips: int
 ) -> tuple[int, NDArray[np.float64], float, float]:
     """Find the onset and the shape, a ramp or stairs, that fit best; a later onset has to earn it."""
+    fits = [(fit, onset) for onset, found in enumerate(_fits(where, values, clips)) for fit in found]
+    (_, shape, base, slope), onset = min(fits, key=lambda each: each[0][0])
+    return onset, shape, base, slope
+
+
+def _fits(
+    where: NDArray[np.float64], values: NDArray[np.float64], clips: int
+) -> list[list[tuple[float, NDArray[np.float64], float, float]]]:
+    """Fit a ramp and stairs from each clip on.
+
+    Returns:
+        For each onset: what is left over, the shape, its base and its slope.
+    """
     import numpy as np
 
-    found: tuple[float, int, NDArray[np.float64], float, float] | None = None
+    found = []
     for onset in range(clips):
         ramp = np.maximum(0.0, where - onset)
         stairs = np.maximum(0.0, np.floor(where) - onset + 1)
-        for shape in (ramp, stairs):
-            if shape.max() == shape.min():
-                continue
-            base, slope, error = _line(shape, values)
-            if found is None or error < found[0]:
-                found = error, onset, shape, base, slope
-    assert found is not None
-    return found[1:]
+        shapes = [shape for shape in (ramp, stairs) if shape.max() != shape.min()]
+        lines = [(shape, *_line(shape, values)) for shape in shapes]
+        found.append([(error, shape, base, slope) for shape, base, slope, error in lines])
+    return found
 
 
 def _line(shape: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[float, float, float]:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from shlex import quote
 
 from tests import documented
 from tests.person import executable
@@ -22,7 +23,7 @@ def test_by_hand(environment: Path, git_dir: Path, tmp_path: Path) -> None:
     assert block
     lines = [documented.REMARK.sub("", line.strip()) for line in block[1].splitlines()]
     for name, module in (("python", ""), ("svi-install", "-m svi_install")):
-        executable(tmp_path / "bin" / name, f'exec {sys.executable} {module} "$@"')
+        executable(tmp_path / "bin" / name, f'exec {quote(sys.executable)} {module} "$@"')
     media.write_picture(tmp_path / "start.png")
     settings = {"prompt": "one\ntwo", "image_start": "start.png", "image_prompt_type": "S", "resolution": "64x64"}
     settings |= {"video_length": 33, "num_inference_steps": 2, "seed": 7}

@@ -37,6 +37,7 @@ def ends(tmp_path: Path) -> Path:
     return tmp_path / "story.yaml"
 
 
+@pytest.mark.long
 def test_a_loop_with_an_end_in_the_middle(lab: Lab, ends: Path) -> None:
     tree, calls = lab(API)
     result = installer.svi_install("render", ends, "--wangp", tree)["film"]

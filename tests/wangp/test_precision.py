@@ -14,6 +14,9 @@ from .lab import tools
 
 BENCHMARK = tools.FOLDER.parent.parent / "benchmarks/precision.py"
 
+# tests/runtime/test_precision.py shows in seconds what a change of the runtime could break.
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def table(plain_tree: Tree, environment: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:

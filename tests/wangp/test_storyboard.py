@@ -140,7 +140,7 @@ def test_render(lab: Lab, start_image: Path, tmp_path: Path, version: str) -> No
     assert target.read_bytes() == before
 
 
-@pytest.mark.parametrize("version", [API, PROCESS])
+@pytest.mark.parametrize("version", [API, pytest.param(PROCESS, marks=pytest.mark.long)])
 def test_as_a_person_types_it(
     lab: Lab, tmp_path: Path, version: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
