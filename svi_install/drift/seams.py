@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 KINDS = ("brightness", "colour", "detail")
 # The least step that is looked at, per kind: L*, distance of (a*, b*), log2.
-LEAST = (0.10, 0.30, 0.15)
+LEAST = (0.09, 0.30, 0.15)
 # A step that anybody sees.
 OBVIOUS = (4.0, 5.0, 2.0)
 # Against the 99th percentile of the steps within clips. Colour and detail follow what a codec does to single frames.
-TIMES = (1.2, 1.6, 2.0)
+TIMES = (1.1, 1.6, 2.0)
 # Frames on each side that a jump is judged from.
 REACHES = (2, 3, 4, 6, 8, 12)
 
