@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -340,6 +341,35 @@ def test_workers_that_do_not_fit_are_named_and_left_out(place: Place, story: Sto
     assert "old" in refused.value.message
     assert any("old is left out: it has WanGP 12.59, and this computer 12.60" in line for line in place.said)
     assert any("plain is left out" in line for line in place.said)
+
+
+def test_a_worker_whose_disk_is_full_is_named_and_costs_nothing(
+    place: Place, story: Stories, running: Cluster, alone: Callable[[Story], bytes]
+) -> None:
+    # A WanGP that waits at each step leaves the other one time to fail.
+    wanted = scenes(story, 3, 2, word="slow")
+    whole = alone(wanted)
+    disk = place.folder / "small disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", str(disk)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no small disk can be mounted here")
+    try:
+        running.work("small disk")
+        running.work("large disk")
+        planned = place.prepare(wanted, "disks")
+        with cluster.opened(cluster.Wish(address=running.address), place.wangp) as client:
+            client.wait_for_workers(2, timeout=90)
+            made = filming.make(planned, Crew(client, place.wangp, place.said.append), CHOICE, place.program, print)
+        assert len(made) == 6
+        assert place.bits(planned) == whole
+        failed = [line for line in place.said if "failed on small disk: " in line]
+        assert failed
+        assert all("No space left" in line or "disk is full" in line for line in failed)
+        assert "  small disk is left out from here on: 2 clips failed there that others could make." in place.said
+    finally:
+        running.close()
+        subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 def test_a_wangp_without_svi_is_no_worker(place: Place, running: Cluster) -> None:
