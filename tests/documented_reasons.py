@@ -8,7 +8,7 @@ ASSUMED = "a mention of what the sentence is about"
 BY_HAND_THERE = "the laboratory; tests/wangp/test_by_hand.py runs it"
 MINUTES = "a benchmark; minutes"
 CALIBRATION = (
-    'python benchmarks/drift_calibration.py --half "held out" --first 6001 --scenes 6 --curves 0 --clean 24 --jumps 24'
+    'python benchmarks/drift_calibration.py --half "held out" --first 6101 --scenes 6 --curves 0 --clean 24 --jumps 24'
 )
 NOT_RUN = {
     "install.bat": "Windows; tests/test_install_bat.py runs it there and under wine",
