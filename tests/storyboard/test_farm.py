@@ -242,7 +242,8 @@ class Cluster:
         return self.start([*command, "--name", name, "--folder", str(self.place.folder / name), *more])
 
     def start(self, command: list[str]) -> subprocess.Popen[bytes]:
-        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        env = {**os.environ, "PYTHONPATH": paths}
         with (self.place.folder / f"log-{len(self.started)}").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=env)
         self.started.append(process)

@@ -141,7 +141,8 @@ def test_a_scheduler_and_a_client_that_are_killed_change_nothing(lab: Lab, start
         words = ["render", str(story), "-o", str(target), "--wangp", str(tree), "--on", running.address]
         command = [sys.executable, "-m", "svi_install", *words, "--json"]
         first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        until(lambda: kept(target) >= 2)
+        until(lambda: kept(target) >= 2 or first.poll() is not None)
+        assert first.poll() is None, first.communicate()[0]
         running.scheduler.kill()
         said, _ = first.communicate(timeout=300)
         assert first.returncode == 1
@@ -150,7 +151,7 @@ def test_a_scheduler_and_a_client_that_are_killed_change_nothing(lab: Lab, start
         running.schedule()
         before = kept(target)
         second = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until(lambda: kept(target) >= before + 2)
+        until(lambda: kept(target) >= before + 2 or second.poll() is not None)
         second.kill()
         second.wait()
         assert kept(target) < 12
