@@ -335,3 +335,23 @@ def test_the_notebook(
     assert len(shown) == 6
     film = (tmp_path / "film.mp4").read_bytes()
     assert base64.b64encode(film)[:4000].decode() not in json.dumps(shown)
+
+
+@pytest.mark.long
+def test_a_film_that_is_measured_while_it_is_made(lab: Lab, start_image: Path, tmp_path: Path) -> None:
+    """The loop of measuring and making again round the real WanGP; that its films get better is shown elsewhere."""
+    target = tmp_path / "film.mp4"
+    tree, calls = lab(API)
+    words = ("render", start_image, " | ".join(PROMPTS), "-o", target, "--wangp", tree, *SMALL)
+    made = installer.svi_install(*words, "--watch", "--takes", 2, "--anchor-colour")["film"]
+    assert decoded(target)[0] == made["frames"] == 49
+    journal = (Path(made["store"]) / "journal.jsonl").read_text("utf-8").splitlines()
+    looks = [each for each in map(json.loads, journal) if each["event"] == "watched"]
+    # Each clip that was generated was looked at once, and none more than twice.
+    assert len(events(calls, "window")) == len(looks) == len({(each["segment"], each["take"]) for each in looks})
+    assert {each["segment"] for each in looks} == {1, 2, 3}
+    assert max(each["take"] for each in looks) <= 2
+    told = installer.svi_install("status", target)["video"]["svi"]
+    assert told.get("anchored", []) == made["anchored"]
+    report = installer.svi_install("drift", target)
+    assert [each["clip"] for each in report["clips"]] == [1, 2, 3]
