@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -181,18 +182,24 @@ def _look(gr: Any, plugin: Plugin, tab: Any, parts: Parts) -> None:
         words = f"The film {busy} is being made." if busy else _unfinished(folder(plugin, tab), names[:1])
         return gr.update(choices=names), words or gr.skip(), gr.update(active=bool(busy))
 
-    def watched(before: Any) -> tuple[Any, ...]:
+    def watched(before: Any, text: str | None) -> tuple[Any, ...]:
         # In this order: what ends in between is seen the next time.
         busy, seen = filming.now(), filming.last()
+        asked = None
         if seen is None:
-            return (*[gr.skip()] * 7, gr.update(active=bool(busy)))
+            return (*[gr.skip()] * (len(form) + 7), gr.update(active=bool(busy)))
+        if before is None and not text:
+            # Nothing was filled in on this page yet: what the film was asked for stands there again.
+            with contextlib.suppress(Exception):
+                asked = shelf.kept(seen.film.target)
+        values = [gr.skip()] * len(form) if asked is None else list(asked)
         now = _state_of(seen.film)
         pictures = _film(gr, seen.film) if now != before else [gr.skip()] * 5
-        return (seen.said, *pictures, now, gr.update(active=bool(busy)))
+        return (*values, seen.said, *pictures, now, gr.update(active=bool(busy)))
 
     name.input(opened, inputs=name, outputs=[*form, said, gallery, movie, segment, take], show_progress="hidden")
     segment.input(takes_of, inputs=[name, segment], outputs=take, show_progress="hidden")
-    clock.tick(watched, inputs=known, outputs=[*shown, known, clock], show_progress="hidden")
+    clock.tick(watched, inputs=[known, form[1]], outputs=[*form, *shown, known, clock], show_progress="hidden")
     tab.on_tab_outputs = [name, said, clock]
     tab.on_tab_select = refreshed
 

@@ -40,7 +40,8 @@ from .svi_tab import (
 # Its film waits for WanGP to hold a clip, which a busy machine reaches too late.
 pytestmark = pytest.mark.long
 
-STORY = "a boat\na bridge"
+STORY = "a boat\na bridge\na bird"
+TYPED = "return document.querySelector('#svi_text textarea').value"
 # As in shim/tiny_loras.py, which changes svi-install's own list.
 TENSORS = 2 * len(media.LAYERS) * media.BLOCKS
 LAYOUT = {"tensors": TENSORS, "rank": media.RANK, "blocks": media.BLOCKS, "width": media.WIDTH, "inner": media.WIDTH}
@@ -155,6 +156,7 @@ def film(page: ui.Page, seen: Visit, hold: Path) -> None:
     load_anew(page)
     open_tab(page, "SVI")
     page.browser.until(lambda: page.browser.script(SHOWN, "svi_segments") == 1, 300, "the first segment")
+    page.browser.until(lambda: page.browser.script(TYPED) == STORY, 300, "what the film was asked for")
     seen.words["opened"] = words(page, "svi_film_said")
     page.browser.screenshot(seen.work / "4 opened meanwhile.png")
     page.press("Stop")
@@ -163,7 +165,7 @@ def film(page: ui.Page, seen: Visit, hold: Path) -> None:
     until_said(page, "Stopped.")
     note("stopped")
     page.browser.screenshot(seen.work / "5 stopped.png")
-    hold.write_text("a bridge", "utf-8")
+    hold.write_text("a bird", "utf-8")
     page.press("Continue")
     until_held(page, 2)
     load_anew(page)
@@ -212,15 +214,16 @@ def test_wrong_bytes_are_said_and_not_kept(visit: Visit) -> None:
 
 def test_a_page_opened_meanwhile_shows_the_film_and_stops_it(visit: Visit) -> None:
     assert visit.words["opened"].startswith(("Segment ", "The film story is being made"))
-    assert visit.words["stopped"].startswith("Stopped. 1 of 2 segments are finished and kept.")
+    assert visit.words["stopped"].startswith("Stopped. 1 of 3 segments are finished and kept.")
     assert visit.segments["stopped"] == 1
 
 
 def test_it_goes_on_while_its_page_is_closed(visit: Visit) -> None:
-    # The clip that was stopped is written down when it ends, and made once more.
-    assert [*visit.windows["stopped"], *visit.windows["done"]] == ["a boat", "a bridge", "a bridge"]
+    # WanGP may hear of a stop before the first step and make the clip all the same; that is not made once more.
+    made = [*visit.windows["stopped"], *visit.windows["done"]]
+    assert made in (["a boat", "a bridge", "a bird"], ["a boat", "a bridge", "a bridge", "a bird"])
     assert visit.words["done"].startswith("The film is done")
-    assert visit.segments["done"] == 2
+    assert visit.segments["done"] == 3
     assert visit.plays
     (said,) = visit.said[:1]
     assert "ready: the plugin" in said
