@@ -35,6 +35,8 @@ LATER = {
     "test_profiles_ui.py": {"12.60", "10.83", "9.91"},
     "test_storyboard.py": {NEWEST},
 }
+# What takes longest begins first: of several processes, the last one should not be left alone with it.
+FIRST = ("test_storyboard.py", "test_parity.py", "test_form_journeys.py", "test_profiles_ui.py", "test_generation.py")
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.wangp)
             if is_long(item) and not config.getoption("--wangp-all"):
                 item.add_marker(pytest.mark.skip(reason="long: runs with --wangp-all"))
+    items.sort(key=lambda item: FIRST.index(item.path.name) if item.path.name in FIRST else len(FIRST))
 
 
 def is_long(item: pytest.Item) -> bool:
