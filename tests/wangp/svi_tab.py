@@ -67,8 +67,12 @@ def write(page: ui.Page, name: str, text: str) -> None:
 
 def until_said(page: ui.Page, part: str, timeout: float = 900) -> str:
     """Waits for a sentence of the storyboard."""
-    page.browser.until(lambda: part in words(page, "svi_film_said"), timeout, f"{part!r} in the tab")
-    return words(page, "svi_film_said")
+
+    def said() -> str:
+        found = words(page, "svi_film_said")
+        return found if part in found else ""
+
+    return str(page.browser.until(said, timeout, f"{part!r} in the tab"))
 
 
 def small_clips(page: ui.Page) -> None:
