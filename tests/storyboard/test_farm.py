@@ -348,7 +348,7 @@ def test_a_worker_whose_disk_is_full_is_named_and_costs_nothing(
     place: Place, story: Stories, running: Cluster, alone: Callable[[Story], bytes]
 ) -> None:
     # A WanGP that waits at each step leaves the other one time to fail.
-    wanted = scenes(story, 3, 2, word="slow")
+    wanted = scenes(story, 5, 2, word="slow")
     whole = alone(wanted)
     disk = place.folder / "small disk"
     disk.mkdir()
@@ -362,7 +362,7 @@ def test_a_worker_whose_disk_is_full_is_named_and_costs_nothing(
         with cluster.opened(cluster.Wish(address=running.address), place.wangp) as client:
             client.wait_for_workers(2, timeout=90)
             made = filming.make(planned, Crew(client, place.wangp, place.said.append), CHOICE, place.program, print)
-        assert len(made) == 6
+        assert len(made) == 10
         assert place.bits(planned) == whole
         failed = [line for line in place.said if "failed on small disk: " in line]
         assert failed
