@@ -18,6 +18,8 @@ PATIENCE = 60.0
 PAGE_PATIENCE = 30.0
 # What WanGP says of clips that its queue has taken.
 _TAKEN = "Waiting in WanGP queue"
+# And of clips that its queue has not taken, after it has said the other.
+_WAITS = "Waiting for WanGP Media Generator"
 CLOSED = (
     "The page was closed before WanGP's queue took the next clips. Finished segments are kept. Continue goes on with "
     "the next one."
@@ -65,8 +67,10 @@ def page_closed() -> Callable[[], bool]:
     try:
         from gradio.context import LocalContext
 
-        known = LocalContext.blocks.get().state_holder.session_data
-        page = LocalContext.request.get().session_hash
+        blocks = LocalContext.blocks.get()
+        known = blocks.state_holder.session_data
+        # Gradio's own request, which names its page, is not always what stands in LocalContext.request.
+        page = blocks._queue.event_ids_to_events[LocalContext.event_id.get()].session_hash
         known[page].is_closed  # noqa: B018
     except Exception:  # noqa: BLE001  (another Gradio, or none)
         return lambda: False
@@ -99,7 +103,7 @@ def run(
         job = api.submit_manifest([dict(task) for task in tasks])
     except Exception as error:
         raise SviError("queue", f"WanGP's queue does not take the clips: {error}.") from error
-    index, taken, since = 0, False, time.monotonic()
+    index, taken, waits, since = 0, False, False, time.monotonic()
     try:
         while index < len(tasks):
             event = job.events.get(timeout=0.3)
@@ -111,7 +115,8 @@ def run(
             kind: str = event.kind if event is not None else ""
             data: Any = event.data if event is not None else None
             taken = taken or index > 0 or kind == "progress" or str(data).startswith(_TAKEN)
-            if not taken and time.monotonic() - since > PAGE_PATIENCE and closed():
+            waits = str(data).startswith(_WAITS) or (waits and kind != "progress")
+            if (waits or (not taken and time.monotonic() - since > PAGE_PATIENCE)) and closed():
                 raise SviError("page-closed", CLOSED)
             if kind == "progress":
                 yield Step(index, data.current_step or 0, data.total_steps or 0, str(data.status or ""))

@@ -79,3 +79,16 @@ def test_a_closed_page_does_no_harm_to_what_the_queue_has_taken(monkeypatch: pyt
 
 def test_without_a_page_none_is_closed() -> None:
     assert wangp_queue.page_closed()() is False
+
+
+def test_a_page_that_was_closed_before_the_queue_took_the_next_clips() -> None:
+    """WanGP says first that they wait in its queue, and then that its page would have to put them there."""
+    waits = [("status", "Waiting in WanGP queue..."), ("status", "Waiting for WanGP Media Generator to get focus...")]
+    job, closed = Scripted(*waits), iter((False, False, True))
+    seen: list[object] = []
+    with pytest.raises(SviError, match="The page was closed"):
+        for each in wangp_queue.run(job, [{}], lambda index: False, Event(), lambda: next(closed)):
+            seen.append(each)
+    assert [each.said for each in seen if isinstance(each, wangp_queue.Step)] == [words for _, words in waits]
+    assert next(closed, "asked until it was closed") == "asked until it was closed"
+    assert job.cancelled

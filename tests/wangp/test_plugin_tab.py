@@ -40,6 +40,7 @@ from .svi_tab import (
 # Its film waits for WanGP to hold a clip, which a busy machine reaches too late.
 pytestmark = pytest.mark.long
 
+HEARTBEAT = 20
 STORY = "a boat\na bridge\na bird"
 TYPED = "return document.querySelector('#svi_text textarea').value"
 # As in shim/tiny_loras.py, which changes svi-install's own list.
@@ -169,6 +170,8 @@ def film(page: ui.Page, seen: Visit, hold: Path) -> None:
     page.press("Continue")
     until_held(page, 2)
     load_anew(page)
+    # Gradio looks every 15 seconds who is still there.
+    time.sleep(HEARTBEAT)
     hold.unlink()
     open_tab(page, "SVI")
     until_said(page, "The film is done")
