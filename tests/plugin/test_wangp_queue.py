@@ -87,8 +87,7 @@ def test_a_page_that_was_closed_before_the_queue_took_the_next_clips() -> None:
     job, closed = Scripted(*waits), iter((False, False, True))
     seen: list[object] = []
     with pytest.raises(SviError, match="The page was closed"):
-        for each in wangp_queue.run(job, [{}], lambda index: False, Event(), lambda: next(closed)):
-            seen.append(each)
+        seen.extend(wangp_queue.run(job, [{}], lambda index: False, Event(), lambda: next(closed)))
     assert [each.said for each in seen if isinstance(each, wangp_queue.Step)] == [words for _, words in waits]
     assert next(closed, "asked until it was closed") == "asked until it was closed"
     assert job.cancelled
