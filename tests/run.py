@@ -65,8 +65,17 @@ def environment() -> bool:
     pip = [python(VENV), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-e", ".[test]"]
     if not (made and step("test packages", pip)):
         return False
+    in_ascii(VENV)
     stamp.write_text(wanted, "utf-8")
     return True
+
+
+def in_ascii(venv: Path) -> None:
+    """Let an editable install in a folder with an umlaut be found in the locale C, where Python reads it as ASCII."""
+    for path in venv.rglob("_editable_*.pth"):
+        text = path.read_text("utf-8").strip()
+        if not text.isascii():
+            path.write_text(f"import sys; sys.path.append({text!a})\n", "ascii")
 
 
 def wangp_git() -> str:
