@@ -246,6 +246,7 @@ def test_a_film_opens_in_the_form_and_is_made_in_one_go(visits: Visits, version:
     assert abs(made[0]["input_level"] - seen.windows[0][0]["input_level"]) > 1e-3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", [NEWEST])
 def test_the_form_of_a_newer_release_makes_the_same_videos(visits: Visits, version: str) -> None:
     """With SVI by a profile, without it, and with it by the settings of a film."""

@@ -276,6 +276,7 @@ def a_computer(folder: Path, python: Path, tree: Path) -> Path:
     return programs
 
 
+@pytest.mark.long
 def test_the_notebook(
     environment: Path,
     plain_tree: Tree,
