@@ -148,10 +148,12 @@ def _make(order: parcel.Order, tell: Tell) -> parcel.Outcome:
     key = address(order, wangp.version)
     for store in (own, shared):
         # Whoever shares the folder may just throw something away: then the clip is made.
-        with contextlib.suppress(SviError):
-            found = read_json(store.folder(key) / DONE)
-            if found is not None and found.get("key") == order.clip.key and not _changed(store.folder(key), found):
-                return _outcome(store.folder(key), found)
+        folder = store.folder(key)
+        with contextlib.suppress(SviError, OSError):
+            found = read_json(folder / DONE)
+            if found is not None and found.get("key") == order.clip.key and not _changed(folder, found):
+                os.utime(folder)
+                return _outcome(folder, found)
     outcome = _outcome(own.folder(key), _film(order, wangp, own, key, tell))
     if shared is not own:
         _share(own.folder(key), shared.folder(key))
