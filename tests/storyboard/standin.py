@@ -117,6 +117,8 @@ if __name__ == "__main__":
 
 API = """
 import os
+import queue
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -131,15 +133,24 @@ class Session:
                 return SimpleNamespace(success=not errors, errors=errors)
         class Events:
             def iter(self, timeout):
-                found = []
-                try:
-                    print(f"\\n[Task 1/1] {task['prompt'][:60]}...", flush=True)
-                    task["base"] = os.getcwd()
-                    make(task, lambda step, steps: found.append(SimpleNamespace(current_step=step, total_steps=steps)))
-                except Exception as error:
-                    errors.append(error)
-                for data in found:
+                # As WanGP does: the work goes on in a thread of its own, and what it tells is told meanwhile.
+                told = queue.SimpleQueue()
+
+                def work():
+                    try:
+                        print(f"\\n[Task 1/1] {task['prompt'][:60]}...", flush=True)
+                        task["base"] = os.getcwd()
+                        make(task, lambda step, steps: told.put(SimpleNamespace(current_step=step, total_steps=steps)))
+                    except Exception as error:
+                        errors.append(error)
+                    finally:
+                        told.put(None)
+
+                thread = threading.Thread(target=work)
+                thread.start()
+                while (data := told.get()) is not None:
                     yield SimpleNamespace(kind="progress", data=data)
+                thread.join()
         job = Job()
         job.events = Events()
         return job
