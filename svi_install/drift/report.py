@@ -174,5 +174,7 @@ def score_of(ways: Sequence[Trend], joints: Sequence[Seam], still: Sequence[Free
     Quantities add up: as squares, what the scene itself does in one of them would hide what goes wrong in another.
     """
     drift = sum(way.distance for way in ways)
-    jumps = JUMP * math.sqrt(sum(seam.against for seam in joints if seam.flagged))
+    # One that is barely flagged adds next to nothing: it might as well have been missed.
+    over = (1.0 if seam.kind == "repeat" else max(0.0, seam.against - 1) for seam in joints if seam.flagged)
+    jumps = JUMP * math.sqrt(sum(over))
     return drift + jumps + FROZEN * sum(each.share for each in still)

@@ -12,6 +12,7 @@ from . import cuts
 from .frames import Frame, Stream
 from .measure import VALUES, Looks, measure
 from .steps import QUANTITIES, SUDDEN, Step, drifted, step
+from .texture import Texture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,8 +27,12 @@ AROUND = 4
 SETTLED = 8
 # And so many until what it keeps of the fine detail of that picture is as little as later on, where things move.
 DECAYED = 32
-# Frames whose detail is looked at together.
-TOGETHER = 4
+# Frames whose detail is looked at together, where it is followed and where textures are compared.
+TOGETHER, LONGER = 4, 8
+# What the textures count of the change of detail. What is followed grows softer with its age, the more often a codec
+# moves it, and what is new comes in sharp, or softer still: what looks at whole pictures keeps a long pan from adding
+# that up, and what is followed keeps what comes into the picture from being taken for a change.
+TEXTURES = 2 / 3
 WORKERS = 2
 # Frames that wait to be measured.
 AHEAD = 6
@@ -94,7 +99,10 @@ class _Chain:
         self._first: Looks | None = None
         self._begins: int | None = None
         self._resume = False
-        self._energies: collections.deque[NDArray[np.float32]] = collections.deque(maxlen=TOGETHER)
+        self._energies: collections.deque[NDArray[np.float32]] = collections.deque(maxlen=LONGER)
+        self._texture = Texture()
+        # Of each mark, whether its detail is compared with that of the one before it.
+        self._goes_on: list[bool] = []
 
     def add(self, looks: Looks, *, cut: bool) -> None:
         if blank(looks):
@@ -112,14 +120,14 @@ class _Chain:
             return
         if self._last is None:
             self._last = self._calm(looks)
-            self._note(looks, (0.0,) * len(QUANTITIES))
+            self._note(looks, (0.0,) * len(QUANTITIES), goes_on=False)
         elif looks.index - self._last.index >= STRIDE:
             self._mark(looks)
         self._before = looks
 
     def end(self) -> None:
         if self._last is None and self._first is not None:
-            self._note(self._first, (0.0,) * len(QUANTITIES))
+            self._note(self._first, (0.0,) * len(QUANTITIES), goes_on=False)
         if self._last is not None and self._before is not None and self._before.index != self._last.index:
             self._mark(self._before)
 
@@ -127,20 +135,37 @@ class _Chain:
         assert self._last is not None
         calm = self._calm(looks)
         change = drifted(self._last, calm)
-        if self._begins is not None and looks.index - self._begins < DECAYED:
+        decayed = self._begins is None or looks.index - self._begins >= DECAYED
+        if not decayed:
             change = tuple(0.0 if name == "detail" else each for name, each in zip(QUANTITIES, change, strict=True))
-        self._note(looks, change)
+        self._note(looks, change, goes_on=decayed)
         self._last = calm
+
+    def drift(self) -> NDArray[np.float64]:
+        """Return one row per mark: what has changed since the first one."""
+        import numpy as np
+
+        found = np.array(self.total).reshape(-1, len(QUANTITIES))
+        levels, column = self._texture.levels(), QUANTITIES.index("detail")
+        steps = np.diff(levels, prepend=levels[:1]) * np.array(self._goes_on, bool)
+        found[:, column] += TEXTURES * (np.cumsum(steps) - found[:, column])
+        return found
 
     def _calm(self, looks: Looks) -> Looks:
         """A codec gives one frame more detail and the next one less: the last few together say how much there is."""
-        energy = self._energies[0].copy()
-        for each in list(self._energies)[1:]:
-            energy += each
-        return replace(looks, energy=energy / len(self._energies))
+        return replace(looks, energy=self._energy(TOGETHER))
 
-    def _note(self, looks: Looks, change: tuple[float, ...]) -> None:
+    def _energy(self, count: int) -> NDArray[np.float32]:
+        """The mean of the last frames' energy."""
+        import numpy as np
+
+        found: NDArray[np.float32] = np.mean(list(self._energies)[-count:], axis=0)
+        return found
+
+    def _note(self, looks: Looks, change: tuple[float, ...], *, goes_on: bool) -> None:
         before = self.total[-1] if self.total else (0.0,) * len(QUANTITIES)
+        self._texture.add(self._energy(LONGER))
+        self._goes_on.append(goes_on)
         self.marks.append(looks.index)
         self.total.append(tuple(old + new for old, new in zip(before, change, strict=True)))
 
@@ -219,7 +244,7 @@ def scan(
         tuple(repeats),
         tuple(cut_at),
         tuple(chain.marks),
-        np.array(chain.total).reshape(-1, len(QUANTITIES)),
+        chain.drift(),
         tuple(likes),
     )
 

@@ -18,7 +18,7 @@ LEAST = (0.09, 0.30, 0.15)
 # A step that anybody sees.
 OBVIOUS = (4.0, 5.0, 2.0)
 # Against the 99th percentile of the steps within clips. Colour and detail follow what a codec does to single frames.
-TIMES = (1.1, 1.6, 2.0)
+TIMES = (1.05, 1.6, 2.0)
 # Frames on each side that a jump is judged from.
 REACHES = (2, 3, 4, 6, 8, 12)
 

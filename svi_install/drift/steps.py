@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .measure import NOTHING, Looks, Tile, detail_of, tile_size, tiles_of
+from .measure import NOTHING, Looks, Tile, tile_size, tiles_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,14 +95,11 @@ def drifted(before: Looks, after: Looks) -> tuple[float, ...]:
     tiles, pairs = _aligned(before, after, [(*camera, *own) for own in _by_tile(before, after)], 1)
     first, second = _joined(pairs)
     change, second = _light(first, second)
-    # What is followed grows softer with its age, the more often a codec moves it; what is new comes in sharp, or softer
-    # still. Half of it all, without following anything, keeps a long pan from adding that up.
-    fresh = detail_of(after.energy) - detail_of(before.energy)
     return (
         *change,
         _growth(first[1:], second[1:], GRAY),
         _growth(first[:1], second[:1], EVEN),
-        (_detail(before, after, tiles, [shift for _, _, shift in pairs]) + fresh) / 2,
+        _detail(before, after, tiles, [shift for _, _, shift in pairs]),
         after.value("noise") - before.value("noise"),
     )
 

@@ -26,8 +26,9 @@ EXPLAINED = 0.6
 CONFIDENCE = 0.95
 # What a level of grain adds to the detail at most, in log2; sharpening adds more than that for each.
 GRAIN = 0.7
-# What the clip that is farthest off counts beside the end: a fit alone follows what the scene does by chance.
-FARTHEST = 0.2
+# What the way counts beside the end. The way says more: one clip at the end may be off by chance. Its spread is said as
+# the end of a ramp that spreads as much.
+WAY, RAMP = 0.7, 12**0.5
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Trend:
         returns: it comes back by itself.
         margin: `end` against what would be called drift; from 1 on it is drift.
         last: how far it is off in the last clip, whatever the fit says.
-        far: how far the clip that is farthest off is from the first one.
+        spread: the standard deviation of all values.
     """
 
     quantity: str
@@ -57,7 +58,7 @@ class Trend:
     returns: bool
     margin: float
     last: float = 0.0
-    far: float = 0.0
+    spread: float = 0.0
 
     @property
     def drifts(self) -> bool:
@@ -71,8 +72,8 @@ class Trend:
 
     @property
     def distance(self) -> float:
-        """How far it is off at the end, and a little of how far it ever was, in the same units."""
-        return (abs(self.last) + FARTHEST * self.far) / UNITS[self.quantity]
+        """How far it is off at the end and on the way there, in the same units."""
+        return ((1 - WAY) * abs(self.last) + WAY * RAMP * self.spread) / UNITS[self.quantity]
 
 
 def positions(marks: Sequence[int], starts: Sequence[int], frames: int) -> NDArray[np.float64]:
@@ -105,7 +106,7 @@ def trends(scan: Scan, starts: Sequence[int], left_out: Sequence[int] = ()) -> t
     if noise.drifts and noise.end > 0 and detail.end > 0:
         # Grain is fine detail too, and over-sharpening lifts what grain there is; each has one name.
         if detail.end < GRAIN * noise.end:
-            found["detail"] = replace(detail, margin=min(detail.margin, 0.99), end=0.0, last=0.0, far=0.0)
+            found["detail"] = replace(detail, margin=min(detail.margin, 0.99), end=0.0, last=0.0, spread=0.0)
         else:
             found["noise"] = replace(noise, margin=min(noise.margin, 0.99))
     return tuple(found.values())
@@ -177,12 +178,12 @@ def trend(name: str, where: NDArray[np.float64], values: NDArray[np.float64], cl
 
 
 def _off(where: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[float, float]:
-    """How far the last clip is from where the video began, and the one that is farthest off from the first one."""
+    """How far the last clip is from where the video began, and how much all of it spreads."""
     import numpy as np
 
     inside = np.floor(where)
-    middles = np.array([np.median(values[inside == clip]) for clip in np.unique(inside)])
-    return float(middles[-1] - np.median(values[:3])), float(np.abs(middles - middles[0]).max())
+    end = np.median(values[inside == inside[-1]]) - np.median(values[:3])
+    return float(end), float(values.std())
 
 
 def _best(

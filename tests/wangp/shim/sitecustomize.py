@@ -9,6 +9,7 @@ LAB_CALLS   file that gets one JSON line per video window and per saved file (re
 LAB_PARITY  official weights and inputs, everything in float32 (parity_hooks.py)
 LAB_LORAS   file that gets what LoRAs do to the weights (lora_probe.py)
 LAB_CONDITIONING  folder that gets what each window was conditioned on (conditioning.py)
+LAB_DRIFT   how far a decoder that drifts on purpose goes in each clip (drifting.py)
 LAB_STUBS   file that gets the name of each replaced package
 """
 
@@ -137,7 +138,7 @@ def begin() -> None:
         after("torch", cuda_on_cpu.apply)
         sys.meta_path[:0] = [AfterFinder(), TorchvisionFinder()]
     parts = {"TINY": "tiny_model", "PARITY": "parity_hooks", "CALLS": "recorder", "LORAS": "lora_probe"}
-    parts |= {"COST": "cost", "CONDITIONING": "conditioning"}
+    parts |= {"COST": "cost", "CONDITIONING": "conditioning", "DRIFT": "drifting"}
     for variable, module in (*parts.items(), ("TINY", "tiny_loras")):
         if os.environ.get(f"LAB_{variable}"):
             importlib.import_module(module).install(after)
