@@ -1,7 +1,7 @@
 """How well ``drift`` tells: clean long videos made here, each made worse in eight ways, and what is said of them.
 
     python benchmarks/drift_calibration.py                  a short run: three scenes of each half
-    python benchmarks/drift_calibration.py --half "held out" --first 6301 --scenes 12 --curves 6 --clean 40 --jumps 40
+    python benchmarks/drift_calibration.py --half "held out" --first 6301 --scenes 12 --curves 0 --clean 40 --jumps 40
 
 Scenes with even numbers are the half that the limits in ``svi_install/drift`` were chosen on. Odd ones are looked at
 once and then spent: those below 6300 for limits and measures that hold no more, from 6301 to 6379 for what
