@@ -29,6 +29,8 @@ LOOK = "drift.json"
 USUAL = 3
 # In halves of what is called drift: what a clip may add, from where on it may add nothing, what a jump counts as.
 GROWTH, FAR, JUMP = 1.5, 2.0, 1.0
+# A jump that is barely one is not worth another clip.
+SURE = 1.05
 # A distance from the image that a clip arrives at, in dE, that counts as much.
 MISSED = 4.0
 # Frames before a clip that its seam is judged from.
@@ -188,7 +190,7 @@ def measure(film: Film, clip: Clip) -> Look:
     if lead:
         joint = seams(found, (0, lead))[0]
         seam = joint.against if math.isfinite(joint.against) else 0.0
-        if joint.flagged:
+        if joint.flagged and (joint.kind == "repeat" or seam >= SURE):
             wrong.append("its beginning jumps" if joint.kind != "repeat" else "its beginning repeats a frame")
     if any(each.fails or each.share > 0.5 for each in freezes(found)):
         wrong.append("the picture stands still")
