@@ -13,7 +13,7 @@ from .arrivals import Arrival
 from .clips import Clips, divide, settings_of, told_by
 from .findings import Finding, findings
 from .frames import Video
-from .freeze import Freeze, freezes
+from .freeze import FAILS, Freeze, freezes
 from .scan import Progress, Scan, scan
 from .seams import Seam, seams
 from .thumbnails import Thumbnails
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Verdict = Literal["steady", "drifting", "broken"]
 # Units beyond which nobody would show the video: several times what is called drift.
 RUINED = 60.0
-# What a freeze and a seam that anybody sees add to the score, in units.
+# What a video that stands still and a seam that anybody sees add to the score, in units.
 FROZEN, JUMP = 20.0, 1.0
 
 
@@ -177,4 +177,6 @@ def score_of(ways: Sequence[Trend], joints: Sequence[Seam], still: Sequence[Free
     # One that is barely flagged adds next to nothing: it might as well have been missed.
     over = (1.0 if seam.kind == "repeat" else max(0.0, seam.against - 1) for seam in joints if seam.flagged)
     jumps = JUMP * math.sqrt(sum(over))
-    return drift + jumps + FROZEN * sum(each.share for each in still)
+    # A few seconds are nearly as bad as all of it: colours that drift in a still picture count, although they move it.
+    stands = 1 - math.exp(-sum(each.seconds for each in still) / FAILS)
+    return drift + jumps + FROZEN * stands

@@ -74,6 +74,16 @@ def test_a_frozen_video_fails(tmp_path: Path) -> None:
     assert (still.verdict, "one still picture" in still.findings[0].text) == ("broken", True)
 
 
+def test_a_still_picture_that_gets_warmer_now_and_then_is_worse_than_a_still_one(tmp_path: Path) -> None:
+    picture = videos.clean(1)[0].astype(float)
+    still = measured(tmp_path / "still.mp4", [picture.astype(np.uint8)] * 160)
+    # It stands still for a second and more at first, then no longer for so long.
+    times = [number // 20 if number < 80 else number // 10 - 4 for number in range(160)]
+    warm = np.array([1.003, 1.0, 0.997])
+    warmer = [np.clip(picture * warm**time, 0, 255).astype(np.uint8) for time in times]
+    assert measured(tmp_path / "warmer.mp4", warmer).score > still.score
+
+
 def test_a_black_video_is_broken(tmp_path: Path) -> None:
     report = measured(tmp_path / "a.mp4", [np.zeros_like(videos.clean(1)[0])] * 50)
     assert (report.verdict, report.findings[0].quantity) == ("broken", "blank")
