@@ -8,7 +8,7 @@ ASSUMED = "a mention of what the sentence is about"
 BY_HAND_THERE = "the laboratory; tests/wangp/test_by_hand.py runs it"
 MINUTES = "a benchmark; minutes"
 CALIBRATION = (
-    'python benchmarks/drift_calibration.py --half "held out" --first 6101 --scenes 6 --curves 0 --clean 24 --jumps 24'
+    'python benchmarks/drift_calibration.py --half "held out" --first 6301 --scenes 12 --curves 0 --clean 40 --jumps 40'
 )
 NOT_RUN = {
     "install.bat": "Windows; tests/test_install_bat.py runs it there and under wine",
@@ -54,7 +54,7 @@ NOT_RUN = {
     "python benchmarks/precision.py /path/to/WanGP": "WanGP's environment; tests/wangp/test_precision.py runs it",
     "python benchmarks/drift_calibration.py": MINUTES,
     CALIBRATION: MINUTES,
-    "python benchmarks/drift_speed.py once": MINUTES,
+    "python benchmarks/drift_speed.py": MINUTES,
     "python benchmarks/precision.py WANGP": "WanGP's environment; tests/wangp/test_precision.py runs it",
     "python docs/pictures.py": "minutes, a browser, and it writes docs/pictures",
     "python tests/wangp/pictures.py": "the laboratory and a browser, and it writes docs/pictures",

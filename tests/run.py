@@ -87,21 +87,44 @@ def wangp_git() -> str:
     return named if named and Path(named).exists() else ""
 
 
-def laboratory() -> tuple[dict[str, str], str]:
-    """Make the environment of the tests with the real WanGP where its history is; without it they skip.
+class Laboratory:
+    """The environment of the tests with the real WanGP, made beside other steps where its history is."""
 
-    Returns:
-        Variables for the tests, and why tests with the real WanGP skip, empty where they run.
-    """
-    git = wangp_git()
-    if not git or os.environ.get("SVI_TEST_WANGP") == "0":
-        print("== WanGP's history is not here or not wanted: tests that need it skip and say so", flush=True)
-        return {}, "the real WanGP is not wanted" if git else "no WanGP history here"
-    lab = Path(os.environ.get("LAB_VENV") or LAB_VENV)
-    if not step("laboratory of the real WanGP", [python(VENV), "tests/wangp/setup_lab.py", str(lab)]):
-        print("== the laboratory cannot be made: tests that need it skip and say so", flush=True)
-        return {"WANGP_GIT": git}, "no laboratory of the real WanGP"
-    return {"WANGP_GIT": git, "LAB_VENV": str(lab)}, ""
+    def __init__(self) -> None:
+        self._git = wangp_git()
+        self._folder = Path(os.environ.get("LAB_VENV") or LAB_VENV)
+        self._making: subprocess.Popen[bytes] | None = None
+        self._start = time.monotonic()
+        self._says = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as it is made
+        if not self._git or os.environ.get("SVI_TEST_WANGP") == "0":
+            print("== WanGP's history is not here or not wanted: tests that need it skip and say so", flush=True)
+            return
+        print("== laboratory of the real WanGP: begun", flush=True)
+        command = [python(VENV), "tests/wangp/setup_lab.py", str(self._folder)]
+        self._making = subprocess.Popen(command, cwd=ROOT, stdout=self._says, stderr=subprocess.STDOUT)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Variables for tests that need no more than the history."""
+        return {"WANGP_GIT": self._git} if self._making is not None else {}
+
+    def made(self) -> tuple[dict[str, str], str]:
+        """Wait until it is made.
+
+        Returns:
+            Variables for the tests, and why tests with the real WanGP skip, empty where they run.
+        """
+        if self._making is None:
+            return {}, "the real WanGP is not wanted" if self._git else "no WanGP history here"
+        code = self._making.wait()
+        self._says.seek(0)
+        print(self._says.read().decode("utf-8", "replace"), end="")
+        how = "ok" if code == 0 else f"FAILED (exit code {code})"
+        print(f"== laboratory of the real WanGP: {how}, after {time.monotonic() - self._start:.0f} s", flush=True)
+        if code:
+            print("== the laboratory cannot be made: tests that need it skip and say so", flush=True)
+            return self.env, "no laboratory of the real WanGP"
+        return {**self.env, "LAB_VENV": str(self._folder)}, ""
 
 
 def coverage_gates(with_runtime: bool) -> bool:
@@ -167,30 +190,31 @@ def main(arguments: Sequence[str]) -> int:
     if not environment():
         return 1
     tool = [python(VENV), "-m"]
+    lab = Laboratory()
     passed = [
         step("lint", [*tool, "ruff", "check", "."]),
         step("format", [*tool, "ruff", "format", "--check", "."]),
         step("types", [*tool, "mypy"]),
     ]
-    env, without = laboratory()
     counts: list[dict[str, Any]] = []
-    # A part of the tests says nothing about the coverage of all.
-    measure: list[str] = [] if arguments else ["--cov", "--cov-report=", f"--cov-report=json:{COVERAGE}"]
-    if "LAB_VENV" in env and not arguments:
-        lab = [python(Path(env["LAB_VENV"])), "-m", "pytest", "-q", *measure]
-        passed.append(counted("runtime with torch", [*lab, "tests/runtime"], env, counts))
-        measure += APPEND
     tests = [*tool, "pytest", "--durations=60"]
     if arguments:
+        # A part of the tests says nothing about the coverage of all.
+        env, without = lab.made()
         passed.append(counted("tests", [*tests, *arguments], env, counts))
     else:
+        measure = ["--cov", "--cov-report=", f"--cov-report=json:{COVERAGE}"]
         # What the tests of a file share is made once, so a file stays in one process. xdist's groups of files
         # ("loadgroup") would share more, but 3.8 does not see them under pytest 9.
         # One process more than there are processors: tests that wait for a program of theirs leave one idle.
         beside = ["-n", str(1 + (os.cpu_count() or 1)), "--dist", "loadfile", "--no-loadscope-reorder"]
-        passed.append(counted("tests", [*tests, *measure, *beside, "--ignore", REAL], env, counts))
-        passed.append(counted("tests on the real WanGP", [*tests, *measure, *APPEND, *beside, REAL], env, counts))
-    if not arguments:
+        passed.append(counted("tests", [*tests, *measure, *beside, "--ignore", REAL], lab.env, counts))
+        measure += APPEND
+        env, without = lab.made()
+        if "LAB_VENV" in env:
+            torch = [python(Path(env["LAB_VENV"])), "-m", "pytest", "-q", *measure]
+            passed.append(counted("runtime with torch", [*torch, "tests/runtime"], env, counts))
+        passed.append(counted("tests on the real WanGP", [*tests, *measure, *beside, REAL], env, counts))
         passed.append(coverage_gates("LAB_VENV" in env))
     print(last_line(all(passed), counts, without), flush=True)
     return 0 if all(passed) else 1

@@ -75,7 +75,7 @@ SHIPPED = (
         f"drift/{name}.py"
         for name in (
             *("__init__", "arrivals", "clips", "cuts", "findings", "frames", "freeze", "likeness", "measure"),
-            *("published", "report", "scan", "seams", "steps", "summary", "thumbnails", "trend"),
+            *("published", "report", "scan", "seams", "steps", "summary", "texture", "thumbnails", "trend"),
         )
     ),
 )
