@@ -32,7 +32,7 @@ LATER = {
     "test_form_journeys.py": {NEWEST, "9.91"},
     "test_lora_keys.py": {"10.01"},
     "test_parity.py": {"9.91"},
-    "test_profiles_ui.py": {"12.60", "10.83", "9.91"},
+    "test_profiles_ui.py": {NEWEST, "12.60", "10.83", "9.91"},
     "test_storyboard.py": {NEWEST, "9.91"},
 }
 # What takes longest begins first: of several processes, the last one should not be left alone with it.

@@ -163,7 +163,8 @@ def test_as_a_person_types_it(
     assert not list(home.glob("other.svi/segments/*"))
 
 
-@pytest.mark.parametrize("version", [API, pytest.param(PROCESS, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("version", [API, PROCESS])
 def test_a_film_to_publish_that_goes_on_from_a_video(
     lab: Lab, environment: Path, tmp_path: Path, version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
