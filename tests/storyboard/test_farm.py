@@ -28,6 +28,7 @@ from svi_install.storyboard.headless import wangp
 from svi_install.storyboard.script.story import Shot, Story
 from svi_install.storyboard.script.variants import variant_of
 from tests.documented import ROOT
+from tests.every import ALL
 from tests.trees import posix
 
 from . import standin
@@ -36,7 +37,8 @@ from .conftest import SIZE
 pytestmark = posix
 CHOICE = ModelChoice(None, None, 4.0, (), ())
 # Kills in one test; SVI_TEST_ALL=1 makes as many as the issue of this part asked for.
-KILLS = 20 if os.environ.get("SVI_TEST_ALL") else 2
+KILLS = 20 if ALL else 2
+LONG = pytest.mark.skipif(not ALL, reason="half a minute: runs with SVI_TEST_ALL=1")
 Stories = Callable[..., Story]
 
 
@@ -184,7 +186,7 @@ def test_workers_that_are_killed_cost_one_clip_each(
     assert gone(place.root)
 
 
-@pytest.mark.skipif(not os.environ.get("SVI_TEST_ALL"), reason="waits; test_runner has a WanGP that hangs")
+@pytest.mark.skipif(not ALL, reason="waits; test_runner has a WanGP that hangs")
 def test_a_wangp_that_hangs_costs_one_clip(
     place: Place, story: Stories, alone: Callable[[Story], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,6 +272,7 @@ def running(place: Place) -> Iterator[Cluster]:
     found.close()
 
 
+@LONG
 def test_a_cluster_whose_scheduler_and_client_go_away(
     place: Place, story: Stories, running: Cluster, alone: Callable[[Story], bytes]
 ) -> None:
@@ -344,6 +347,7 @@ def test_workers_that_do_not_fit_are_named_and_left_out(place: Place, story: Sto
     assert any("plain is left out" in line for line in place.said)
 
 
+@LONG
 def test_a_worker_whose_disk_is_full_is_named_and_costs_nothing(
     place: Place, story: Stories, running: Cluster, alone: Callable[[Story], bytes]
 ) -> None:

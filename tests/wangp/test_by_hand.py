@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from shlex import quote
 
+import pytest
+
 from tests import documented
 from tests.person import executable
 
@@ -18,6 +20,7 @@ from .lab import media
 BLOCK = re.compile(r"## By hand\n\n(.*?)\n\n", re.DOTALL)
 
 
+@pytest.mark.long
 def test_by_hand(environment: Path, git_dir: Path, tmp_path: Path) -> None:
     block = BLOCK.search((Path(__file__).parent / "README.md").read_text("utf-8"))
     assert block

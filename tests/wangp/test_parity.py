@@ -67,6 +67,7 @@ def computed(plain_tree: Tree, environment: Path, tmp_path_factory: pytest.TempP
     return file
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", parity.OFFICIAL)
 def test_the_reference_computes_what_the_official_program_computed(computed: Path, case: str) -> None:
     """One level of a frame that lies between two may differ, and with it what the next clip makes of it."""
@@ -90,8 +91,7 @@ def further(
         out = computed.with_name(version)
         ends = version in WITH_ENDS
         cases = [*parity.FURTHER, *(parity.ENDS if ends else ())]
-        feeds = FEEDS if request.config.getoption("--wangp-all") else FEEDS[:1]
-        jobs = [parity.Job(case, feed) for case in cases for feed in feeds] + (WRONG_ENDS if ends else [])
+        jobs = [parity.Job(case, feed) for case in cases for feed in FEEDS] + (WRONG_ENDS if ends else [])
         report, measured = parity.measure(wangp_tree(version), environment, jobs, out, computed)
         assert report.ok, report.why()
         return {each.job: each for each in measured}
@@ -99,34 +99,30 @@ def further(
     return ahead(request, "version", measure)
 
 
-OTHERS = [pytest.param(version, marks=pytest.mark.long) for version in (NEWEST, "11.90", "10.01")]
-# The clips of ours that each goes on from; fed with the official ones where there is time.
-FEEDS_BY_DEFAULT = [FEEDS[0], *(pytest.param(feed, marks=pytest.mark.long) for feed in FEEDS[1:])]
-OLDEST = pytest.param("9.91", marks=pytest.mark.long)
+WITH_ENDS = ("12.60", NEWEST, "11.90", "10.01")
 
 
-@pytest.mark.parametrize("version", ["12.60", OLDEST, *OTHERS])
+@pytest.mark.long
+@pytest.mark.parametrize("version", [*WITH_ENDS, "9.91"])
 @pytest.mark.parametrize("case", parity.FURTHER)
-@pytest.mark.parametrize("feed", FEEDS_BY_DEFAULT)
+@pytest.mark.parametrize("feed", FEEDS)
 def test_further_variants(further: Results, version: str, case: str, feed: str) -> None:
     result = further(version)[parity.Job(case, feed)]
     assert result.ok, result.table(everything=False)
 
 
-WITH_ENDS = ("12.60", NEWEST, "11.90", "10.01")
-ENDS_BY_DEFAULT = [WITH_ENDS[0], *OTHERS]
-
-
-@pytest.mark.parametrize("version", ENDS_BY_DEFAULT)
+@pytest.mark.long
+@pytest.mark.parametrize("version", WITH_ENDS)
 @pytest.mark.parametrize("case", parity.ENDS)
-@pytest.mark.parametrize("feed", FEEDS_BY_DEFAULT)
+@pytest.mark.parametrize("feed", FEEDS)
 def test_clips_that_arrive_at_an_image(further: Results, version: str, case: str, feed: str) -> None:
     """Wan 2.2; the authors' steps with the image as the last frame, marked as known."""
     result = further(version)[parity.Job(case, feed)]
     assert result.ok, result.table(everything=False)
 
 
-@pytest.mark.parametrize("version", ENDS_BY_DEFAULT)
+@pytest.mark.long
+@pytest.mark.parametrize("version", WITH_ENDS)
 @pytest.mark.parametrize("wrong", WRONG_ENDS, ids=lambda job: job.end)
 def test_another_image_or_none_is_told_apart(further: Results, version: str, wrong: parity.Job) -> None:
     """The frames of the tiny model hardly show which image it was; the conditioning and the latents do."""

@@ -195,6 +195,7 @@ def test_a_film_to_publish_that_goes_on_from_a_video(
     assert len(events(calls, "window")) == 2
 
 
+@pytest.mark.long
 def test_gguf(lab: Lab, environment: Path, start_image: Path, tmp_path: Path) -> None:
     """A real file in Q4_K, in the place of the public one, and a GGUF text encoder."""
     tree, calls = lab(API)
