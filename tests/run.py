@@ -95,12 +95,12 @@ class Laboratory:
         self._folder = Path(os.environ.get("LAB_VENV") or LAB_VENV)
         self._making: subprocess.Popen[bytes] | None = None
         self._start = time.monotonic()
-        self._says = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as it is made
         if not self._git or os.environ.get("SVI_TEST_WANGP") == "0":
             print("== WanGP's history is not here or not wanted: tests that need it skip and say so", flush=True)
             return
         print("== laboratory of the real WanGP: begun", flush=True)
         command = [python(VENV), "tests/wangp/setup_lab.py", str(self._folder)]
+        self._says = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as it is made
         self._making = subprocess.Popen(command, cwd=ROOT, stdout=self._says, stderr=subprocess.STDOUT)
 
     @property
@@ -117,8 +117,9 @@ class Laboratory:
         if self._making is None:
             return {}, "the real WanGP is not wanted" if self._git else "no WanGP history here"
         code = self._making.wait()
-        self._says.seek(0)
-        print(self._says.read().decode("utf-8", "replace"), end="")
+        with self._says:
+            self._says.seek(0)
+            print(self._says.read().decode("utf-8", "replace"), end="")
         how = "ok" if code == 0 else f"FAILED (exit code {code})"
         print(f"== laboratory of the real WanGP: {how}, after {time.monotonic() - self._start:.0f} s", flush=True)
         if code:

@@ -45,6 +45,24 @@ def test_what_was_counted_is_what_pytest_did(tmp_path: Path) -> None:
     assert not run.counted("nothing", [sys.executable, "-c", "pass"], {}, counts), "what counts nothing did not pass"
 
 
+def test_a_laboratory_that_cannot_be_made_says_why_and_leaves_the_rest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("SVI_TEST_WANGP", raising=False)
+    monkeypatch.setattr(run, "wangp_git", lambda: "")
+    assert run.Laboratory().made() == ({}, "no WanGP history here")
+    (tmp_path / "tests" / "wangp").mkdir(parents=True)
+    (tmp_path / "tests" / "wangp" / "setup_lab.py").write_text("print('no room'); raise SystemExit(3)", "utf-8")
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    monkeypatch.setattr(run, "python", lambda venv: sys.executable)
+    monkeypatch.setattr(run, "wangp_git", lambda: "history")
+    lab = run.Laboratory()
+    assert lab.env == {"WANGP_GIT": "history"}
+    assert lab.made() == ({"WANGP_GIT": "history"}, "no laboratory of the real WanGP")
+    said = capfd.readouterr().out
+    assert "no room\n== laboratory of the real WanGP: FAILED (exit code 3)" in said
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script")
 @pytest.mark.parametrize("fails", [False, True])
 @pytest.mark.parametrize("user", ["0", "1000"])

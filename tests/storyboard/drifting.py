@@ -15,6 +15,9 @@ import pytest
 
 from svi_install.cli import main
 from svi_install.runtime import png
+from svi_install.storyboard.film import film, watch
+from svi_install.storyboard.film.request import Request, story_of
+from svi_install.storyboard.script.variants import variant_of
 
 from . import standin
 
@@ -70,6 +73,14 @@ def make(root: Path, strength: float, headless: str = "api") -> Path:
     (root / "clip.py").write_text(CLIP)
     (root / "strength.txt").write_text(str(strength))
     return root
+
+
+def distances(story: Path, target: Path) -> list[float]:
+    """How far each clip of a film is from its beginning, measured in the same way with and without --watch."""
+    told = story_of(Request(source=story))
+    planned = film.plan(told, variant_of(told.variant), target)
+    clips = [planned.clip(segment, planned.takes[segment.number].picked) for segment in planned.segments]
+    return [watch.measure(planned, clip).distance for clip in clips]
 
 
 Render = Callable[..., dict[str, Any]]

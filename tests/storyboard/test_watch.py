@@ -13,8 +13,6 @@ from svi_install.checkout import mp4
 from svi_install.cli import main
 from svi_install.runtime import png
 from svi_install.storyboard.film import film, watch
-from svi_install.storyboard.film.request import Request, story_of
-from svi_install.storyboard.script.variants import variant_of
 from tests.every import ALL
 
 from . import drifting, standin
@@ -27,11 +25,7 @@ render = drifting.rendering(CLIPS)
 
 
 def distances(name: str) -> list[float]:
-    """How far each clip of a film is from its beginning, measured in the same way with and without --watch."""
-    story = story_of(Request(source=Path(f"{name}.yaml")))
-    planned = film.plan(story, variant_of(story.variant), Path(f"{name}-film.mp4"))
-    clips = [planned.clip(segment, planned.takes[segment.number].picked) for segment in planned.segments]
-    return [watch.measure(planned, clip).distance for clip in clips]
+    return drifting.distances(Path(f"{name}.yaml"), Path(f"{name}-film.mp4"))
 
 
 def test_a_generator_that_drifts_drifts_less_when_it_is_watched(tmp_path: Path, render: Render) -> None:

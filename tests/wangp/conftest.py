@@ -23,8 +23,8 @@ NEWEST, *OTHER_FLAVOURS = reversed(flavours.FLAVOURS)
 RELEASES = (NEWEST, "12.60", "9.91")
 # Each night, and with --wangp-all.
 FURTHER_RELEASES = (*OTHER_FLAVOURS, "12.20", "12.00", "11.90", "10.83", "10.80", "10.01")
-# Releases that a file leaves to --wangp-all, since all must pass within half an hour: what it shows on them, it or
-# another file shows by default on a release whose lines of WanGP are the same there.
+# Releases that a file leaves to --wangp-all, since all must pass within half an hour: what it shows on them, it shows
+# by default on another one. Only --wangp-all shows `render` on a release that has no API (9.91).
 LATER = {
     "test_behaviour.py": {"12.60", "9.91"},
     "test_channels.py": {*OTHER_FLAVOURS, "12.60"},
@@ -32,7 +32,6 @@ LATER = {
     "test_form_journeys.py": {NEWEST, "9.91"},
     "test_lora_keys.py": {"10.01"},
     "test_parity.py": {"9.91"},
-    "test_profiles_ui.py": {NEWEST, "12.60", "10.83", "9.91"},
     "test_storyboard.py": {NEWEST, "9.91"},
 }
 # What takes longest begins first: of several processes, the last one should not be left alone with it.

@@ -10,10 +10,8 @@ import numpy as np
 import pytest
 
 from svi_install.runtime import png
-from svi_install.storyboard.film import film, watch
-from svi_install.storyboard.film.request import Request, story_of
-from svi_install.storyboard.script.variants import variant_of
 
+from ..storyboard.drifting import distances
 from .lab import installer
 from .test_storyboard import API, Lab, events, lab
 
@@ -50,11 +48,7 @@ class Studio:
         installer.svi_install("render", story, "-o", self.folder / f"{name}.mp4", "--wangp", self.tree, *words)
 
     def drift(self, name: str) -> list[float]:
-        """How far each clip of a film is from its beginning, measured in the same way with and without --watch."""
-        story = story_of(Request(source=self.folder / f"{name}.yaml"))
-        planned = film.plan(story, variant_of("shot"), self.folder / f"{name}.mp4")
-        clips = [planned.clip(each, planned.takes[each.number].picked) for each in planned.segments]
-        return [watch.measure(planned, clip).distance for clip in clips]
+        return distances(self.folder / f"{name}.yaml", self.folder / f"{name}.mp4")
 
     def clips(self, name: str) -> set[str]:
         """The sha256 of each clip of a film."""

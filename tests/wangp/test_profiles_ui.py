@@ -22,6 +22,8 @@ from .conftest import NEWEST, Ahead, Tree
 from .lab import browser, flavours, installer, media, ui
 from .lab.generate import metadata, place_loras, proof
 
+# Minutes for each release; by default, test_form_journeys.py visits the form.
+pytestmark = pytest.mark.long
 VERSIONS = (NEWEST, "12.60", "10.83", "9.91")
 WITH_FIELDS = VERSIONS[:3]
 CONTROL, DETAILS = "SVI endless video", "SVI details"
@@ -246,7 +248,6 @@ def test_a_film_opens_in_the_form_and_is_made_in_one_go(visits: Visits, version:
     assert abs(made[0]["input_level"] - seen.windows[0][0]["input_level"]) > 1e-3
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("version", [NEWEST])
 def test_the_form_of_a_newer_release_makes_the_same_videos(visits: Visits, version: str) -> None:
     """With SVI by a profile, without it, and with it by the settings of a film."""
